@@ -1,0 +1,1 @@
+"""One file per DVC stage: read params and inputs, call `study`, write outputs."""

@@ -1,0 +1,1 @@
+"""The experiment: settings, data, models, training, statistics, figures."""
