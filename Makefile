@@ -1,0 +1,61 @@
+# `make` alone lists what there is. Everything runs in .venv, which is made from the pinned
+# requirements on first use and again when they change.
+
+PYTHON ?= python3.11
+VENV   := .venv
+STAMP  := $(VENV)/.installed
+PINS   := requirements.txt requirements-dev.txt constraints.txt
+
+# DVC starts stages with `python`: it must be the one of .venv.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv repro table test check format deps lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+venv: $(STAMP) ## make .venv with the pinned dependencies
+
+$(STAMP): $(PINS)
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements.txt -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+repro: venv ## run the study: every stage that is not up to date, then print the table
+	dvc repro
+	@python -m stages.aggregate --table
+
+table: venv ## print the table of the last run
+	@python -m stages.aggregate --table
+
+test: venv ## run all tests
+	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadgroup
+
+check: venv ## lint, format, types, dependencies in dvc.yaml, and the gate against stale results
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m checks.dependencies
+	python -m checks.gate
+
+format: venv ## mend what ruff can mend
+	ruff check --fix .
+	ruff format .
+
+deps: venv ## rewrite the code dependencies in dvc.yaml from what the stages import
+	python -m checks.dependencies --fix
+
+lock: venv ## pin everything again from requirements*.txt, in a fresh environment
+	rm -rf $(VENV)/relock
+	$(PYTHON) -m venv $(VENV)/relock
+	$(VENV)/relock/bin/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt
+	{ sed -n '/^#/p' constraints.txt; \
+	  $(VENV)/relock/bin/python -m pip freeze | sed 's/+cpu$$//'; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)/relock
+
+clean: ## remove what can be made again (.venv and DVC's cache stay)
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
