@@ -1,0 +1,133 @@
+"""Rules for settings: each reads one raw value, or refuses it and says what is allowed.
+
+A rule stands in the type of the field that it guards, `rank: Annotated[int, whole(1)]`, so that a
+setting's name, type and range are read in one place. Rules are kind about how a value was written
+(`-S` writes 1 for 1.0, and `1e-4` may arrive as a string) and strict about what it means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class Refused(Exception):
+    """A rule does not take the value; the rule's `allowed` says what it takes."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one setting may be.
+
+    Attributes:
+        allowed: words that end the sentence "allowed: ...".
+        read: turns the raw value of the file into the setting's, or raises `Refused`.
+    """
+
+    allowed: str
+    read: Callable[[object], Any]
+
+
+def whole(minimum: int, maximum: int | None = None) -> Rule:
+    """Whole numbers from `minimum` to `maximum`, both included; True is none."""
+    limit = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Refused
+        if value < minimum or (maximum is not None and value > maximum):
+            raise Refused
+        return value
+
+    return Rule(f"a whole number {limit}", read)
+
+
+def number(
+    minimum: float | None = None,
+    maximum: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> Rule:
+    """Finite numbers within limits: `minimum` and `maximum` included, `above` and `below` not."""
+    words = {"of at least": minimum, "above": above, "of at most": maximum, "below": below}
+    limits = " and ".join(f"{word} {limit}" for word, limit in words.items() if limit is not None)
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise Refused
+        try:
+            result = float(value)
+        except (ValueError, OverflowError) as error:
+            raise Refused from error
+        fits = (
+            math.isfinite(result)
+            and (minimum is None or result >= minimum)
+            and (maximum is None or result <= maximum)
+            and (above is None or result > above)
+            and (below is None or result < below)
+        )
+        if not fits:
+            raise Refused
+        return result
+
+    return Rule(f"a number {limits}".rstrip(), read)
+
+
+def words() -> Rule:
+    """Text that is not empty."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise Refused
+        return value
+
+    return Rule("text that is not empty", read)
+
+
+def one_of(*choices: str) -> Rule:
+    """One of a few words."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise Refused
+        return value
+
+    return Rule(" or ".join(choices), read)
+
+
+def optional(rule: Rule) -> Rule:
+    """What `rule` takes, or null."""
+    return Rule(
+        f"{rule.allowed}, or null", lambda value: None if value is None else rule.read(value)
+    )
+
+
+def several(rule: Rule) -> Rule:
+    """A list of at least one value that `rule` takes, no two of them equal; read as a tuple."""
+
+    def read(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list) or not value:
+            raise Refused
+        items = tuple(rule.read(item) for item in value)
+        if len(set(items)) < len(items):
+            raise Refused
+        return items
+
+    return Rule(f"a list, not empty and without duplicates, each item {rule.allowed}", read)
+
+
+def columns() -> Rule:
+    """A mapping from column names to the one value wanted there; read as a tuple of pairs."""
+
+    def read(value: object) -> tuple[tuple[str, str | int | float | bool], ...]:
+        if not isinstance(value, Mapping):
+            raise Refused
+        for name, wanted in value.items():
+            if not isinstance(name, str) or not isinstance(wanted, str | int | float | bool):
+                raise Refused
+        return tuple(value.items())
+
+    return Rule("a mapping from column names to text, a number or true/false", read)

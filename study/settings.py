@@ -1,0 +1,350 @@
+"""All settings of the study, parsed and checked once into one frozen, typed object.
+
+`params.yaml` is the one place with values: there are no defaults here, so that what DVC tracks and
+what the study runs with cannot differ. Each field carries the rule it is held to; what several
+fields must satisfy together stands in `AGREEMENTS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import yaml
+
+from study.checking import Refused, Rule, columns, number, one_of, optional, several, whole, words
+from study.errors import StudyError
+from study.yaml_core import CoreLoader
+
+Text = Annotated[str, words()]
+TextOrNull = Annotated[str | None, optional(words())]
+Texts = Annotated[tuple[str, ...], several(words())]
+Count = Annotated[int, whole(1)]
+CountOrNull = Annotated[int | None, optional(whole(1))]
+Seed = Annotated[int, whole(0, 2**32 - 1)]
+Seeds = Annotated[tuple[int, ...], several(whole(0, 2**32 - 1))]
+Ranks = Annotated[tuple[int, ...], several(whole(1))]
+Positive = Annotated[float, number(above=0)]
+NotNegative = Annotated[float, number(0)]
+Share = Annotated[float, number(0, 1)]
+Dropout = Annotated[float, number(0, below=1)]
+Rates = Annotated[tuple[float, ...], several(number(above=0))]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The pretrained encoder.
+
+    Attributes:
+        name: hub id, local folder, or package:PACKAGE/path/inside (see `study.sources`).
+        dropout: hidden and attention dropout while training.
+    """
+
+    name: Text
+    dropout: Dropout
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The sentences, and how they are split.
+
+    Attributes:
+        name, test_name: hub id, local folder or file, or package:PACKAGE/path/inside. Without a
+            `test_name`, test sentences are cut from the same source as the others.
+        subset: configuration of a hub data set; split, test_split: split of a hub data set.
+        text, label, test_text, test_label: columns; the test's are the others' unless given.
+        where: (column, value) pairs; only rows that have these values are read. Not applied to
+            `test_name`.
+        train_size, validation_size, test_size: sentences. None: all that are left (train), all
+            of `test_name` (test).
+        max_length: tokens of a sentence, special ones included; the rest is cut off.
+        seed: of the split.
+    """
+
+    name: Text
+    subset: TextOrNull
+    split: Text
+    text: Text
+    label: Text
+    where: Annotated[tuple[tuple[str, str | int | float | bool], ...] | None, optional(columns())]
+    test_name: TextOrNull
+    test_split: TextOrNull
+    test_text: TextOrNull
+    test_label: TextOrNull
+    train_size: CountOrNull
+    validation_size: Count
+    test_size: CountOrNull
+    max_length: Count
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Optimisation, the same in every arm: AdamW with linear warm-up and linear decay.
+
+    Attributes:
+        warmup_share: share of the steps that warm up.
+        max_grad_norm: gradients of a run are clipped to this norm.
+        precision: of frozen weights and activations; what is trained is always fp32.
+        memory_gib: GiB; decides how many runs train together.
+    """
+
+    batch_size: Count
+    epochs: Count
+    warmup_share: Share
+    weight_decay: NotNegative
+    max_grad_norm: Positive
+    precision: Annotated[str, one_of("bf16", "fp32")]
+    device: Annotated[str, one_of("auto", "cpu", "cuda")]
+    memory_gib: Positive
+
+
+@dataclass(frozen=True)
+class HeadOnlySettings:
+    """The arm that trains nothing but the classification head."""
+
+    epochs: Count
+    learning_rates: Rates
+
+
+@dataclass(frozen=True)
+class FullSettings:
+    """The arm that trains every parameter."""
+
+    learning_rates: Rates
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """The arm that trains low-rank updates (Hu et al. 2021, arXiv 2106.09685).
+
+    Attributes:
+        ranks: of the sweep; rank: the one that the headline is about, in the sweep or not.
+        alpha, scaling: the update is s B A with s = alpha/rank (fixed), alpha (proportional: PEFT's
+            lora_alpha is alpha times rank) or alpha/sqrt(rank) (rslora).
+        target_modules: names or patterns of the modules that are adapted.
+        layers: indices of the layers that are adapted, None for all.
+    """
+
+    ranks: Ranks
+    rank: Count
+    alpha: Positive
+    scaling: Annotated[str, one_of("fixed", "proportional", "rslora")]
+    dropout: Dropout
+    target_modules: Texts
+    layers: Annotated[tuple[int, ...] | None, optional(several(whole(0)))]
+    learning_rates: Rates
+
+
+@dataclass(frozen=True)
+class TheorySettings:
+    """The linear study: y = W* x + e, learned as W0 + s B A from a finite sample.
+
+    Attributes:
+        out_features, in_features: shape of W*, W0 and their difference.
+        true_rank: of W* - W0, None for the full one; decay: ratio of each of its singular values
+            to the one before.
+        condition_number: largest over smallest eigenvalue of the anisotropic input covariance.
+        samples: rows per seed; noise: standard deviation of each component of e.
+        seeds: of the samples and of A's initial values.
+        ranks: those that are trained.
+        alpha: of the three scalings that are compared, which agree at rank 1.
+        steps: of that comparison; sgd_learning_rate, adam_learning_rate: one for all of it.
+    """
+
+    out_features: Count
+    in_features: Count
+    true_rank: CountOrNull
+    decay: Annotated[float, number(maximum=1, above=0)]
+    condition_number: Annotated[float, number(1)]
+    samples: Count
+    noise: Positive
+    seeds: Seeds
+    ranks: Ranks
+    alpha: Positive
+    steps: Count
+    sgd_learning_rate: Positive
+    adam_learning_rate: Positive
+
+
+@dataclass(frozen=True)
+class StatisticsSettings:
+    """Intervals: bootstrap over seeds and test sentences crossed."""
+
+    confidence: Annotated[float, number(above=0, below=1)]
+    resamples: Annotated[int, whole(10)]
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; `seeds` holds one run per arm, learning rate and seed."""
+
+    seeds: Seeds
+    model: ModelSettings
+    data: DataSettings
+    train: TrainSettings
+    head_only: HeadOnlySettings
+    full: FullSettings
+    lora: LoraSettings
+    theory: TheorySettings
+    statistics: StatisticsSettings
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What several settings must satisfy together; `holds` takes their values in order."""
+
+    keys: tuple[str, ...]
+    holds: Callable[..., bool]
+    allowed: str
+
+
+AGREEMENTS = (
+    Agreement(
+        ("data.test_size", "data.test_name"),
+        lambda size, name: size is not None or name is not None,
+        "a null test_size (all of it) needs a test_name",
+    ),
+    *(
+        Agreement(
+            (f"data.{key}", "data.test_name"),
+            lambda value, name: value is None or name is not None,
+            f"{key} only together with a test_name",
+        )
+        for key in ("test_split", "test_text", "test_label")
+    ),
+    Agreement(
+        ("data.test_name", "data.name", "data.test_split", "data.split"),
+        lambda test, name, test_split, split: test != name or test_split not in (None, split),
+        "a test_name other than name, or another test_split of it",
+    ),
+    Agreement(
+        ("theory.ranks", "theory.out_features", "theory.in_features"),
+        lambda ranks, rows, columns: max(ranks) <= min(rows, columns),
+        "ranks of at most the smaller of out_features and in_features",
+    ),
+    Agreement(
+        ("theory.true_rank", "theory.out_features", "theory.in_features"),
+        lambda rank, rows, columns: rank is None or rank <= min(rows, columns),
+        "a true_rank of at most the smaller of out_features and in_features",
+    ),
+    Agreement(
+        ("theory.samples", "theory.in_features"),
+        lambda samples, columns: samples >= columns + 2,
+        "at least in_features + 2 samples: with fewer, least squares has no finite risk",
+    ),
+)
+
+
+def load(path: str | Path = "params.yaml") -> Settings:
+    """Read and check the settings.
+
+    Raises:
+        StudyError: the file cannot be read, or settings are unknown, missing or wrong; every one
+            of them is named with its dotted key, its value and what is allowed.
+    """
+    try:
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=CoreLoader)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not a YAML file ({error})") from error
+    return parse(raw, str(path))
+
+
+def parse(raw: object, origin: str = "settings") -> Settings:
+    """Turn parsed YAML into settings; `origin` names them in errors.
+
+    Raises:
+        StudyError: as `load`.
+    """
+    errors: list[str] = []
+    values: dict[str, Any] = {}
+    settings = _section(Settings, raw, "", values, errors)
+    errors += [_disagreement(rule, values) for rule in AGREEMENTS if not _agrees(rule, values)]
+    if errors:
+        count = "1 wrong setting" if len(errors) == 1 else f"{len(errors)} wrong settings"
+        raise StudyError("\n  ".join([f"{origin}: {count}", *errors]))
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def leaves() -> tuple[str, ...]:
+    """Return the dotted key of every setting, in the order of the file."""
+    return tuple(_leaves(Settings, ""))
+
+
+def _leaves(section: type, prefix: str) -> list[str]:
+    keys = []
+    for name, hint in get_type_hints(section).items():
+        nested = dataclasses.is_dataclass(hint)
+        keys += _leaves(hint, f"{prefix}{name}.") if nested else [prefix + name]
+    return keys
+
+
+def _section(
+    section: type, raw: object, prefix: str, values: dict[str, Any], errors: list[str]
+) -> object | None:
+    """Build one section; add to `values` what was read and to `errors` what was not."""
+    hints = get_type_hints(section, include_extras=True)
+    if not isinstance(raw, Mapping):
+        keys = ", ".join(hints)
+        errors.append(f"{prefix.rstrip('.') or 'the file'}: {_show(raw)}; allowed: keys {keys}")
+        return None
+    errors += [_unknown(key, prefix, hints) for key in raw if key not in hints]
+    fields: dict[str, Any] = {}
+    for name, hint in hints.items():
+        key = prefix + name
+        nested = dataclasses.is_dataclass(hint)
+        if name not in raw:
+            allowed = f"keys {', '.join(get_type_hints(hint))}" if nested else _rule(hint).allowed
+            errors.append(f"{key}: missing; allowed: {allowed}")
+            continue
+        if nested:
+            fields[name] = _section(hint, raw[name], key + ".", values, errors)
+            continue
+        rule = _rule(hint)
+        try:
+            fields[name] = values[key] = rule.read(raw[name])
+        except Refused:
+            errors.append(f"{key}: {_show(raw[name])}; allowed: {rule.allowed}")
+    return section(**fields) if len(fields) == len(hints) else None
+
+
+def _rule(hint: Any) -> Rule:
+    """Return the rule that a field's type carries."""
+    rule = hint.__metadata__[0]
+    assert isinstance(rule, Rule)
+    return rule
+
+
+def _unknown(key: object, prefix: str, known: Mapping[str, Any]) -> str:
+    """Name an unknown key, and the one that was probably meant."""
+    beside = [prefix + name for name in difflib.get_close_matches(str(key), known, n=1)]
+    elsewhere = [leaf for leaf in leaves() if leaf.rpartition(".")[2] == str(key)]
+    meant = beside + elsewhere if prefix else elsewhere + beside
+    hint = f"did you mean {meant[0]}?" if meant else f"allowed: {', '.join(known)}"
+    return f"{prefix}{key}: unknown; {hint}"
+
+
+def _agrees(rule: Agreement, values: Mapping[str, Any]) -> bool:
+    """Whether the rule holds; where one of its settings is wrong by itself, that was said."""
+    if not all(key in values for key in rule.keys):
+        return True
+    return rule.holds(*(values[key] for key in rule.keys))
+
+
+def _disagreement(rule: Agreement, values: Mapping[str, Any]) -> str:
+    first, *others = (f"{key}: {_show(values[key])}" for key in rule.keys)
+    return f"{first} (with {', '.join(others)}); allowed: {rule.allowed}"
+
+
+def _show(value: object) -> str:
+    """Write a value as YAML would, so that null is no None."""
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,124 @@
+"""Where models and data come from: an installed package, this disk, or a hub.
+
+A name in the settings is one of
+
+- `package:PACKAGE/path/inside`: a file or folder that an installed package carries;
+- a path: one that exists, or that can be nothing else (it starts with `/ ./ ../ ~`, or ends in a
+  data file's suffix);
+- anything else: the id of a model or data set on the Hugging Face hub. Only then may a later call
+  reach for the network; nothing here does.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from study.errors import StudyError
+
+Kind = Literal["model", "data"]
+
+PACKAGE_PREFIX = "package:"
+DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_FORMS = "a Hugging Face hub id, a local path, or package:PACKAGE/path/inside"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A name from the settings, and what it stands for.
+
+    Attributes:
+        name: as in the settings.
+        path: absolute; None for what is on a hub.
+        display_name: the same on every machine, so fit for reports and hashed files.
+    """
+
+    name: str
+    path: Path | None
+    display_name: str
+
+
+def resolve(name: str, kind: Kind) -> Source:
+    """Find what a name stands for, without importing a package or reaching for a network.
+
+    Raises:
+        StudyError: the package, file or folder is not there or is nothing that `kind` can be read
+            from, or the name can be none of the three; it says what was looked for.
+    """
+    path = _path(name, kind)
+    if path is None:
+        if not _HUB_ID.fullmatch(name):
+            raise StudyError(f"{kind} {name!r}: no such path, and no hub id; allowed: {_FORMS}")
+        return Source(name, None, name)
+    if kind == "model" and not (path / "config.json").is_file():
+        raise StudyError(f"model {name!r}: no config.json in {path}; allowed: a model's folder")
+    if kind == "data" and path.is_file() and path.suffix.lower() not in DATA_SUFFIXES:
+        raise StudyError(
+            f"data {name!r}: a file of type {path.suffix or 'unknown'}; "
+            f"allowed: {' '.join(DATA_SUFFIXES)} or a folder"
+        )
+    return Source(name, path, display_name(name))
+
+
+def resolve_model(name: str) -> str:
+    """Return what to hand to `from_pretrained`: an absolute path or a hub id.
+
+    Raises:
+        StudyError: as `resolve`.
+    """
+    source = resolve(name, "model")
+    return source.name if source.path is None else str(source.path)
+
+
+def display_name(name: str) -> str:
+    """Return a name for reports and hashed files: of a local path, only its last part."""
+    if name.startswith(PACKAGE_PREFIX) or not (_looks_local(name) or _exists(name)):
+        return name
+    return Path(name).expanduser().resolve().name
+
+
+def _path(name: str, kind: Kind) -> Path | None:
+    """Return the path that a name stands for, None if it is not one."""
+    if name.startswith(PACKAGE_PREFIX):
+        return _in_package(name, kind)
+    if _exists(name):
+        return Path(name).expanduser().resolve()
+    if _looks_local(name):
+        path = Path(name).expanduser().absolute()
+        raise StudyError(f"{kind} {name!r}: looked for {path}, which does not exist{_NO_HUB}")
+    return None
+
+
+_NO_HUB = "; no hub is reached unless an id is given"
+
+
+def _in_package(name: str, kind: Kind) -> Path:
+    package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
+    if not package.isidentifier() or ".." in PurePosixPath(inside).parts:
+        raise StudyError(f"{kind} {name!r}: allowed: package:PACKAGE/path/inside")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise StudyError(f"{kind} {name!r}: looked for the package {package}, which is not "
+                         f"installed here{_NO_HUB}")  # fmt: skip
+    folders = [Path(folder).absolute() for folder in spec.submodule_search_locations]
+    for folder in folders:
+        if (folder / inside).exists():
+            return folder / inside
+    looked = " or ".join(str(folder / inside) for folder in folders)
+    raise StudyError(f"{kind} {name!r}: looked for {looked}, which does not exist{_NO_HUB}")
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, RuntimeError):  # a name too long for a path, a home that is not known
+        return False
+
+
+def _looks_local(name: str) -> bool:
+    start = name.startswith(("/", "./", "../", "~")) or name in (".", "..")
+    return start or name.lower().endswith(DATA_SUFFIXES)
