@@ -1,0 +1,1 @@
+"""LoRA: layers, injection, merging, PEFT's format, spectra and a NumPy oracle."""
