@@ -1,0 +1,136 @@
+"""Each stage's code dependencies in dvc.yaml, against what its module really imports.
+
+    python -m checks.dependencies          says what differs
+    python -m checks.dependencies --fix    writes it into dvc.yaml
+
+A file that is missing there gives stale results; one that is there for nothing gives needless
+reruns. Imports are read from the source, not executed: also those inside functions, but not those
+under `if TYPE_CHECKING`, which never run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+PACKAGES = ("stages", "study", "lora")
+
+
+def closure(module: str, root: Path) -> set[str]:
+    """Return every project file that `module` imports, directly or not, itself included.
+
+    Args:
+        module: dotted name, such as `stages.prepare`.
+        root: the repository.
+
+    Returns:
+        Paths relative to `root`, with slashes. A package's `__init__.py` counts: importing any of
+        its modules runs it.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(_with_parents(module))
+    while waiting:
+        name = waiting.pop()
+        path = _file(name, root)
+        if name in found or path is None:
+            continue
+        found[name] = path
+        for imported in imports(path, name):
+            waiting += [parent for parent in _with_parents(imported) if parent not in found]
+    return {path.relative_to(root).as_posix() for path in found.values()}
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Yield the dotted names that a source file imports when it runs.
+
+    `from a import b` yields `a` and `a.b`: whether `b` is a module shows only on disk.
+    """
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in _run_nodes(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def stage_module(command: str) -> str | None:
+    """Return the module that a stage's command starts: `stages.lora` of `python -m stages.lora`."""
+    match = re.search(r"python -m ([\w.]+)", command)
+    return match.group(1) if match else None
+
+
+def differences(root: Path, fix: bool = False) -> list[str]:
+    """Return a line for each code dependency that is missing or needless; mend them with `fix`."""
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    file = root / "dvc.yaml"
+    pipeline = yaml.load(file.read_text(encoding="utf-8"))
+    lines = []
+    for name, stage in pipeline["stages"].items():
+        module = stage_module(stage["cmd"])
+        if module is None or module.split(".")[0] not in PACKAGES:
+            continue
+        declared = [dep for dep in stage["deps"] if dep.endswith(".py")]
+        wanted = closure(module, root)
+        missing, needless = sorted(wanted - set(declared)), sorted(set(declared) - wanted)
+        lines += [f"{name}: {dep} is imported, but not in deps" for dep in missing]
+        lines += [f"{name}: {dep} is in deps, but not imported" for dep in needless]
+        if missing or needless:
+            data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
+            stage["deps"][:] = sorted(wanted) + data
+    if fix and lines:
+        with file.open("w", encoding="utf-8") as stream:
+            yaml.dump(pipeline, stream)
+    return lines
+
+
+def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of `tree` that are not under `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for other in node.orelse:
+                yield other
+                yield from _run_nodes(other)
+            continue
+        yield node
+        yield from _run_nodes(node)
+
+
+def _with_parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def _file(module: str, root: Path) -> Path | None:
+    if module.split(".")[0] not in PACKAGES:
+        return None
+    base = root.joinpath(*module.split("."))
+    candidates = (base / "__init__.py", base.with_suffix(".py"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def main() -> None:
+    """Print the differences; exit with 1 if there are any left."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fix", action="store_true", help="write them into dvc.yaml")
+    fix = parser.parse_args().fix
+    lines = differences(Path.cwd(), fix)
+    for line in lines:
+        print(f"dvc.yaml: {line}{' (mended)' if fix else '; run `make deps`'}")
+    sys.exit(1 if lines and not fix else 0)
+
+
+if __name__ == "__main__":
+    main()

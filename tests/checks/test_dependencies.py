@@ -1,0 +1,82 @@
+"""`checks.dependencies`: what a stage imports is what dvc.yaml says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from checks import dependencies
+
+SOURCES = {
+    "stages/__init__.py": "",
+    "stages/train.py": "from study import training\nimport json\n",
+    "stages/plot.py": "def main():\n    from study.figures.bars import draw\n",
+    "study/__init__.py": "",
+    "study/training.py": "import lora.layer as layer\nfrom .records import write\n",
+    "study/records.py": "import typing\nif typing.TYPE_CHECKING:\n    import study.bulk\n",
+    "study/bulk.py": "",
+    "study/figures/__init__.py": "",
+    "study/figures/bars.py": "from ..records import write\nfrom . import colours\n",
+    "study/figures/colours.py": "import study.figures.bars\n",
+    "lora/__init__.py": "",
+    "lora/layer.py": "import torch\n",
+}
+PIPELINE = """\
+stages:
+  # why train is as it is
+  train:
+    cmd: python -m stages.train --rank ${item.rank}
+    deps:
+      - stages/train.py
+      - study/bulk.py
+      - data/prepared
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name, text in SOURCES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    return tmp_path
+
+
+def test_closure_follows_imports_and_packages(project: Path) -> None:
+    assert dependencies.closure("stages.train", project) == {
+        "stages/__init__.py",
+        "stages/train.py",
+        "study/__init__.py",
+        "study/training.py",
+        "study/records.py",
+        "lora/__init__.py",
+        "lora/layer.py",
+    }
+
+
+def test_closure_sees_relative_imports_inside_functions_and_survives_cycles(project: Path) -> None:
+    assert dependencies.closure("stages.plot", project) == {
+        "stages/__init__.py",
+        "stages/plot.py",
+        "study/__init__.py",
+        "study/figures/__init__.py",
+        "study/figures/bars.py",
+        "study/figures/colours.py",
+        "study/records.py",
+    }
+
+
+def test_differences_name_what_is_missing_and_what_is_needless(project: Path) -> None:
+    lines = dependencies.differences(project)
+    assert "train: study/bulk.py is in deps, but not imported" in lines
+    assert "train: lora/layer.py is imported, but not in deps" in lines
+
+
+def test_fix_mends_deps_and_keeps_data_and_comments(project: Path) -> None:
+    dependencies.differences(project, fix=True)
+    assert dependencies.differences(project) == []
+    text = (project / "dvc.yaml").read_text()
+    assert "# why train is as it is" in text
+    assert text.rstrip().endswith("- data/prepared")

@@ -1,0 +1,187 @@
+"""The gate, on a small DVC repository of its own: it passes where it should, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from checks import gate
+
+FILES = {
+    "dvc.yaml": """\
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    params: [size]
+    outs: [data/prepared]
+  train:
+    matrix: {rank: "${ranks}"}
+    cmd: python train.py ${item.rank}
+    deps: [train.py, data/prepared]
+    params: [rate]
+    outs:
+      - metrics/runs/r${item.rank}.json: {cache: false}
+      - data/adapters/r${item.rank}
+  aggregate:
+    cmd: python aggregate.py
+    deps: [aggregate.py, metrics/runs]
+    outs: [{metrics/summary.json: {cache: false}}]
+""",
+    "params.yaml": "size: 3\nrate: 0.5\nranks:\n- 1\n- 2\n",
+    "prepare.py": """\
+import os, yaml
+size = yaml.safe_load(open("params.yaml"))["size"]
+os.makedirs("data/prepared", exist_ok=True)
+open("data/prepared/text", "w").write("x" * size)
+""",
+    "train.py": """\
+import json, os, sys, yaml
+rank, rate = int(sys.argv[1]), yaml.safe_load(open("params.yaml"))["rate"]
+size = len(open("data/prepared/text").read())
+os.makedirs(f"data/adapters/r{rank}", exist_ok=True)
+open(f"data/adapters/r{rank}/weights", "w").write("w" * rank)
+os.makedirs("metrics/runs", exist_ok=True)
+json.dump({"score": rank * rate * size}, open(f"metrics/runs/r{rank}.json", "w"))
+""",
+    "aggregate.py": """\
+import json, pathlib
+runs = sorted(pathlib.Path("metrics/runs").glob("*.json"))
+json.dump({p.stem: json.loads(p.read_text()) for p in runs}, open("metrics/summary.json", "w"))
+""",
+    ".gitignore": "/data/\n",
+}
+
+
+def shell(folder: Path, *commands: str) -> None:
+    """Run commands as a user would, with this Python's `dvc`."""
+    names = ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME")
+    addresses = ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL")
+    env = os.environ | dict.fromkeys(names, "Test") | dict.fromkeys(addresses, "test@example.org")
+    env["PATH"] = str(Path(sys.executable).parent) + os.pathsep + env["PATH"]
+    for command in commands:
+        done = subprocess.run(
+            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    before = path.read_text()
+    after = change(before)
+    assert after != before
+    path.write_text(after)
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gate") / "origin"
+    folder.mkdir()
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    shell(folder, "git init -q", "dvc init -q", "dvc repro -q", "git add -A", "git commit -qm all")
+    return folder
+
+
+@pytest.fixture
+def clone(reproduced: Path, tmp_path: Path) -> Path:
+    """A fresh clone: no cache, no remote, no data."""
+    shell(tmp_path, f"git clone -q {reproduced} clone")
+    assert not (tmp_path / "clone/data").exists()
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def checkout(reproduced: Path, tmp_path: Path) -> Path:
+    """The place where it was reproduced, cache and data included."""
+    return shutil.copytree(reproduced, tmp_path / "checkout")
+
+
+def test_a_reproduced_checkout_passes(checkout: Path) -> None:
+    assert gate.findings(checkout) == []
+
+
+def test_a_fresh_clone_without_a_cache_passes(clone: Path) -> None:
+    assert gate.findings(clone) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("train.py", "rank * rate", "rate * rank", "train.py: modified since train@1, train@2 ran"),
+        ("prepare.py", '"x"', '"y"', "prepare.py: modified since prepare ran"),
+        ("params.yaml", "0.5", "0.25", "params.yaml: rate is not what train@1, train@2 ran with"),
+        ("params.yaml", "- 2", "- 2\n- 4", "train@4: has never run with these settings"),
+        ("metrics/summary.json", "1.5", "9.5", "metrics/summary.json: modified since aggregate"),
+        ("metrics/runs/r2.json", "3", "4", "metrics/runs/r2.json: modified since train@2"),
+        ("dvc.yaml", "cmd: python prepare.py", "cmd: python -B prepare.py", "prepare: changed com"),
+        ("dvc.yaml", "[rate]", "[rate, size]", "params.yaml: size is not what train@1, train@2"),
+        ("dvc.yaml", "[prepare.py]", "[prepare.py, train.py]", "prepare: train.py stands among"),
+    ],
+)
+def test_an_edit_without_repro_fails_in_one_line(
+    clone: Path, file: str, old: str, new: str, said: str
+) -> None:
+    edit(clone / file, lambda text: text.replace(old, new, 1))
+    found = [line for line in gate.findings(clone) if line.startswith(said)]
+    assert len(found) == 1
+    assert "dvc repro" in found[0]
+
+
+def test_a_rank_that_left_the_list_is_found_in_lock_and_folder_and_can_be_pruned(
+    checkout: Path,
+) -> None:
+    edit(checkout / "params.yaml", lambda text: text.replace("- 2\n", ""))
+    lines = gate.findings(checkout)
+    assert any(line.startswith("dvc.lock: train@2 is declared by no stage") for line in lines)
+    assert any(line.startswith("metrics/runs/r2.json: no stage") for line in lines)
+
+    shell(checkout, "git rm -q metrics/runs/r2.json")
+    assert gate.prune(checkout) == ["train@2"]
+    shell(checkout, "dvc repro -q")
+    assert gate.findings(checkout) == []
+
+
+def test_data_prepared_anew_but_not_trained_on_fails_without_the_data(
+    checkout: Path, tmp_path: Path
+) -> None:
+    """What `dvc status` cannot see in a clone: the lock's hashes from stage to stage."""
+    edit(checkout / "prepare.py", lambda text: text.replace('"x"', '"y"'))
+    shell(
+        checkout, "dvc repro -q prepare", "git commit -qam prepared", f"git clone -q . {tmp_path}/2"
+    )
+    lines = gate.findings(tmp_path / "2")
+    assert any(
+        line.startswith("train@1: read another data/prepared than prepare wrote") for line in lines
+    )
+
+
+def test_results_edited_together_with_their_hash_are_computed_again_and_caught(
+    clone: Path,
+) -> None:
+    summary = clone / "metrics/summary.json"
+    edit(summary, lambda text: text.replace("1.5", "9.5"))
+    shell(clone, "dvc commit -fq aggregate")
+    lines = gate.findings(clone)
+    assert len(lines) == 1
+    assert lines[0].startswith("metrics/summary.json: `python aggregate.py` computes something")
+
+
+def test_the_last_digit_of_a_float_is_no_finding(clone: Path) -> None:
+    """Another CPU may sum in another order."""
+    edit(clone / "metrics/summary.json", lambda text: text.replace("1.5", "1.5000000000000002"))
+    shell(clone, "dvc commit -fq aggregate")
+    assert gate.findings(clone) == []
+
+
+def test_a_dependency_that_nobody_delivers_fails(clone: Path) -> None:
+    edit(clone / ".gitignore", lambda text: text + "/train.py\n")
+    shell(clone, "git rm -q --cached train.py", "rm train.py")
+    lines = gate.findings(clone)
+    assert any("train.py, which is neither in git nor any stage's output" in line for line in lines)
