@@ -107,9 +107,9 @@ def eject(model: nn.Module) -> None:
     """
     record = injection(model)
     for name, layer in adapted_modules(model).items():
-        if layer._original_weight is not None:
+        if layer.original_weight is not None:
             with torch.no_grad():
-                layer.base.weight.copy_(layer._original_weight)
+                layer.base.weight.copy_(layer.original_weight)
         model.set_submodule(name, layer.base)
     delattr(model, _RECORD)
     for name, parameter in model.named_parameters():

@@ -118,7 +118,7 @@ class LoRALinear(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.merged_run: int | None = None
         self.enabled = True
-        self._original_weight: Tensor | None = None
+        self.original_weight: Tensor | None = None
 
         device = base.weight.device
         rows, width = self.out_features, max(ranks)

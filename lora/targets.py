@@ -181,3 +181,20 @@ def _memory(tensor: Tensor) -> tuple[int, int]:
     last = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
     start = tensor.data_ptr()
     return start, start + (last + 1) * tensor.element_size()
+
+
+def peft_reach(model: nn.Module, targets: Sequence[str], layers: Sequence[int] | None) -> set[str]:
+    """The linear modules that PEFT 0.21 would adapt for a list of targets.
+
+    PEFT knows no numbered layers for the targets themselves and takes a layer's index from the
+    first "name.number" that is not at the very start of a module's name.
+    """
+    reached: set[str] = set()
+    for name in _linear_names(model):
+        if name in targets:
+            reached.add(name)
+        elif any(suffix_matches(target, name) for target in targets):
+            index = re.match(r".*?\.[^.]*\.(\d+)\.", name)
+            if layers is None or (index is not None and int(index[1]) in layers):
+                reached.add(name)
+    return reached

@@ -1,0 +1,224 @@
+"""Adapters on disk as PEFT 0.21 writes and reads them.
+
+    adapter_config.json         the settings
+    adapter_model.safetensors   base_model.model.{module}.lora_A.weight (r, in)
+                                base_model.model.{module}.lora_B.weight (out, r)
+                                base_model.model.{head parameter}
+
+Both files are pure functions of the adapter: keys and lists sorted, nothing of the machine in
+them. (PEFT writes target_modules from a set, in an order that changes from run to run.) Nothing is
+unpickled and no hub is reached.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as format_tensors
+from torch import Tensor
+
+from lora.adapter import Adapter, Factors
+from lora.config import LoRAConfig
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+PREFIX = "base_model.model."
+# What PEFT itself expects to be trained and saved for these tasks.
+_HEADS = {"SEQ_CLS": ("classifier", "score"), "TOKEN_CLS": ("classifier", "score")}
+# Keys that say nothing about what the adapter computes, or that `load` reads.
+_KNOWN = {
+    *("peft_type", "task_type", "base_model_name_or_path", "r", "lora_alpha", "lora_dropout"),
+    *("target_modules", "modules_to_save", "fan_in_fan_out", "use_rslora", "bias"),
+    *("rank_pattern", "alpha_pattern", "inference_mode", "init_lora_weights"),
+    *("layers_to_transform", "layers_pattern", "exclude_modules", "megatron_core"),
+    *("peft_version", "auto_mapping", "revision", "qalora_group_size"),
+}
+# The other ways to initialise (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change the base's weights too.
+_PLAIN_INITS = (True, False, "gaussian", "orthogonal", "eva")
+
+
+def save(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
+    """Write an adapter; one that is there already is replaced.
+
+    Raises:
+        FileExistsError: the folder holds something that is no adapter
+        ValueError: the base model's name is an absolute path, or the adapter's targets cannot be
+            told to PEFT
+    """
+    target = Path(folder)
+    config = _to_peft(adapter)
+    tensors: dict[str, Tensor] = {}
+    for name, (A, B) in adapter.factors.items():
+        tensors[f"{PREFIX}{name}.lora_A.weight"] = A.contiguous()
+        tensors[f"{PREFIX}{name}.lora_B.weight"] = B.contiguous()
+    for name, tensor in adapter.head.items():
+        tensors[f"{PREFIX}{name}"] = tensor.contiguous()
+    if target.exists() and not target.is_dir():
+        raise FileExistsError(f"{target} is a file: an adapter is a folder")
+    foreign = {p.name for p in target.glob("*")} - {CONFIG, WEIGHTS, "README.md"}
+    if foreign:
+        raise FileExistsError(f"{target} holds {sorted(foreign)[:3]}, which is no adapter")
+    target.mkdir(parents=True, exist_ok=True)
+    weights = format_tensors(dict(sorted(tensors.items())), metadata={"format": "pt"})
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    for name, data in ((WEIGHTS, weights), (CONFIG, text.encode())):
+        part = target / f".{name}.part"
+        part.write_bytes(data)
+        part.replace(target / name)
+
+
+def load(folder: str | os.PathLike[str]) -> Adapter:
+    """Read an adapter that this module or PEFT wrote; the factors become fp32.
+
+    Raises:
+        FileNotFoundError: a file that is not there
+        ValueError: a file that cannot be read, a feature other than plain LoRA (naming the key),
+            or tensors that are missing or too many (naming them)
+    """
+    source = Path(folder)
+    for name in (CONFIG, WEIGHTS):
+        if not (source / name).is_file():
+            raise FileNotFoundError(f"{source / name} is not there: {source} is no PEFT adapter")
+    try:
+        config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{source / CONFIG} is no JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{source / CONFIG}: an object is needed, not {type(config).__name__}")
+    _refuse_other_methods(config, source / CONFIG)
+    try:
+        tensors = parse_tensors((source / WEIGHTS).read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"{source / WEIGHTS} is no safetensors file: {error}") from None
+    factors, head = _split(tensors, config.get("modules_to_save") or (), source / WEIGHTS)
+    return Adapter(
+        _from_peft(config, factors, source / CONFIG),
+        factors,
+        head,
+        bool(config.get("fan_in_fan_out", False)),
+    )
+
+
+def _to_peft(adapter: Adapter) -> dict[str, Any]:
+    """adapter_config.json: every key that matters, since PEFT turns an omitted r into 8."""
+    config = adapter.config
+    name = config.base_model_name
+    if name is not None and (Path(name).is_absolute() or PureWindowsPath(name).is_absolute()):
+        raise ValueError(f"base_model_name {name!r}: a hub id or relative name, not a path")
+    # PEFT reads a list of suffixes; other patterns are written as the names that they reached.
+    plain = all(":" not in target for target in config.target_modules)
+    targets = config.target_modules if plain else tuple(adapter.factors)
+    layers = config.layers if plain else None
+    return {
+        "peft_type": "LORA",
+        "task_type": config.task_type,
+        "base_model_name_or_path": name,
+        "r": config.rank,
+        "lora_alpha": _number(config.alpha),
+        "lora_dropout": float(config.dropout),
+        "target_modules": sorted(targets),
+        "layers_to_transform": None if layers is None else sorted(layers),
+        "modules_to_save": _head_modules(adapter),
+        "fan_in_fan_out": adapter.fan_in_fan_out,
+        "use_rslora": config.use_rslora,
+        "bias": "none",
+        "rank_pattern": dict(config.rank_pattern),
+        "alpha_pattern": {key: _number(value) for key, value in config.alpha_pattern.items()},
+        "inference_mode": True,
+        "init_lora_weights": True,
+        "use_dora": False,
+    }
+
+
+def _from_peft(config: Mapping[str, Any], factors: Mapping[str, Factors], file: Path) -> LoRAConfig:
+    targets, layers = config.get("target_modules"), config.get("layers_to_transform")
+    if isinstance(layers, int):
+        layers = [layers]
+    # A regular expression, or targets narrowed in PEFT's other ways: the factors' names say it.
+    narrowed = config.get("layers_pattern") or config.get("exclude_modules")
+    if not isinstance(targets, list) or narrowed:
+        targets, layers = sorted(factors), None
+    for key in ("r", "lora_alpha"):
+        if key not in config:
+            raise ValueError(f"{file}: {key} is missing")
+    try:
+        return LoRAConfig(
+            rank=config["r"],
+            alpha=config["lora_alpha"],
+            target_modules=tuple(sorted(targets)),
+            layers=tuple(layers) if layers else None,
+            use_rslora=bool(config.get("use_rslora", False)),
+            dropout=config.get("lora_dropout", 0.0),
+            rank_pattern=config.get("rank_pattern") or {},
+            alpha_pattern=config.get("alpha_pattern") or {},
+            base_model_name=config.get("base_model_name_or_path"),
+            task_type=config.get("task_type"),
+        )
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def _refuse_other_methods(config: Mapping[str, Any], file: Path) -> None:
+    """Refuse whatever would make the loaded adapter compute something else than it was."""
+    if config.get("peft_type") != "LORA":
+        raise ValueError(f"{file}: peft_type {config.get('peft_type')!r}: only 'LORA' is read")
+    if config.get("bias", "none") != "none":
+        raise ValueError(f"{file}: bias {config['bias']!r}: only 'none' is read")
+    if config.get("init_lora_weights", True) not in _PLAIN_INITS:
+        raise ValueError(
+            f"{file}: init_lora_weights {config['init_lora_weights']!r} changes the base's "
+            f"weights: only {', '.join(repr(i) for i in _PLAIN_INITS)} are read"
+        )
+    for key in sorted(config.keys() - _KNOWN):
+        if config[key] not in (None, False, {}, []):
+            raise ValueError(f"{file}: {key} {config[key]!r} is not plain LoRA and is not read")
+
+
+def _split(
+    tensors: Mapping[str, Tensor], head_modules: Sequence[str], file: Path
+) -> tuple[dict[str, Factors], dict[str, Tensor]]:
+    """Factors by module and head parameters by name, out of a file's tensors."""
+    halves: dict[str, dict[str, Tensor]] = {}
+    head: dict[str, Tensor] = {}
+    unknown: list[str] = []
+    for key in sorted(tensors):
+        tensor = tensors[key].to(torch.float32)
+        name = key.removeprefix(PREFIX)
+        module, _, factor = name.removesuffix(".weight").rpartition(".")
+        if name == key:
+            unknown.append(key)
+        elif factor in ("lora_A", "lora_B") and name.endswith(".weight"):
+            halves.setdefault(module, {})[factor] = tensor
+        elif "lora_" not in name and any(f".{m}." in f".{name}" for m in head_modules):
+            head[name] = tensor
+        else:
+            unknown.append(key)
+    single = [name for name, half in halves.items() if len(half) == 1]
+    if unknown or single or not halves:
+        raise ValueError(
+            f"{file}: tensors that are no part of a LoRA adapter: {unknown or 'none'}; modules "
+            f"with only one of lora_A and lora_B: {single or 'none'}; modules: {len(halves)}"
+        )
+    return {name: (half["lora_A"], half["lora_B"]) for name, half in halves.items()}, head
+
+
+def _head_modules(adapter: Adapter) -> list[str] | None:
+    """PEFT's modules_to_save: the modules that hold the head's parameters, as high as can be."""
+    bases = {name.split(".", 1)[0] for name in adapter.factors}
+    modules = set(_HEADS.get(adapter.config.task_type or "", ()))
+    for name in adapter.head:
+        top = name.split(".", 1)[0]
+        modules.add(name.rpartition(".")[0] if top in bases else top)
+    return sorted(modules) or None
+
+
+def _number(value: float) -> float:
+    """A whole number as an int, as PEFT's alpha usually is."""
+    return int(value) if float(value).is_integer() else float(value)
