@@ -15,6 +15,8 @@ from typing import Any
 
 from study.errors import StudyError
 
+_LONGEST_ROW = 300
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
@@ -113,7 +115,9 @@ class ArmRecord:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ArmRecord:
         """Build an arm from the parsed file."""
-        fields = {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
+        fields: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in value.items()
+        }
         return cls(**(fields | {"runs": tuple(RunRecord.from_json(r) for r in value["runs"])}))
 
 
@@ -147,7 +151,8 @@ def read_json(path: str | Path) -> Any:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` so that a person can read the file and a diff shows what changed.
 
-    Lists of plain values stand on one line; the file appears whole or not at all.
+    Lists of plain values stand on one line, and so does each short row of a list of rows; the
+    file appears whole or not at all.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +169,16 @@ def _pretty(value: Any, indent: str = "") -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         nested = any(isinstance(item, Mapping | list | tuple) for item in value)
         if nested:
-            rows = [inner + _pretty(item, inner) for item in value]
+            rows = [inner + (_row(item) or _pretty(item, inner)) for item in value]
             return "[\n" + ",\n".join(rows) + "\n" + indent + "]"
         return "[" + ", ".join(_pretty(item) for item in value) + "]"
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
+
+
+def _row(value: Any) -> str | None:
+    """Write a mapping on one line, if all that it holds fits there."""
+    if not isinstance(value, Mapping):
+        return None
+    cells = [f"{json.dumps(str(key))}: {_pretty(item)}" for key, item in value.items()]
+    row = "{" + ", ".join(cells) + "}"
+    return row if "\n" not in row and len(row) <= _LONGEST_ROW else None
