@@ -31,16 +31,14 @@ def svd_of_product(A: Tensor, B: Tensor, scaling: float = 1.0) -> SVD:
         scaling: s, of either sign
 
     Raises:
-        ValueError: shapes that do not fit, or a rank above the smaller side
+        ValueError: shapes that do not fit
     """
     rank = A.shape[0]
     if A.ndim != 2 or B.ndim != 2 or B.shape[1] != rank:
         raise ValueError(f"A {tuple(A.shape)} and B {tuple(B.shape)}: (r, in), (out, r) are needed")
-    if rank > min(A.shape[1], B.shape[0]):
-        raise ValueError(f"rank {rank} is above the smaller side of ({B.shape[0]}, {A.shape[1]})")
     Q_A, R_A = torch.linalg.qr(A.double().T)
     Q_B, R_B = torch.linalg.qr(B.double())
-    U, S, Vh = torch.linalg.svd(scaling * (R_B @ R_A.T))
+    U, S, Vh = torch.linalg.svd(scaling * (R_B @ R_A.T), full_matrices=False)
     return SVD(Q_B @ U, S, Vh @ Q_A.T)
 
 
