@@ -1,0 +1,75 @@
+"""Run stages in one process and print, as JSON, which settings each of them read.
+
+    python -m tests.pipeline.settings_read '[["lora", "--rank", "1"], ...]' '["datasets", ...]'
+
+The second list names packages to hide, as if they were not installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import importlib.machinery
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, get_type_hints
+
+
+def hide(packages: set[str]) -> None:
+    """Make imports of `packages` fail as they do where nobody installed them."""
+
+    class Finder(importlib.machinery.PathFinder):
+        @classmethod
+        def find_spec(
+            cls, fullname: str, path: Sequence[str] | None = None, target: Any = None
+        ) -> importlib.machinery.ModuleSpec | None:
+            if fullname.partition(".")[0] in packages:
+                return None
+            return super().find_spec(fullname, path, target)
+
+    ours: Any = Finder
+    sys.meta_path = [ours if f is importlib.machinery.PathFinder else f for f in sys.meta_path]
+
+
+def watch(note: Callable[[str], None]) -> None:
+    """Call `note` with the dotted key of every setting when it is read."""
+    settings = importlib.import_module("study.settings")
+    sections = get_type_hints(settings.Settings)
+    _watch(settings.Settings, "", note)
+    for name, section in sections.items():
+        if dataclasses.is_dataclass(section):
+            _watch(section, f"{name}.", note)
+
+
+def _watch(section: Any, prefix: str, note: Callable[[str], None]) -> None:
+    hints = get_type_hints(section)
+    leaves = {name for name, hint in hints.items() if not dataclasses.is_dataclass(hint)}
+    plain = section.__getattribute__
+
+    def noting(self: Any, name: str) -> Any:
+        if name in leaves:
+            note(prefix + name)
+        return plain(self, name)
+
+    section.__getattribute__ = noting
+
+
+def main() -> None:
+    """Run the stages in turn."""
+    commands, hidden = json.loads(sys.argv[1]), set(json.loads(sys.argv[2]))
+    hide(hidden)
+    found: list[list[str]] = []
+    watch(lambda key: found[-1].append(key))
+    with contextlib.redirect_stdout(sys.stderr):
+        for stage, *arguments in commands:
+            found.append([])
+            sys.argv = [stage, *arguments]
+            importlib.import_module(f"stages.{stage}").main()
+    print(json.dumps([sorted(set(keys)) for keys in found]))
+    assert not hidden & set(sys.modules)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What runs again, and what does not: every row of the commands in README, through real DVC."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.pipeline import toys
+from tests.pipeline.conftest import Reproduced
+from tests.pipeline.study import ALL_STAGES, Study
+
+
+def lock_without_machine(study: Study) -> dict[str, Any]:
+    """dvc.lock without the files that tell what the machine was like."""
+    stages: dict[str, Any] = YAML(typ="safe").load(study.text("dvc.lock"))["stages"]
+    for stage in stages.values():
+        stage["outs"] = [o for o in stage["outs"] if not o["path"].startswith("metrics/machine/")]
+    return stages
+
+
+def test_a_killed_repro_goes_on_where_it_was(reproduced: Reproduced) -> None:
+    finished, interrupted = reproduced.killed.ran[:-1], reproduced.killed.ran[-1]
+    assert interrupted.startswith("lora@")
+    assert {"prepare"} < set(finished)
+    resumed = set(reproduced.resumed.ran)
+    assert not resumed & set(finished)
+    assert resumed | set(finished) | {interrupted} == ALL_STAGES
+
+
+def test_repro_of_a_finished_study_runs_nothing(study: Study) -> None:
+    assert study.repro().ran == []
+    assert study.call("git", "status", "--porcelain").output == ""
+
+
+def test_every_stage_forced_to_run_again_writes_the_same_bytes(study: Study) -> None:
+    before = lock_without_machine(study)
+    forced = study.repro("--force")
+    assert set(forced.ran) == ALL_STAGES
+    assert lock_without_machine(study) == before
+    changed = study.call("git", "diff", "--name-only").output.split()
+    assert {name for name in changed if name != "dvc.lock"} <= {
+        name for name in changed if name.startswith("metrics/machine/")
+    }
+
+
+def test_a_headline_rank_outside_the_sweep_is_trained_and_nothing_else_is(study: Study) -> None:
+    runs = sorted((study.root / "metrics/runs").iterdir())
+    before = [path.read_bytes() for path in runs]
+    done = study.experiment("lora.rank=4")
+    assert done.ran == ["headline", "aggregate", "plot"]
+    assert done.trained
+    assert json.loads(study.text("metrics/headline.json"))["rank"] == 4
+    assert json.loads(study.text("metrics/summary.json"))["headline"]["rank"] == 4
+    assert sorted((study.root / "metrics/runs").iterdir()) == runs
+    assert [path.read_bytes() for path in runs] == before
+
+
+def test_a_rank_more_in_the_sweep_trains_that_rank_alone(study: Study) -> None:
+    done = study.experiment("lora.ranks=[1,2,4]")
+    assert done.ran == ["lora@4", "headline", "aggregate", "plot"]
+    assert (study.root / "data/adapters/r4/s1").is_dir()
+    summary = json.loads(study.text("metrics/summary.json"))
+    assert list(summary["lora"]) == ["1", "2", "4"]
+    assert study.repro().ran == []
+
+
+def test_a_rank_less_in_the_sweep_trains_nothing(study: Study) -> None:
+    toys.change(study.root / "params.yaml", {"lora.ranks": [1]})
+    done = study.repro()
+    assert set(done.ran) <= {"headline", "aggregate", "plot"}
+    assert not done.trained
+    assert list(json.loads(study.text("metrics/summary.json"))["lora"]) == ["1"]
+
+    toys.change(study.root / "params.yaml", {"lora.ranks": [1, 2]})
+    back = study.repro()
+    assert back.ran == []
+    assert list(json.loads(study.text("metrics/summary.json"))["lora"]) == ["1", "2"]
+
+
+def test_a_colour_redraws_the_plots_alone(study: Study) -> None:
+    study.append("study/figures/style.py", "\n# another colour\n")
+    assert study.repro().ran == ["plot"]
+
+
+def test_the_lora_layer_reaches_the_ranks_and_what_follows_alone(study: Study) -> None:
+    study.append("lora/layer.py", "\n# another layer\n")
+    done = study.repro()
+    without_lora = {"prepare", "theory_bound", "head_only", "full"}
+    assert set(done.ran) <= ALL_STAGES - without_lora
+    assert {"theory", "lora@1", "lora@2", "headline"} <= set(done.ran)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reached"),
+    [
+        ("statistics.confidence", 0.9, {"aggregate", "plot"}),
+        ("theory.steps", 10, {"theory", "plot"}),
+    ],
+)
+def test_a_setting_reaches_the_stages_that_read_it(
+    study: Study, key: str, value: object, reached: set[str]
+) -> None:
+    toys.change(study.root / "params.yaml", {key: value})
+    assert set(study.repro().ran) == reached

@@ -1,0 +1,217 @@
+"""The laws of the house that no single module can break alone without it showing here.
+
+Imports go down, dependencies in dvc.yaml are what is imported, the training path is light, nothing
+is unpickled or executed, nothing names a machine. That each stage's settings are its `params` is
+tested where stages run: `tests/pipeline/test_settings_read.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from checks import dependencies
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(p for name in dependencies.PACKAGES for p in (ROOT / name).rglob("*.py"))
+STAGES: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+TRAINING = ("head_only", "full", "lora", "headline")
+HEAVY = ("datasets", "dvc", "papermill", "pandas", "scipy", "sklearn", "matplotlib", "peft")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_by(path: Path) -> set[str]:
+    """The top packages that a source file imports."""
+    return {name.split(".")[0] for name in dependencies.imports(path, module_of(path))}
+
+
+def calls_in(path: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield node
+
+
+def outputs_of(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Path by path, the options of a stage's outputs."""
+    rows = [row if isinstance(row, dict) else {row: {}} for row in stage["outs"]]
+    return {path: options for row in rows for path, options in row.items()}
+
+
+# --- Imports -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_only_go_down(path: Path) -> None:
+    floors = list(dependencies.PACKAGES)  # from the top: stages, study, lora
+    above = floors[: floors.index(path.relative_to(ROOT).parts[0])]
+    assert not imported_by(path) & {*above, "tests", "checks", "benchmarks"}
+
+
+def test_lora_knows_no_data_set_no_dvc_no_yaml() -> None:
+    for path in (ROOT / "lora").rglob("*.py"):
+        assert not imported_by(path) & {*HEAVY, "yaml", "ruamel", "pyarrow"}, path
+
+
+def test_settings_are_parsed_in_one_place() -> None:
+    readers = {name_of(path) for path in SOURCES if imported_by(path) & {"yaml", "ruamel"}}
+    assert readers == {"study/settings.py", "study/yaml_core.py"}
+
+
+def test_package_files_hold_a_docstring_and_nothing_else() -> None:
+    """A stage depends on them, so anything in them would make every stage depend on it."""
+    for path in SOURCES:
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            assert [type(node) for node in body] == [ast.Expr], path
+
+
+def test_project_modules_are_never_imported_by_a_computed_name() -> None:
+    """Reading imports from the source would not see them."""
+    for path in SOURCES:
+        for call in calls_in(path):
+            assert ast.unparse(call.func) not in ("importlib.import_module", "__import__"), path
+
+
+# --- dvc.yaml ------------------------------------------------------------------------------------
+
+
+def test_deps_name_every_file_that_a_stage_imports_and_no_other() -> None:
+    assert dependencies.differences(ROOT) == []
+
+
+def test_every_stage_module_is_a_stage_of_dvc_yaml() -> None:
+    helpers = {"__init__", "cli"}
+    assert {path.stem for path in (ROOT / "stages").glob("*.py")} - helpers == set(STAGES)
+    for name, stage in STAGES.items():
+        assert stage["cmd"].startswith(f"python -m stages.{name}")
+
+
+@pytest.mark.parametrize("stage", ["theory_bound", "head_only", "full"])
+def test_a_change_of_the_lora_layer_does_not_reach_what_has_no_lora(stage: str) -> None:
+    files = dependencies.closure(f"stages.{stage}", ROOT)
+    assert not [path for path in files if path.startswith("lora/")]
+
+
+def test_the_list_of_ranks_is_no_setting_of_the_stage_that_trains_one_rank() -> None:
+    params = STAGES["lora"]["params"]
+    assert not {"lora", "lora.ranks", "lora.rank"} & set(params)
+
+
+def test_nothing_depends_on_what_the_machine_was_like() -> None:
+    for stage in STAGES.values():
+        for path in stage["deps"]:
+            assert not path.startswith("metrics/machine")
+            assert path.rstrip("/") != "metrics"
+
+
+def test_data_is_cached_and_ignored_by_git_and_results_are_in_git() -> None:
+    """A cached output that git did not ignore would make DVC write a .gitignore beside it."""
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    for stage in STAGES.values():
+        for path, options in outputs_of(stage).items():
+            in_data = path.startswith("data/")
+            assert in_data == options.get("cache", True), path
+            assert in_data or path.startswith(("metrics/", "plots/")), path
+    assert "/data/" in ignored
+
+
+def test_pictures_are_no_dependencies() -> None:
+    """Their bytes vary with the version of matplotlib."""
+    for stage in STAGES.values():
+        assert not [path for path in stage["deps"] if path.endswith((".png", ".svg", ".html"))]
+
+
+# --- The training path ---------------------------------------------------------------------------
+
+WITHOUT = """
+import importlib.machinery, json, sys
+absent = set(json.loads(sys.argv[1]))
+
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            return None
+        return super().find_spec(name, path, target)
+
+finders = sys.meta_path
+sys.meta_path = [Finder if f is importlib.machinery.PathFinder else f for f in finders]
+for module in json.loads(sys.argv[2]):
+    __import__(module)
+print(json.dumps(sorted(absent & set(sys.modules))))
+"""
+
+
+def test_training_runs_where_nothing_heavy_is_installed() -> None:
+    """Also inside functions: the source of every file on the path names none of it."""
+    modules = [f"stages.{stage}" for stage in TRAINING]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, json.dumps(HEAVY), json.dumps(modules)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
+    for module in modules:
+        for name in dependencies.closure(module, ROOT):
+            assert not imported_by(ROOT / name) & set(HEAVY), name
+
+
+def test_data_sets_are_read_only_while_preparing() -> None:
+    preparing = dependencies.closure("stages.prepare", ROOT)
+    readers = {name_of(path) for path in SOURCES if "datasets" in imported_by(path)}
+    assert readers
+    assert readers <= preparing
+
+
+# --- Safety --------------------------------------------------------------------------------------
+
+UNSAFE_CALLS = {"eval", "exec", "torch.load", "pickle.load", "pickle.loads", "joblib.load"}
+UNSAFE_IMPORTS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_is_unpickled_executed_or_trusted_from_afar(path: Path) -> None:
+    assert not imported_by(path) & UNSAFE_IMPORTS
+    for call in calls_in(path):
+        assert ast.unparse(call.func) not in UNSAFE_CALLS
+        for keyword in call.keywords:
+            trusted = keyword.arg in ("trust_remote_code", "allow_pickle")
+            assert not (trusted and ast.unparse(keyword.value) != "False")
+
+
+# Composed, so that this file does not name what it looks for.
+HOMES = re.compile(rb"(?<![\w.])/(?:" + b"|".join([rb"root/", rb"home/\w", rb"Users/\w"]) + rb")")
+PLACES = re.compile(rb"(?<![\w./~-])/(?:" + b"|".join([rb"work", rb"tmp", rb"mnt"]) + rb")/\w")
+
+
+def test_no_tracked_file_names_a_folder_of_some_machine() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found = []
+    for name in listed.stdout.splitlines():
+        path = ROOT / name
+        if path.is_file() and path.suffix != ".png":
+            for number, line in enumerate(path.read_bytes().splitlines(), 1):
+                if HOMES.search(line) or PLACES.search(line):
+                    found.append(f"{name}:{number}")
+    assert found == []
