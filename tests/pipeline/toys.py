@@ -85,12 +85,12 @@ def write_model(folder: Path) -> None:
 
 
 def sentences(seed: int = 0) -> list[dict[str, Any]]:
-    """Return 240 distinct sentences, labelled by whether their adjectives praise."""
+    """Return 240 distinct sentences of several lengths, labelled by whether they praise."""
     rows = [
-        {"text": f"{opening} {subject} is {first} and {second}", "label": label}
-        for label, adjectives in enumerate((BAD, GOOD))
-        for opening, subject, (first, second) in itertools.product(
-            OPENINGS, SUBJECTS, zip(adjectives[::2], adjectives[1::2], strict=True)
+        {"text": f"{opening} {subject} is {' and '.join(praise)}", "label": label}
+        for label, words in enumerate((BAD, GOOD))
+        for opening, subject, praise in itertools.product(
+            OPENINGS, SUBJECTS, (words[:1], words[1:3], words[3:])
         )
     ]
     random.Random(seed).shuffle(rows)
