@@ -39,7 +39,7 @@ def population_optimum(teacher: Teacher, inputs: Inputs, rank: int) -> Array:
     [Delta Sigma^1/2]_r Sigma^-1/2, without the inverse.
     """
     left = np.linalg.svd(teacher.delta @ inputs.root)[0][:, :rank]
-    return left @ (left.T @ teacher.delta)
+    return _project(left, teacher.delta)
 
 
 def truncation(delta: Array, rank: int) -> Array:
@@ -49,7 +49,8 @@ def truncation(delta: Array, rank: int) -> Array:
     vectors as eigenvectors and keeps their order.
     """
     left, values, right = np.linalg.svd(delta, full_matrices=False)
-    return (left[:, :rank] * values[:rank]) @ right[:rank]
+    update: Array = (left[:, :rank] * values[:rank]) @ right[:rank]
+    return update
 
 
 # --- on a sample ------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ def sample_optima(sample: Sample) -> list[Array]:
     solution, triangle = _least_squares(sample)
     left = np.linalg.svd(solution @ triangle.T)[0]
     ranks = range(min(solution.shape) + 1)
-    return [left[:, :rank] @ (left[:, :rank].T @ solution) for rank in ranks]
+    return [_project(left[:, :rank], solution) for rank in ranks]
 
 
 def _least_squares(sample: Sample) -> tuple[Array, Array]:
@@ -102,7 +103,7 @@ def least_squares_risk(teacher: Teacher, samples: int) -> float:
     """
     out_features, in_features = teacher.delta.shape
     excess = out_features * in_features / (samples - in_features - 1)
-    return teacher.floor + teacher.noise**2 * excess
+    return float(teacher.floor + teacher.noise**2 * excess)
 
 
 def reduced_rank_risk(teacher: Teacher, inputs: Inputs, samples: int) -> Array:
@@ -122,7 +123,14 @@ def reduced_rank_risk(teacher: Teacher, inputs: Inputs, samples: int) -> Array:
     ranks = np.arange(min(out_features, in_features) + 1)
     parameters = ranks * (out_features + in_features - ranks)
     variance = teacher.noise**2 * parameters / (samples - in_features - 1)
-    return population_bound(teacher, inputs) + variance
+    risk: Array = population_bound(teacher, inputs) + variance
+    return risk
+
+
+def _project(basis: Array, update: Array) -> Array:
+    """Return U U^T M for orthonormal columns U (d, r) and M (d, k)."""
+    projected: Array = basis @ (basis.T @ update)
+    return projected
 
 
 def _tails(values: Array) -> Array:

@@ -13,11 +13,12 @@ One teacher serves every seed and both kinds of input, so that they differ in th
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]  # float64, as everything here
 
 ISOTROPIC = "isotropic"
 ANISOTROPIC = "anisotropic"
@@ -37,7 +38,7 @@ class Teacher:
     @property
     def floor(self) -> float:
         """Return d noise^2, the risk of the teacher itself, summed over outputs."""
-        return self.delta.shape[0] * self.noise**2
+        return float(self.delta.shape[0] * self.noise**2)
 
 
 @dataclasses.dataclass(frozen=True)
