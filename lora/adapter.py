@@ -20,7 +20,7 @@ from lora.inject import (
     mark_trainable,
 )
 from lora.layer import LoRALinear
-from lora.targets import peft_reach
+from lora.targets import peft_heads, peft_reach
 
 Factors: TypeAlias = tuple[Tensor, Tensor]
 
@@ -32,7 +32,7 @@ class Adapter:
     Attributes:
         config: of the run
         factors: (A (r, in), B (out, r)) in fp32 by the adapted module's full name
-        head: trained parameters beside the adapter, in fp32, by their full name in the model
+        head: parameters kept beside the factors, in fp32, by their full name in the model
         fan_in_fan_out: whether the adapted modules are `Conv1D`; the factors do not depend on it
 
     Raises:
@@ -64,6 +64,10 @@ def extract(
 ) -> Adapter:
     """Copy one run's adapter out of a model.
 
+    With a task type that has a head in PEFT, the modules that PEFT takes for it go along, trained
+    or not: a fresh `pre_classifier` is as random as a fresh `classifier`, and PEFT does not load
+    an adapter without it.
+
     Args:
         model: adapted by `lora.inject.inject`
         run: which
@@ -90,6 +94,9 @@ def extract(
             raise ValueError(f"head {module!r} is no module of the model")
         for name, parameter in model.get_submodule(module).named_parameters():
             tensors[f"{module}.{name}"] = parameter
+    for module in peft_heads(model, record.configs[run].task_type):
+        for name, parameter in model.get_submodule(module).named_parameters():
+            tensors.setdefault(f"{module}.{name}", parameter)
     # B is written out with a row for every output, so that no slice is left to remember.
     config = replace(record.configs[run], columns=None)
     if peft_reach(model, config.target_modules, config.layers) != set(layers):

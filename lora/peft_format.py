@@ -26,12 +26,11 @@ from torch import Tensor
 
 from lora.adapter import Adapter, Factors
 from lora.config import LoRAConfig
+from lora.targets import PEFT_HEADS
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
-# What PEFT itself expects to be trained and saved for these tasks.
-_HEADS = {"SEQ_CLS": ("classifier", "score"), "TOKEN_CLS": ("classifier", "score")}
 # Keys that say nothing about what the adapter computes, or that `load` reads.
 _KNOWN = {
     *("peft_type", "task_type", "base_model_name_or_path", "r", "lora_alpha", "lora_dropout"),
@@ -196,7 +195,9 @@ def _split(
             unknown.append(key)
         elif factor in ("lora_A", "lora_B") and name.endswith(".weight"):
             halves.setdefault(module, {})[factor] = tensor
-        elif "lora_" not in name and any(f".{m}." in f".{name}" for m in head_modules):
+        elif "lora_" not in name and any(f"{m}." in name for m in head_modules):
+            # Without a dot before it, as in PEFT: DistilBERT's `pre_classifier` trains and is
+            # saved there on account of `classifier` (peft 3755).
             head[name] = tensor
         else:
             unknown.append(key)
@@ -212,7 +213,7 @@ def _split(
 def _head_modules(adapter: Adapter) -> list[str] | None:
     """PEFT's modules_to_save: the modules that hold the head's parameters, as high as can be."""
     bases = {name.split(".", 1)[0] for name in adapter.factors}
-    modules = set(_HEADS.get(adapter.config.task_type or "", ()))
+    modules = set(PEFT_HEADS.get(adapter.config.task_type or "", ()))
     for name in adapter.head:
         top = name.split(".", 1)[0]
         modules.add(name.rpartition(".")[0] if top in bases else top)

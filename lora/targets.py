@@ -28,6 +28,10 @@ from lora.layer import LoRALinear, unsupported
 
 _SHOWN = 12
 
+# What PEFT takes for the head of these tasks: every module whose name ends like this, with or
+# without a dot before it (so DistilBERT's `pre_classifier` too: peft 3755).
+PEFT_HEADS = {"SEQ_CLS": ("classifier", "score"), "TOKEN_CLS": ("classifier", "score")}
+
 
 def find_targets(
     model: nn.Module, patterns: Sequence[str], layers: Sequence[int] | None = None
@@ -198,3 +202,14 @@ def peft_reach(model: nn.Module, targets: Sequence[str], layers: Sequence[int] |
             if layers is None or (index is not None and int(index[1]) in layers):
                 reached.add(name)
     return reached
+
+
+def peft_heads(model: nn.Module, task_type: str | None) -> list[str]:
+    """The modules that PEFT 0.21 saves whole for a task, and cannot load an adapter without."""
+    endings = PEFT_HEADS.get(task_type or "", ())
+    return [
+        name
+        for name, module in model.named_modules()
+        if name.endswith(endings)
+        and not any(isinstance(part, LoRALinear) for part in module.modules())
+    ]
