@@ -26,8 +26,8 @@ class LoRAConfig:
         rank_pattern: rank of particular modules. A key is a regular expression that must match
             the end of a module's name from the start of a component, as in PEFT
         alpha_pattern: alpha of particular modules, keys as in rank_pattern
-        columns: (start, stop) pairs of output features that the update reaches, for fused
-            projections such as GPT-2's `c_attn`; None for all of them
+        columns: (start, stop) pairs of output features that the update reaches in every target,
+            for fused projections such as GPT-2's `c_attn`; None for all of them
         base_model_name: what the adapter was trained on; a hub id or a relative name
         task_type: PEFT's, such as "SEQ_CLS" for a sentence classifier; None for a bare encoder
 

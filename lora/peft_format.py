@@ -61,14 +61,15 @@ def save(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
         tensors[f"{PREFIX}{name}"] = tensor.contiguous()
     if target.exists() and not target.is_dir():
         raise FileExistsError(f"{target} is a file: an adapter is a folder")
-    foreign = {p.name for p in target.glob("*")} - {CONFIG, WEIGHTS, "README.md"}
+    own = {CONFIG, WEIGHTS, _part(CONFIG), _part(WEIGHTS), "README.md"}
+    foreign = {p.name for p in target.glob("*")} - own
     if foreign:
         raise FileExistsError(f"{target} holds {sorted(foreign)[:3]}, which is no adapter")
     target.mkdir(parents=True, exist_ok=True)
     weights = format_tensors(dict(sorted(tensors.items())), metadata={"format": "pt"})
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     for name, data in ((WEIGHTS, weights), (CONFIG, text.encode())):
-        part = target / f".{name}.part"
+        part = target / _part(name)
         part.write_bytes(data)
         part.replace(target / name)
 
@@ -218,6 +219,11 @@ def _head_modules(adapter: Adapter) -> list[str] | None:
         top = name.split(".", 1)[0]
         modules.add(name.rpartition(".")[0] if top in bases else top)
     return sorted(modules) or None
+
+
+def _part(name: str) -> str:
+    """The file that a half-written one stands in, so that none is ever read half."""
+    return f".{name}.part"
 
 
 def _number(value: float) -> float:

@@ -297,3 +297,27 @@ def test_state_dict_round_trip_keeps_the_layer():
     x = torch.randn(2, 4, 6, generator=generator(3))
     assert set(layer.state_dict()) == {"base.weight", "base.bias", "lora_A", "lora_B"}
     assert torch.equal(other(x), layer(x))
+
+
+def test_with_adam_alpha_trades_against_initial_size_and_learning_rates():
+    """alpha -> alpha / (p q), A -> p A, B -> q B, their rates with them: the same function."""
+    p, q = 4.0, 0.5  # powers of two, so that nothing is rounded differently
+    outputs = []
+    for by_A, by_B in ((1.0, 1.0), (p, q)):
+        layer = wrap(base(6, 5), (2,), [1.5 / (by_A * by_B)])
+        with torch.no_grad():
+            layer.lora_A.mul_(by_A)
+            layer.lora_B.mul_(by_B)
+        optimizer = torch.optim.Adam(
+            [
+                {"params": [layer.lora_A], "lr": 0.01 * by_A},
+                {"params": [layer.lora_B], "lr": 0.01 * by_B},
+            ],
+            eps=0.0,
+        )
+        for step in range(10):
+            optimizer.zero_grad()
+            layer(torch.randn(4, 6, generator=generator(step))).square().sum().backward()
+            optimizer.step()
+        outputs.append(layer(torch.ones(1, 6)))
+    torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-5, atol=1e-5)

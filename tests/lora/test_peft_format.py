@@ -146,6 +146,7 @@ def test_the_bytes_depend_on_the_adapter_alone(folder, tmp_path):
         head=dict(reversed(list(twin.head.items()))),
     )
     save(turned, tmp_path / "other" / "place")
+    (folder / f".{WEIGHTS}.part").write_text("of a process that was killed")
     save(twin, folder)  # over an adapter that is there
     for name in (CONFIG, WEIGHTS):
         assert (tmp_path / "other" / "place" / name).read_bytes() == (folder / name).read_bytes()
