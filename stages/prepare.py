@@ -5,7 +5,10 @@ data/prepared/ (see `study.prepared`) and the report metrics/data.json:
 
     model, classes          display name; number of classes
     token_ids_in_use        different token ids in all splits together
-    sources.main, .test     display name, rows read, rows dropped by reason, sentences left
+    sources.main, .test     display name, rows read (after data.where), rows dropped by reason,
+                            sentences left
+    relatives_set_aside     sentences kept out of the splits drawn after a split because they quote,
+                            or are quoted by, a sentence in it (see `study.families`)
     splits.SPLIT            sentences, class counts and shares; mean, quantiles and maximum of the
                             lengths in tokens before long texts were cut, the number of tokens
                             after, and the share of sentences that were cut

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from study.cleaning import Dropped, Sentences, class_names, clean, indices, without
 from study.errors import StudyError
+from study.families import families
 from study.prepared import Prepared, Split
 from study.reading import Query, read
 from study.settings import DataSettings
-from study.splitting import stretches
+from study.splitting import Stretch, stretches
 from study.tokenising import Tokenizer, Tokens
 
 
@@ -38,17 +38,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Part:
-    """The sentences of one split."""
+    """The sentences of one split.
+
+    Attributes:
+        relatives: sentences of the same source that were set aside because they quote, or are
+            quoted by, one of these.
+    """
 
     texts: tuple[str, ...]
     labels: tuple[int, ...]
+    relatives: int
 
 
 def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, Any]]:
     """Read, clean, split and tokenise the data.
 
-    With a `test_name`, no training or validation text occurs anywhere in that source, whether or
-    not all of it is tested on.
+    With a `test_name`, no training or validation text occurs anywhere in that source or is of one
+    family with a text there, whether or not all of it is tested on.
 
     Returns:
         the data to train on, and the report on it (metrics/data.json).
@@ -61,10 +67,14 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
     main = _source(_main_query(data))
     tests = None if data.test_name is None else _source(_test_query(data, data.test_name))
     classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
-    pool = main.sentences
-    if tests is not None:
-        pool = without(pool, tests.sentences)
-    parts = _split(data, pool, tests, classes)
+    if tests is None:
+        parts = _split_one(data, main.sentences, classes)
+        sources = {"main": _source_report(main)}
+    else:
+        pool = without(main.sentences, tests.sentences)
+        parts = _split_two(data, pool, tests.sentences, classes)
+        in_test = len(main.sentences) - len(pool)
+        sources = {"main": _source_report(main, in_test), "test": _source_report(tests)}
     _check_classes(parts, classes)
 
     tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
@@ -79,14 +89,12 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
         max_length=data.max_length,
         pad_token_id=tokenizer.pad_token_id,
     )
-    sources = {"main": _source_report(main, len(main.sentences) - len(pool))}
-    if tests is not None:
-        sources["test"] = _source_report(tests, 0)
     report = {
         "model": tokenizer.display_name,
         "classes": len(classes),
         "token_ids_in_use": len(torch.cat([t.input_ids for t in tokens.values()]).unique()),
         "sources": sources,
+        "relatives_set_aside": {name: parts[name].relatives for name in ("test", "validation")},
         "splits": {name: _split_report(parts[name], tokens[name], classes) for name in parts},
     }
     return prepared, report
@@ -124,28 +132,49 @@ def _source(query: Query) -> Source:
     return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped)
 
 
-def _split(
-    data: DataSettings, pool: Sentences, tests: Source | None, classes: Sequence[str]
-) -> dict[str, Part]:
-    """Draw test first, then validation, then train (see `study.splitting`)."""
-    labels = indices(pool, classes, f"data.label: {data.name}")
-    test_size = ("data.test_size", data.test_size)
-    sizes = [("data.validation_size", data.validation_size), ("data.train_size", data.train_size)]
-    if tests is None:
-        chosen = stretches(labels, [test_size, *sizes], data.seed, data.name)
-        test, validation, train = (_part(pool, labels, i) for i in chosen)
-    else:
-        chosen = stretches(labels, sizes, data.seed, data.name)
-        validation, train = (_part(pool, labels, i) for i in chosen)
-        name = str(data.test_name)
-        labels = indices(tests.sentences, classes, f"data.test_label: {name}")
-        (all_asked,) = stretches(labels, [test_size], data.seed, name)
-        test = _part(tests.sentences, labels, all_asked)
+def _split_one(data: DataSettings, sentences: Sentences, classes: Sequence[str]) -> dict[str, Part]:
+    """Cut test, validation and train off one source, in this order (see `study.splitting`)."""
+    sizes = [
+        ("data.test_size", data.test_size),
+        ("data.validation_size", data.validation_size),
+        ("data.train_size", data.train_size),
+    ]
+    labels = indices(sentences, classes, f"data.label: {data.name}")
+    found = stretches(labels, families(sentences.texts), sizes, data.seed, data.name)
+    test, validation, train = (_part(sentences, labels, stretch) for stretch in found)
     return {"train": train, "validation": validation, "test": test}
 
 
-def _part(sentences: Sentences, labels: Sequence[int], chosen: NDArray[np.int64]) -> Part:
-    return Part(tuple(sentences.texts[i] for i in chosen), tuple(labels[i] for i in chosen))
+def _split_two(
+    data: DataSettings, pool: Sentences, tests: Sentences, classes: Sequence[str]
+) -> dict[str, Part]:
+    """Take test from its own source, then validation and train from what is no relative of it."""
+    name = str(data.test_name)
+    family = families((*tests.texts, *pool.texts))
+    of_tests, of_pool = family[: len(tests)], family[len(tests) :]
+    test_labels = indices(tests, classes, f"data.test_label: {name}")
+    test_size = ("data.test_size", data.test_size)
+    (test,) = stretches(test_labels, of_tests, [test_size], data.seed, name)
+
+    apart = np.flatnonzero(~np.isin(of_pool, of_tests))
+    if not len(apart):
+        raise StudyError(f"data.test_name: {name} holds every sentence of {data.name}")
+    relatives = len(pool) - len(apart)
+    pool = Sentences(*(tuple(column[i] for i in apart) for column in (pool.texts, pool.labels)))
+    labels = indices(pool, classes, f"data.label: {data.name}")
+    sizes = [("data.validation_size", data.validation_size), ("data.train_size", data.train_size)]
+    found = stretches(labels, of_pool[apart], sizes, data.seed, data.name)
+    validation, train = (_part(pool, labels, stretch) for stretch in found)
+    return {
+        "train": train,
+        "validation": validation,
+        "test": _part(tests, test_labels, Stretch(test.chosen, relatives)),
+    }
+
+
+def _part(sentences: Sentences, labels: Sequence[int], stretch: Stretch) -> Part:
+    texts = tuple(sentences.texts[i] for i in stretch.chosen)
+    return Part(texts, tuple(labels[i] for i in stretch.chosen), stretch.relatives)
 
 
 def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
@@ -164,7 +193,7 @@ def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
             )
 
 
-def _source_report(source: Source, in_test: int) -> dict[str, Any]:
+def _source_report(source: Source, in_test: int = 0) -> dict[str, Any]:
     dropped = dataclasses.asdict(source.dropped) | {"in_test": in_test}
     return {
         "name": source.display_name,

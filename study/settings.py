@@ -7,18 +7,16 @@ fields must satisfy together stands in `AGREEMENTS`.
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import yaml
 
-from study.checking import Refused, Rule, columns, number, one_of, optional, several, whole, words
+from study import parsing
+from study.checking import columns, number, one_of, optional, several, whole, words
 from study.errors import StudyError
+from study.parsing import Agreement
 from study.yaml_core import CoreLoader
 
 Text = Annotated[str, words()]
@@ -196,26 +194,17 @@ class Settings:
     statistics: StatisticsSettings
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """What several settings must satisfy together; `holds` takes their values in order."""
-
-    keys: tuple[str, ...]
-    holds: Callable[..., bool]
-    allowed: str
-
-
 AGREEMENTS = (
     Agreement(
         ("data.test_size", "data.test_name"),
         lambda size, name: size is not None or name is not None,
-        "a null test_size (all of it) needs a test_name",
+        "null (all of it) only together with a test_name",
     ),
     *(
         Agreement(
             (f"data.{key}", "data.test_name"),
             lambda value, name: value is None or name is not None,
-            f"{key} only together with a test_name",
+            "a value only together with a test_name",
         )
         for key in ("test_split", "test_text", "test_label")
     ),
@@ -264,87 +253,9 @@ def parse(raw: object, origin: str = "settings") -> Settings:
     Raises:
         StudyError: as `load`.
     """
-    errors: list[str] = []
-    values: dict[str, Any] = {}
-    settings = _section(Settings, raw, "", values, errors)
-    errors += [_disagreement(rule, values) for rule in AGREEMENTS if not _agrees(rule, values)]
-    if errors:
-        count = "1 wrong setting" if len(errors) == 1 else f"{len(errors)} wrong settings"
-        raise StudyError("\n  ".join([f"{origin}: {count}", *errors]))
-    assert isinstance(settings, Settings)
-    return settings
+    return parsing.parse(Settings, raw, AGREEMENTS, origin)
 
 
 def leaves() -> tuple[str, ...]:
     """Return the dotted key of every setting, in the order of the file."""
-    return tuple(_leaves(Settings, ""))
-
-
-def _leaves(section: type, prefix: str) -> list[str]:
-    keys = []
-    for name, hint in get_type_hints(section).items():
-        nested = dataclasses.is_dataclass(hint)
-        keys += _leaves(hint, f"{prefix}{name}.") if nested else [prefix + name]
-    return keys
-
-
-def _section(
-    section: type, raw: object, prefix: str, values: dict[str, Any], errors: list[str]
-) -> object | None:
-    """Build one section; add to `values` what was read and to `errors` what was not."""
-    hints = get_type_hints(section, include_extras=True)
-    if not isinstance(raw, Mapping):
-        keys = ", ".join(hints)
-        errors.append(f"{prefix.rstrip('.') or 'the file'}: {_show(raw)}; allowed: keys {keys}")
-        return None
-    errors += [_unknown(key, prefix, hints) for key in raw if key not in hints]
-    fields: dict[str, Any] = {}
-    for name, hint in hints.items():
-        key = prefix + name
-        nested = dataclasses.is_dataclass(hint)
-        if name not in raw:
-            allowed = f"keys {', '.join(get_type_hints(hint))}" if nested else _rule(hint).allowed
-            errors.append(f"{key}: missing; allowed: {allowed}")
-            continue
-        if nested:
-            fields[name] = _section(hint, raw[name], key + ".", values, errors)
-            continue
-        rule = _rule(hint)
-        try:
-            fields[name] = values[key] = rule.read(raw[name])
-        except Refused:
-            errors.append(f"{key}: {_show(raw[name])}; allowed: {rule.allowed}")
-    return section(**fields) if len(fields) == len(hints) else None
-
-
-def _rule(hint: Any) -> Rule:
-    """Return the rule that a field's type carries."""
-    rule = hint.__metadata__[0]
-    assert isinstance(rule, Rule)
-    return rule
-
-
-def _unknown(key: object, prefix: str, known: Mapping[str, Any]) -> str:
-    """Name an unknown key, and the one that was probably meant."""
-    beside = [prefix + name for name in difflib.get_close_matches(str(key), known, n=1)]
-    elsewhere = [leaf for leaf in leaves() if leaf.rpartition(".")[2] == str(key)]
-    meant = beside + elsewhere if prefix else elsewhere + beside
-    hint = f"did you mean {meant[0]}?" if meant else f"allowed: {', '.join(known)}"
-    return f"{prefix}{key}: unknown; {hint}"
-
-
-def _agrees(rule: Agreement, values: Mapping[str, Any]) -> bool:
-    """Whether the rule holds; where one of its settings is wrong by itself, that was said."""
-    if not all(key in values for key in rule.keys):
-        return True
-    return rule.holds(*(values[key] for key in rule.keys))
-
-
-def _disagreement(rule: Agreement, values: Mapping[str, Any]) -> str:
-    first, *others = (f"{key}: {_show(values[key])}" for key in rule.keys)
-    return f"{first} (with {', '.join(others)}); allowed: {rule.allowed}"
-
-
-def _show(value: object) -> str:
-    """Write a value as YAML would, so that null is no None."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return parsing.leaves(Settings)

@@ -1,71 +1,82 @@
-"""Splits sentences into train, validation and test: stratified, seeded, and nested.
+"""Splits sentences into stretches (test, validation, train): stratified, seeded and nested.
 
-Sentences are put into one order in which every prefix holds the classes in their proportions; test
-is the first stretch of it, validation the next, train the one after. So a larger training set
-contains every smaller one, and no choice of its size changes what is validated or tested on.
+Sentences stand in one order in which every prefix holds the classes in their proportions. A split
+is a prefix of it; the next is a prefix of what is left once all relatives of the first are set
+aside (`study.families`). So a larger training set contains every smaller one, and no choice of its
+size changes what is validated or tested on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import StudyError
 
+Indices = NDArray[np.int64]
 
-def stratified_order(labels: Sequence[int], seed: int) -> NDArray[np.int64]:
-    """Return a permutation of the sentences whose prefixes are all stratified.
 
-    The k-th (from 0) of the n sentences of a class, in random order, gets the rank (k + 1/2) / n,
-    and sentences are sorted by it: the Sainte-Laguë (Webster) apportionment, which is house
-    monotone. Of the first m of N sentences, class c holds m n_c / N to within 1/2 + C n_c / 2N,
-    C being the number of classes.
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """One split: the indices of its sentences, and how many relatives of them were set aside."""
 
-    Args:
-        labels: class index of every sentence.
-        seed: of the random order within each class.
-    """
-    classes = np.asarray(labels, dtype=np.int64)
-    rng = np.random.default_rng(seed)
-    rank = np.empty(len(classes))
-    for c in np.unique(classes):
-        members = rng.permutation(np.flatnonzero(classes == c))
-        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return np.lexsort((classes, rank))
+    chosen: Indices
+    relatives: int
 
 
 def stretches(
-    labels: Sequence[int], sizes: Sequence[tuple[str, int | None]], seed: int, origin: str
-) -> list[NDArray[np.int64]]:
-    """Cut stretches off the stratified order, one after another.
+    labels: Sequence[int],
+    families: Indices,
+    sizes: Sequence[tuple[str, int | None]],
+    seed: int,
+    origin: str,
+) -> list[Stretch]:
+    """Cut one stretch after another; no family has members in two of them.
 
     Args:
         labels: class index of every sentence.
-        sizes: (settings key, number of sentences); None takes all that are left.
-        seed: of the order.
+        families: family of every sentence.
+        sizes: (settings key, number of sentences) of every stretch; None takes all that are left.
+        seed: of the random order.
         origin: names the sentences in errors.
-
-    Returns:
-        the sentences' indices of each stretch.
 
     Raises:
         StudyError: more is asked for than is there.
     """
-    asked = sum(size for _, size in sizes if size is not None)
-    rest = [key for key, size in sizes if size is None]
-    if asked + len(rest) > len(labels):
-        wanted = " and ".join(f"{key}: {'null' if n is None else n}" for key, n in sizes)
-        least = f"at least {asked + len(rest)}" if rest else asked
-        raise StudyError(
-            f"{wanted} ask for {least} sentences; allowed: at most {len(labels)}, "
-            f"which is what {origin} has after cleaning"
-        )
-    order = stratified_order(labels, seed)
-    parts, start = [], 0
-    for _, size in sizes:
-        stop = len(order) if size is None else start + size
-        parts.append(order[start:stop])
-        start = stop
-    return parts
+    classes = np.asarray(labels, dtype=np.int64)
+    left = np.random.default_rng(seed).permutation(len(classes))
+    found: list[Stretch] = []
+    for i, (key, size) in enumerate(sizes):
+        if len(left) < (size or 1):
+            relatives = sum(stretch.relatives for stretch in found)
+            before = [f"{k}: {n}" for k, n in sizes[:i]] + [f"{relatives} relatives of these"]
+            after = f", after {', '.join(before)}" if found else ""
+            raise StudyError(
+                f"{key}: {'null' if size is None else size}; allowed: at most {len(left)} "
+                f"(of {len(classes)} sentences in {origin}{after})"
+            )
+        order = left[stratified_order(classes[left])]
+        chosen, rest = order[:size], order[len(order) if size is None else size :]
+        left = rest[~np.isin(families[rest], families[chosen])]
+        found.append(Stretch(chosen, relatives=len(rest) - len(left)))
+    return found
+
+
+def stratified_order(classes: Indices) -> Indices:
+    """Return a permutation whose prefixes are all stratified; within a class it keeps the order.
+
+    The k-th (from 0) of the n sentences of a class gets the rank (k + 1/2) / n, and sentences are
+    sorted by it: the Sainte-Laguë (Webster) apportionment, which is house monotone. Of the first m
+    of N sentences, class c holds m n_c / N to within 1/2 + C n_c / 2N, C the number of classes.
+
+    Args:
+        classes: class index of every sentence.
+    """
+    rank = np.empty(len(classes))
+    for c in np.unique(classes):
+        members = np.flatnonzero(classes == c)
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.lexsort((classes, rank))
