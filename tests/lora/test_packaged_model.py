@@ -32,7 +32,7 @@ def batches(count: int = STEPS) -> list[tuple[Tensor, Tensor]]:
 
 
 def ours(model: Any, scale: float = 0.0) -> Any:
-    inject(model, config(rank=8, alpha=16.0, task_type="SEQ_CLS"), generator(0))
+    inject(model, config(rank=8, alpha=12.0, task_type="SEQ_CLS"), generator(0))
     mark_trainable(model, ["classifier"])
     if scale:
         randomise(model, scale=scale)
@@ -43,7 +43,7 @@ def theirs(model: Any, source: Any) -> Any:
     """PEFT's model with the factors of ours."""
     peft = get_peft_model(
         model,
-        LoraConfig(r=8, lora_alpha=16, target_modules=["query", "value"], task_type="SEQ_CLS"),
+        LoraConfig(r=8, lora_alpha=12, target_modules=["query", "value"], task_type="SEQ_CLS"),
     )
     with torch.no_grad():
         for name, layer in adapted_modules(source).items():
