@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from study.errors import StudyError
 from study.theory.adapter import adapt, losses, one_thread, tensors, updates
@@ -106,7 +107,8 @@ def train(
     rule = OPTIMIZERS[optimizer](factors, learning_rate)
     read = set(curve_steps(steps))
     rows: list[Tensor] = []  # each (3, runs)
-    for step in range(steps + 1):
+    title = f"theory, scalings under {optimizer}"
+    for step in tqdm(range(steps + 1), desc=title, unit="step", disable=None):
         rule.zero_grad()
         loss = losses(layer, x, y)
         if not torch.isfinite(loss).all():
