@@ -26,7 +26,9 @@ def adapt(
     base = nn.Linear(columns, rows, bias=False, dtype=torch.float64)
     base.weight = nn.Parameter(torch.from_numpy(teacher.base), requires_grad=False)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return LoRALinear(base, ranks=ranks, scalings=scalings, generators=generators).double()
+    layer = LoRALinear(base, ranks=ranks, scalings=scalings, generators=generators).double()
+    layer.scaling = torch.tensor(layer.scalings, dtype=torch.float64)  # it was rounded to fp32
+    return layer
 
 
 def updates(layer: LoRALinear) -> Tensor:

@@ -13,7 +13,7 @@ from tests.study.theory import cases
 
 def test_a_layers_loss_is_the_train_loss_of_its_update() -> None:
     sample = cases.sample()
-    layer = adapt(cases.teacher(), [2, 3], [0.5, 2.0], [0, 1])
+    layer = adapt(cases.teacher(), [2, 3], [1 / 2, 1 / 3], [0, 1])
     torch.nn.init.normal_(layer.lora_B[1], generator=torch.Generator().manual_seed(0))
     x, y = tensors([sample.x, sample.x], [sample.y, sample.y])
     for loss, update in zip(losses(layer, x, y), updates(layer).numpy(), strict=True):
