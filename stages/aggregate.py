@@ -1,0 +1,48 @@
+"""Stage aggregate: from the runs of every arm to `metrics/summary.json` and the plots' data.
+
+`python -m stages.aggregate --table` prints the table of the summary as it stands, without
+computing anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from stages import cli
+from study import curves, settings
+from study.records import read_json, write_json
+from study.results import read_results
+from study.summary import summarise
+from study.table import arms_table
+
+SUMMARY = "metrics/summary.json"
+
+
+def aggregate() -> None:
+    """Read exactly the runs that params.yaml names; write what is known from them."""
+    chosen = settings.load()
+    results = read_results(chosen)
+    summary = summarise(results, chosen.statistics)
+    rows = {
+        "plots/rank_curve.json": curves.rank_curve(results, summary),
+        "plots/pareto.json": curves.pareto(results, summary),
+        "plots/dynamics.json": curves.dynamics(results),
+    }
+    write_json(SUMMARY, summary)
+    for path, value in rows.items():
+        write_json(path, value)
+    print(arms_table(summary))
+
+
+def main() -> None:
+    """Run the stage, or print its table."""
+    parser = argparse.ArgumentParser(prog="python -m stages.aggregate", description=__doc__)
+    parser.add_argument("--table", action="store_true", help="print the table and do nothing else")
+    if parser.parse_args().table:
+        print(arms_table(read_json(SUMMARY)))
+    else:
+        aggregate()
+
+
+if __name__ == "__main__":
+    cli.run(main)

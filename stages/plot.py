@@ -1,0 +1,35 @@
+"""Stage plot: the figures, as PNG and SVG, and the rows behind the two of theory.
+
+The rows behind the other figures are `aggregate`'s, so that a change of the look reruns nothing but
+this stage.
+"""
+
+from __future__ import annotations
+
+from stages import cli
+from study.figures import dynamics, pareto, rank_curve, style, theory_bound, theory_scalings
+from study.records import read_json, write_json
+from study.theory_rows import bound_rows, scaling_rows
+
+
+def main() -> None:
+    """Draw everything there is to draw."""
+    summary = read_json("metrics/summary.json")
+    learned = read_json("metrics/theory.json")
+    bounds = bound_rows(read_json("metrics/theory_bound.json"), learned)
+    scalings = scaling_rows(learned)
+    curve, arms, steps = (
+        read_json(f"plots/{n}.json") for n in ("rank_curve", "pareto", "dynamics")
+    )
+    write_json("plots/theory_bound.json", bounds)
+    write_json("plots/theory_scalings.json", scalings)
+    with style.styled():
+        style.save(rank_curve.draw(curve, summary), "plots/accuracy_vs_rank")
+        style.save(pareto.draw(arms, summary), "plots/accuracy_vs_parameters")
+        style.save(dynamics.draw(steps, summary), "plots/training_dynamics")
+        style.save(theory_bound.draw(bounds), "plots/theory_bound")
+        style.save(theory_scalings.draw(scalings), "plots/theory_scalings")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,115 @@
+"""Accuracy against trainable parameters: what a point of accuracy costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from study.figures import style
+from study.figures.axes import panels
+from study.figures.placing import Label, Point, place_labels
+from study.figures.text import below, interval_words, short_count
+
+Row = Mapping[str, Any]
+
+_LEGEND = {"lora": "LoRA; the number is the rank"}  # the other arms have their names beside them
+
+
+def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
+    """Draw `plots/pareto.json`: every arm with its interval, and the front of the best."""
+    front = [row for row in rows if row["on_front"]]
+    figure = Figure(figsize=(style.WIDTH, 4.6), layout="constrained")
+    figure.suptitle("Test accuracy by trainable parameters", x=0.01, ha="left")
+    all_axes = panels(figure, [(row["low"], row["high"]) for row in rows], "Test accuracy (%)")
+    for axes in all_axes:
+        _front(axes, front)
+        for arm in style.ARMS:
+            _arm(axes, [row for row in rows if row["arm"] == arm])
+        _headline(axes, next(row for row in rows if row["headline"]))
+    _parameter_axis(all_axes[-1], [row["trainable_parameters"] for row in rows])
+    all_axes[0].set_title(interval_words(summary), loc="left", color=style.GREY)
+    below(figure, all_axes[0])
+    points = [
+        Point(row["trainable_parameters"], row["test_accuracy"], row["low"], row["high"])
+        for row in rows
+    ]
+    labels = [
+        Label(
+            str(row["rank"]) if row["arm"] == "lora" else row["label"], style.ARMS[row["arm"]].color
+        )
+        for row in rows
+    ]
+    place_labels(figure, all_axes, points, labels, lines=_corners(front))
+    return figure
+
+
+def _front(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw the best accuracy that so many parameters buy: steps through the arms on the front."""
+    axes.plot(
+        *zip(*_corners(rows), strict=True),
+        color=style.BLACK,
+        linewidth=1,
+        linestyle=(0, (3, 2)),
+        label="Pareto front",
+        zorder=1,
+    )
+
+
+def _corners(rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """Return the corners of the steps, (parameters, accuracy)."""
+    corners = [(row["trainable_parameters"], row["test_accuracy"]) for row in rows]
+    steps = corners[:1]
+    for x, y in corners[1:]:
+        steps += [(x, steps[-1][1]), (x, y)]
+    return steps
+
+
+def _label(row: Row) -> Label:
+    text = str(row["rank"]) if row["arm"] == "lora" else str(row["label"])
+    return Label(text, style.ARMS[row["arm"]].color)
+
+
+def _arm(axes: Axes, rows: Sequence[Row]) -> None:
+    look = style.ARMS[rows[0]["arm"]]
+    middle = [row["test_accuracy"] for row in rows]
+    axes.errorbar(
+        [row["trainable_parameters"] for row in rows],
+        middle,
+        yerr=[
+            [row["test_accuracy"] - row["low"] for row in rows],
+            [row["high"] - row["test_accuracy"] for row in rows],
+        ],
+        color=look.color,
+        linestyle="none",
+        marker=look.marker,
+        capsize=3,
+        label=_LEGEND.get(rows[0]["arm"]),
+    )
+
+
+def _headline(axes: Axes, row: Row) -> None:
+    look = style.HEADLINE
+    axes.plot(
+        row["trainable_parameters"],
+        row["test_accuracy"],
+        linestyle="none",
+        marker=look.marker,
+        markersize=8,
+        color=look.color,
+        markeredgecolor="black",
+        zorder=5,
+        label="Headline rank",
+    )
+
+
+def _parameter_axis(axes: Axes, parameters: Sequence[int]) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(min(parameters) / 2.5, max(parameters) * 2.5)
+    axes.xaxis.set_major_locator(LogLocator(10, numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("Trainable parameters (log scale)")

@@ -1,0 +1,126 @@
+"""Accuracy against rank: is there a rank from which more buys nothing?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.figures import style
+from study.figures.axes import panels, rank_axis
+from study.figures.text import below, interval_words, percent, spread
+
+Row = Mapping[str, Any]
+
+
+def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
+    """Draw `plots/rank_curve.json`: LoRA with intervals, the other two arms as bands."""
+    lora = [row for row in rows if row["arm"] == "lora"]
+    others = {row["arm"]: row for row in rows if row["arm"] != "lora"}
+    headline = next(row for row in lora if row["headline"])
+    figure = Figure(figsize=(style.WIDTH, 4.6), layout="constrained")
+    figure.suptitle("Test accuracy by LoRA rank", x=0.01, ha="left")
+    spans = [(row["low"], row["high"]) for row in rows]
+    spans += [(value, value) for row in lora for value in row["seed_accuracies"]]
+    all_axes = panels(figure, spans, "Test accuracy (%)")
+    for axes in all_axes:
+        for row in others.values():
+            _band(axes, row)
+        _points(axes, lora)
+        _headline(axes, headline)
+    for axes in all_axes:
+        _name_bands(figure, axes, list(others.values()))
+    rank_axis(all_axes[-1], [row["rank"] for row in lora], 330, keep=[headline["rank"]])
+    all_axes[-1].set_xlabel("LoRA rank (log scale)")
+    all_axes[0].set_title(interval_words(summary), loc="left", color=style.GREY)
+    below(figure, all_axes[0])
+    return figure
+
+
+def _band(axes: Axes, row: Row) -> None:
+    look = style.ARMS[row["arm"]]
+    axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.13, linewidth=0)
+    axes.axhline(row["test_accuracy"], color=look.color, linestyle=look.dashes)
+
+
+def _points(axes: Axes, lora: Sequence[Row]) -> None:
+    look = style.ARMS["lora"]
+    octaves = _beside(lora)
+    for row in lora if len(octaves) > 1 else []:
+        axes.plot(
+            [row["rank"] * 2**octave for octave in octaves],
+            row["seed_accuracies"],
+            linestyle="none",
+            marker="o",
+            markersize=3,
+            markeredgewidth=0.7,
+            markerfacecolor="white",
+            color=look.color,
+            alpha=0.75,
+            label="LoRA, single seeds" if row is lora[0] else None,
+        )
+    sweep = [row for row in lora if row["in_sweep"]]
+    axes.plot(
+        [row["rank"] for row in sweep],
+        [row["test_accuracy"] for row in sweep],
+        color=look.color,
+        linestyle=look.dashes,
+        linewidth=1,
+    )
+    for row in lora:
+        axes.errorbar(
+            row["rank"],
+            row["test_accuracy"],
+            yerr=[[row["test_accuracy"] - row["low"]], [row["high"] - row["test_accuracy"]]],
+            color=look.color,
+            marker=look.marker,
+            capsize=3,
+            label="LoRA, mean and interval" if row is lora[0] else None,
+        )
+
+
+def _beside(lora: Sequence[Row]) -> list[float]:
+    """Return how far right of the interval each seed stands, in octaves of rank."""
+    octaves = sorted(math.log2(row["rank"]) for row in lora)
+    closest = min((b - a for a, b in pairwise(octaves)), default=1.0)
+    num_seeds = len(lora[0]["seed_accuracies"])
+    unit = min(closest, 0.6) / 2
+    return [unit * (0.3 + 0.4 * place / max(num_seeds - 1, 1)) for place in range(num_seeds)]
+
+
+def _headline(axes: Axes, row: Row) -> None:
+    look = style.HEADLINE
+    outside = "" if row["in_sweep"] else ", outside the sweep"
+    axes.plot(
+        row["rank"],
+        row["test_accuracy"],
+        linestyle="none",
+        marker=look.marker,
+        markersize=8,
+        color=look.color,
+        markeredgecolor="black",
+        zorder=5,
+        label=f"Headline: rank {row['rank']}, {percent(row['test_accuracy'])}{outside}",
+    )
+
+
+def _name_bands(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
+    """Write the bands' names at their right ends, apart from each other."""
+    low, high = axes.get_ylim()
+    shown = [row for row in rows if low <= row["test_accuracy"] <= high]
+    height = figure.get_figheight() * 72 * axes.get_position().height
+    line = 2.6 * style.SMALL / height * (high - low)
+    places = spread([row["test_accuracy"] for row in shown], line, low, high)
+    for row, place in zip(shown, places, strict=True):
+        axes.text(
+            1.01,
+            place,
+            f"{row['label']}\n{percent(row['test_accuracy'])}",
+            transform=axes.get_yaxis_transform(),
+            color=style.ARMS[row["arm"]].color,
+            va="center",
+        )

@@ -1,0 +1,87 @@
+"""The linear model: what a rank can reach, what training reaches, and what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from study.figures import style
+from study.figures.axes import rank_axis
+from study.figures.text import SEEDS, below
+from study.theory_rows import BOUND, FITTED, FORMULA, LEARNED, POPULATION, TRAIN, TRUNCATION
+
+Row = Mapping[str, Any]
+
+_TITLES = {"isotropic": "Isotropic inputs", "anisotropic": "Anisotropic inputs"}
+_LABELS = {
+    TRAIN: "Loss on the sample\n(squared error)",
+    POPULATION: "Risk in population\n(squared error)",
+}
+_SERIES = {
+    BOUND: ("Exact bound", style.Look(style.BLACK, "", style.SOLID)),
+    TRUNCATION: (
+        "Plain truncation of the SVD of W* − W0",
+        style.Look(style.VERMILLION, "", style.DASHED),
+    ),
+    FITTED: ("Best fit to the sample", style.Look(style.GREEN, "", style.DASH_DOTTED)),
+    FORMULA: ("Best fit, by its formula", style.Look(style.GREEN, "", style.DOTTED)),
+    LEARNED: ("Learned B A", style.Look(style.BLUE, "o", style.SOLID)),
+}
+
+
+def draw(rows: Sequence[Row]) -> Figure:
+    """Draw `plots/theory_bound.json`: a row of panels per quantity, a column per kind of input."""
+    kinds = list(dict.fromkeys(row["input"] for row in rows))
+    ranks = sorted({row["rank"] for row in rows if row["series"] == LEARNED})
+    figure = Figure(figsize=(style.WIDTH, 5.6), layout="constrained")
+    figure.suptitle("Linear model: learned against the exact bound", x=0.01, ha="left")
+    grid = figure.subplots(2, len(kinds), sharex=True, sharey="row", squeeze=False)
+    for quantity, line in zip(_LABELS, grid, strict=True):
+        for kind, axes in zip(kinds, line, strict=True):
+            for series in _SERIES:
+                wanted = (kind, quantity, series)
+                shown = [r for r in rows if (r["input"], r["quantity"], r["series"]) == wanted]
+                _series(axes, [row for row in shown if ranks[0] <= row["rank"] <= ranks[-1]])
+        line[0].set_ylabel(_LABELS[quantity])
+    for kind, axes in zip(kinds, grid[0], strict=True):
+        axes.set_title(_TITLES.get(kind, kind), loc="left", fontweight="bold")
+    for axes in grid[1]:
+        rank_axis(axes, ranks, 190)
+        axes.set_xlabel("Rank (log scale)")
+    below(figure, grid[1, 0], SEEDS)
+    return figure
+
+
+def _series(axes: Axes, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    label, look = _SERIES[rows[0]["series"]]
+    values = [row["value"] for row in rows]
+    if rows[0]["series"] == LEARNED:
+        axes.errorbar(
+            [row["rank"] for row in rows],
+            values,
+            yerr=[
+                [row["value"] - row["low"] for row in rows],
+                [row["high"] - row["value"] for row in rows],
+            ],
+            color=look.color,
+            linestyle="none",
+            marker=look.marker,
+            markerfacecolor="white",
+            markersize=6,
+            capsize=3,
+            label=label,
+            zorder=4,
+        )
+        return
+    axes.plot(
+        [row["rank"] for row in rows],
+        values,
+        color=look.color,
+        linestyle=look.dashes,
+        label=label,
+    )
