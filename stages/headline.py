@@ -1,0 +1,42 @@
+"""Stage headline: the runs of the rank that the study is quoted for, `lora.rank`.
+
+The sweep's runs are taken if it holds that rank; otherwise the rank is trained here, as the sweep
+would. Reads data/prepared/, metrics/runs/ and data/adapters/. Writes metrics/headline.json,
+data/headline/s{seed}/, and, for nobody to depend on, metrics/machine/headline.json.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from stages import cli
+from study import prepared, settings
+from study.environment import Machine
+from study.rank import save_adapters, train_rank
+from study.records import read_arm, write_json
+
+
+def main() -> None:
+    """Take or train the runs of `lora.rank`."""
+    machine = Machine()
+    chosen = settings.load()
+    rank = chosen.lora.rank
+    target = Path("data/headline")
+    if rank in chosen.lora.ranks:
+        record = read_arm(f"metrics/runs/lora-r{rank}.json")
+        shutil.copytree(f"data/adapters/r{rank}", target, dirs_exist_ok=True)
+        print(f"rank {rank}: taken from the sweep", flush=True)
+        checkpoints = None
+    else:
+        data = prepared.load("data/prepared")
+        record, adapters, checkpoints = train_rank(chosen, data, rank, "headline")
+        save_adapters(adapters, target)
+    write_json("metrics/headline.json", record.to_json())
+    machine.write("metrics/machine/headline.json", chosen.train)
+    if checkpoints is not None:
+        checkpoints.discard()
+
+
+if __name__ == "__main__":
+    cli.run(main)

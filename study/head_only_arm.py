@@ -1,0 +1,74 @@
+"""The head-only arm: the encoder frozen, its features computed once, all heads trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from study.arms import Size
+from study.environment import compute_dtype
+from study.feeds import FeatureFeed, TokenFeed
+from study.models import PackedClassifier, parameter_count
+from study.optimizer import FlatParameters
+from study.prepared import SPLITS, Prepared
+from study.progress import Progress
+from study.settings import TrainSettings
+from study.training import Run, RunResult, train
+
+
+@torch.no_grad()
+def features(
+    model: PreTrainedModel, data: Prepared, settings: TrainSettings, device: torch.device
+) -> FeatureFeed:
+    """Run the frozen encoder once over every split.
+
+    Returns:
+        The hidden state (hidden,) that stands for each sentence, in the model's dtype.
+    """
+    classifier = PackedClassifier(model, seeds=[0]).to(device).eval()
+    feed = TokenFeed(data, settings.batch_size, device)
+    found: dict[str, Tensor] = {}
+    for split in SPLITS:
+        rows: Tensor | None = None
+        for sentences, batch in feed.evaluation(split, runs=1):
+            states = classifier.features(batch)[:, 0]
+            if rows is None:
+                rows = states.new_empty(len(feed.labels(split)), states.shape[-1])
+            rows[sentences] = states
+        assert rows is not None  # a split is never empty
+        found[split] = rows
+    labels = {split: feed.labels(split) for split in SPLITS}
+    return FeatureFeed(found, labels, settings.batch_size)
+
+
+def train_head_only(
+    model: PreTrainedModel,
+    runs: Sequence[Run],
+    feed: FeatureFeed,
+    settings: TrainSettings,
+    epochs: int,
+    device: torch.device,
+    progress: Progress,
+) -> list[RunResult]:
+    """Train one head a run on the features, all at once."""
+    classifier = PackedClassifier(model, [run.seed for run in runs]).to(device)
+    every = dict(classifier.named_parameters())
+    parameters = FlatParameters(
+        {name: every[name] for name in classifier.head_names},
+        len(runs),
+        compute_dtype(settings),
+        has_run_axis=lambda _: True,
+        keep_fp32=lambda _: True,
+    )
+    return train(classifier, parameters, runs, feed, settings, epochs, progress)
+
+
+def size(model: PreTrainedModel) -> Size:
+    """Count a single run's head and the whole model."""
+    classifier = PackedClassifier(model, seeds=[0])
+    every = dict(classifier.named_parameters())
+    head = sum(every[name].numel() for name in classifier.head_names)
+    return Size(head=head, adapter=0, trainable=head, total=parameter_count(model))

@@ -1,0 +1,118 @@
+"""The LoRA arm: the base frozen, low-rank factors and a head trained, all seeds in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from lora.adapter import Adapter, extract
+from lora.config import LoRAConfig
+from lora.inject import adapted_modules, adapter_parameters, eject, inject
+from study.arms import Size
+from study.dropout import replace_dropout
+from study.environment import compute_dtype
+from study.errors import StudyError
+from study.feeds import TokenFeed
+from study.models import PackedClassifier, parameter_count
+from study.optimizer import FlatParameters
+from study.prepared import Prepared
+from study.progress import Progress
+from study.settings import LoraSettings, TrainSettings
+from study.sources import display_name
+from study.training import Run, RunResult, train
+
+A_STREAM = 3  # keeps lora_A's generator apart from those of head, dropout and order
+
+
+def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
+    """Return the adapter of one rank that the settings describe.
+
+    `fixed` keeps alpha and so scales by alpha / r; `proportional` takes alpha * r as PEFT's
+    lora_alpha and so scales by alpha; `rslora` scales by alpha / sqrt(r).
+    """
+    proportional = settings.scaling == "proportional"
+    return LoRAConfig(
+        rank=rank,
+        alpha=settings.alpha * rank if proportional else settings.alpha,
+        target_modules=settings.target_modules,
+        layers=settings.layers,
+        use_rslora=settings.scaling == "rslora",
+        dropout=settings.dropout,
+        base_model_name=display_name(model_name),
+        task_type="SEQ_CLS",
+    )
+
+
+def train_lora(
+    model: PreTrainedModel,
+    config: LoRAConfig,
+    runs: Sequence[Run],
+    data: Prepared,
+    settings: TrainSettings,
+    device: torch.device,
+    progress: Progress,
+) -> list[RunResult]:
+    """Train the factors and heads of all runs together; the model is as before afterwards."""
+    classifier = PackedClassifier(model, [run.seed for run in runs])
+    adapt(model, config, [run.seed for run in runs])
+    classifier.to(device)
+    try:
+        every = dict(classifier.named_parameters())
+        names = [f"model.{name}" for name in adapter_parameters(model)]
+        heads = set(classifier.head_names)
+        parameters = FlatParameters(
+            {name: every[name] for name in (*names, *classifier.head_names)},
+            len(runs),
+            compute_dtype(settings),
+            has_run_axis=lambda _: True,
+            keep_fp32=heads.__contains__,
+        )
+        feed = TokenFeed(data, settings.batch_size, device)
+        return train(classifier, parameters, runs, feed, settings, settings.epochs, progress)
+    finally:
+        eject(model)
+
+
+def adapt(model: PreTrainedModel, config: LoRAConfig, seeds: Sequence[int]) -> tuple[str, ...]:
+    """Inject one adapter a seed; return the names of the adapted modules.
+
+    Raises:
+        StudyError: a target that matches nothing, a layer that is not there, or a rank above a
+            layer's size.
+    """
+    generators = [torch.Generator().manual_seed((seed << 8) + A_STREAM) for seed in seeds]
+    try:
+        names = inject(model, [config] * len(seeds), generators)
+    except ValueError as error:
+        raise StudyError(f"lora: {error}") from error
+    replace_dropout(model)
+    return names
+
+
+@torch.no_grad()
+def adapter_of(model: PreTrainedModel, config: LoRAConfig, state: dict[str, Tensor]) -> Adapter:
+    """Turn what one run learned (`RunResult.state`) into an adapter of this model."""
+    state = {name.removeprefix("model."): tensor for name, tensor in state.items()}
+    adapt(model, config, [0])
+    try:
+        for name, layer in adapted_modules(model).items():
+            layer.lora_A[0] = state.pop(f"{name}.lora_A")
+            layer.lora_B[0] = state.pop(f"{name}.lora_B")
+        return extract(model, head=state)
+    finally:
+        eject(model)
+
+
+def size(model: PreTrainedModel, config: LoRAConfig) -> Size:
+    """Count a single run's adapter and head, and the model without the adapter."""
+    classifier = PackedClassifier(model, seeds=[0])
+    total = parameter_count(model)
+    adapt(model, config, [0])
+    adapter = sum(p.numel() for p in adapter_parameters(model).values())
+    every = dict(classifier.named_parameters())
+    head = sum(every[name].numel() for name in classifier.head_names)
+    eject(model)
+    return Size(head=head, adapter=adapter, trainable=head + adapter, total=total)

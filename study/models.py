@@ -1,0 +1,217 @@
+"""A pretrained transformer as a classifier of packed sentences, with a run axis in its head.
+
+Hugging Face's own modules do the work: the encoder sees one row of tokens a run, the head sees the
+one hidden state that stands for each sentence. Only the head's linear layers are replaced, by
+`RunLinear`, which holds one weight a run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+from study import attention
+from study.attention import Packing
+from study.dropout import replace_dropout
+from study.errors import StudyError
+from study.packing import Batch, FeatureBatch, PackedBatch
+from study.sources import display_name, resolve_model
+
+HEAD_STREAM = 1  # keeps the head's generator apart from those of order, dropout and lora_A
+
+
+class RunLinear(nn.Module):
+    """One fp32 linear layer a run: (R * n, in) or (R * n, 1, in), run-major, to the same with out.
+
+    Attributes:
+        weight: (R, out, in).
+        bias: (R, out), or None.
+    """
+
+    def __init__(self, runs: int, in_features: int, out_features: int, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(runs, out_features, in_features))
+        self.bias = nn.Parameter(torch.zeros(runs, out_features)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        runs, out_features, in_features = self.weight.shape
+        by_run = x.reshape(runs, -1, in_features).to(self.weight.dtype)
+        y = torch.bmm(by_run, self.weight.transpose(1, 2))
+        if self.bias is not None:
+            y = y + self.bias.unsqueeze(1)
+        return y.view(*x.shape[:-1], out_features)
+
+
+class PackedClassifier(nn.Module):
+    """A sequence classifier of transformers that reads packed batches.
+
+    Args:
+        model: with attention "packed"; its head's linear layers become `RunLinear`.
+        seeds: of the runs, one row of a packed batch each; a seed fixes its run's initial head,
+            whatever else trains beside it.
+    """
+
+    def __init__(self, model: PreTrainedModel, seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.runs = len(seeds)
+        prefix = model.base_model_prefix + "."
+        self._place_of_head = _head_reader(model)
+        heads = {
+            name: module
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear | RunLinear) and not name.startswith(prefix)
+        }
+        self.head_names = tuple(f"model.{n}.{p}" for n, m in heads.items() for p in _names(m))
+        deviation = float(getattr(model.config, "initializer_range", 0.02))
+        generators = [torch.Generator().manual_seed((s << 8) + HEAD_STREAM) for s in seeds]
+        for name, old in heads.items():
+            model.set_submodule(name, _seeded_head(old, deviation, generators))
+
+    def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
+        """Return the logits (R, B, num_labels) of every run's sentences, fp32."""
+        if isinstance(batch, FeatureBatch):
+            return self.classify(batch.features)
+        return self.classify(self.features(batch, generators))
+
+    def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
+        """Return the hidden state that stands for each sentence, (R * B, 1, hidden)."""
+        hidden: Tensor = self.model.base_model(
+            input_ids=batch.input_ids,
+            position_ids=self._positions(batch.position_ids),
+            packing=Packing(batch.layout, generators),
+            **({"use_cache": False} if self._place_of_head == "last" else {}),
+        ).last_hidden_state
+        places = batch.first if self._place_of_head == "first" else batch.last
+        return hidden.reshape(-1, hidden.shape[-1]).index_select(0, places.flatten()).unsqueeze(1)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits (R, B, num_labels) of features (R * B, 1, hidden)."""
+        model: Any = self.model
+        logits: Tensor
+        if self._place_of_head == "last":  # GPT-2, Llama: a linear score of the last token
+            logits = model.score(features[:, 0])
+        elif hasattr(model, "pre_classifier"):  # DistilBERT
+            logits = model.classifier(
+                model.dropout(torch.relu(model.pre_classifier(features[:, 0])))
+            )
+        elif isinstance(model.classifier, RunLinear):  # BERT: the frozen or tuned pooler first
+            logits = model.classifier(model.dropout(model.base_model.pooler(features)))
+        else:  # RoBERTa: a head that reads the first token itself
+            logits = model.classifier(features)
+        return logits.view(self.runs, -1, logits.shape[-1]).float()
+
+    def _positions(self, positions: Tensor) -> Tensor:
+        """RoBERTa counts positions from the padding id on, the others from zero."""
+        table = getattr(
+            getattr(self.model.base_model, "embeddings", None), "position_embeddings", 0
+        )
+        padding = getattr(table, "padding_idx", None)
+        return positions if padding is None else positions + padding + 1
+
+
+def load_pretrained(
+    name: str, num_labels: int, dtype: torch.dtype, dropout: float, max_length: int
+) -> PreTrainedModel:
+    """Load `model.name` with packed attention and our dropout, frozen, in evaluation mode.
+
+    Args:
+        name: as in the settings; see `study.sources.resolve_model`.
+        dtype: of every weight.
+        dropout: of hidden states and attention while training.
+        max_length: the most tokens of a sentence.
+
+    Raises:
+        StudyError: there is no such model, it is of a family whose head this study cannot read,
+            or it has fewer positions than `max_length`.
+    """
+    attention.register()
+    path = resolve_model(name)
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False, num_labels=num_labels)
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is not None and max_length > positions:
+        raise StudyError(
+            f"data.max_length: {max_length} is more than the {positions} positions of "
+            f"model.name {display_name(name)!r}"
+        )
+    for key in _DROPOUT_KEYS:
+        if hasattr(config, key):
+            setattr(config, key, dropout)
+    with torch.random.fork_rng(devices=[]):  # weights the checkpoint lacks are drawn the same
+        torch.manual_seed(0)
+        try:
+            model = AutoModelForSequenceClassification.from_pretrained(
+                path,
+                config=config,
+                dtype=dtype,
+                attn_implementation=attention.NAME,
+                trust_remote_code=False,
+            )
+        except (OSError, ValueError) as error:
+            raise _unreadable(name, error) from error
+    _head_reader(model)
+    replace_dropout(model)
+    return model.requires_grad_(False).eval()
+
+
+_DROPOUT_KEYS = (
+    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),  # BERT, RoBERTa
+    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),  # GPT-2
+    *("dropout", "attention_dropout", "seq_classif_dropout"),  # DistilBERT, Llama
+)
+
+
+def _unreadable(name: str, error: Exception) -> StudyError:
+    first_line = str(error).strip().splitlines()[0]
+    shown = display_name(name)
+    return StudyError(
+        f"model.name: {shown!r} cannot be loaded as a sequence classifier: {first_line}"
+    )
+
+
+def _head_reader(model: PreTrainedModel) -> str:
+    """Tell which token's hidden state the model's head reads: the "first" or the "last".
+
+    Raises:
+        StudyError: the model's head is of no known form.
+    """
+    if hasattr(model, "score"):
+        return "last"
+    if isinstance(getattr(model, "classifier", None), nn.Module):
+        linear = isinstance(model.classifier, nn.Linear | RunLinear)
+        pooled = getattr(model.base_model, "pooler", None) is not None
+        if not linear or pooled or hasattr(model, "pre_classifier"):
+            return "first"
+    raise StudyError(
+        f"model.name: the head of a {type(model).__name__} is of no form this study can read; "
+        "allowed are BERT, RoBERTa, DistilBERT, GPT-2, Llama and models built like them"
+    )
+
+
+def _names(module: nn.Module) -> list[str]:
+    return [name for name, _ in module.named_parameters(recurse=False)]
+
+
+def _seeded_head(
+    old: nn.Linear | RunLinear, deviation: float, generators: Sequence[torch.Generator]
+) -> RunLinear:
+    """Draw every run's weight from N(0, deviation^2) with its own generator; biases are zero."""
+    out_features, in_features = old.weight.shape[-2:]
+    new = RunLinear(len(generators), in_features, out_features, bias=old.bias is not None)
+    with torch.no_grad():
+        for row, generator in zip(new.weight, generators, strict=True):
+            row.normal_(0, deviation, generator=generator)
+    return new.to(old.weight.device)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Count the numbers in a module's parameters, shared ones once."""
+    return sum(math.prod(p.shape) for p in module.parameters())

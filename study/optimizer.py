@@ -1,0 +1,148 @@
+"""AdamW over the trainable tensors of many runs, held as one flat fp32 tensor.
+
+`FlatParameters` owns `master` (R, P): one row a run, all its trainable numbers end to end, always
+fp32. A step casts the row once to the dtype of computing and hands the model views of it; autograd
+brings back one gradient (R, P). Rows never mix: a run clips by its own norm, has its own learning
+rate, and if it diverges its neighbours do not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class _Piece:
+    name: str
+    shape: torch.Size  # as the model has it
+    row_shape: torch.Size  # without the run axis
+    decays: bool
+    cast: bool
+
+
+class FlatParameters:
+    """Trainable tensors of R runs as rows of one tensor.
+
+    Args:
+        parameters: by name; those that `has_run_axis` names are (R, ...), the others, allowed for
+            a single run alone, have the pretrained model's own shape.
+        runs: R.
+        dtype: the model computes with.
+        keep_fp32: names whose views stay fp32 whatever `dtype` is.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        runs: int,
+        dtype: torch.dtype,
+        *,
+        has_run_axis: Callable[[str], bool],
+        keep_fp32: Callable[[str], bool],
+    ) -> None:
+        self.runs, self.dtype = runs, dtype
+        pieces = []
+        for name, tensor in parameters.items():
+            row_shape = tensor.shape[1:] if has_run_axis(name) else tensor.shape
+            if row_shape.numel() * runs != tensor.numel():
+                raise ValueError(f"{name}: shape {tuple(tensor.shape)} does not hold {runs} runs")
+            # As in transformers' Trainer, biases and norms do not decay.
+            decays = len(row_shape) > 1 and not name.endswith("bias")
+            cast = dtype != torch.float32 and not keep_fp32(name)
+            pieces.append(_Piece(name, tensor.shape, row_shape, decays, cast))
+        self.pieces = tuple(sorted(pieces, key=lambda piece: (piece.cast, not piece.decays)))
+        rows = [parameters[p.name].detach().float().reshape(runs, -1) for p in self.pieces]
+        self.master = torch.cat(rows, dim=1).requires_grad_()
+        self._sizes = [piece.row_shape.numel() for piece in self.pieces]
+        self._kept = sum(not piece.cast for piece in self.pieces)
+
+    def views(self) -> dict[str, Tensor]:
+        """Return every tensor in the shape and dtype that the model computes with."""
+        kept, cast = self._sizes[: self._kept], self._sizes[self._kept :]
+        fp32, rest = self.master.split([sum(kept), sum(cast)], dim=1)
+        parts = (fp32.split(kept, dim=1) if kept else ()) + (
+            rest.to(self.dtype).split(cast, dim=1) if cast else ()
+        )
+        return {p.name: x.reshape(p.shape) for p, x in zip(self.pieces, parts, strict=True)}
+
+    def segments(self) -> list[tuple[slice, bool]]:
+        """Return the stretches of a row whose tensors all decay, or all do not."""
+        found: list[tuple[slice, bool]] = []
+        start = 0
+        for piece, size in zip(self.pieces, self._sizes, strict=True):
+            if found and found[-1][1] == piece.decays:
+                found[-1] = (slice(found[-1][0].start, start + size), piece.decays)
+            else:
+                found.append((slice(start, start + size), piece.decays))
+            start += size
+        return found
+
+    def unflatten(self, row: Tensor) -> dict[str, Tensor]:
+        """Cut one row (P,) into that run's tensors, fp32, without the run axis."""
+        parts = row.split(self._sizes)
+        return {p.name: x.view(p.row_shape) for p, x in zip(self.pieces, parts, strict=True)}
+
+
+class RunAdamW:
+    """torch's fused AdamW with a learning rate and a gradient norm for each run.
+
+    Args:
+        parameters: whose rows are trained.
+        learning_rates: peak rate of each run.
+        weight_decay: of matrices; biases and norms have none.
+        max_grad_norm: each run's gradient is scaled down to this norm.
+        total_steps: of the schedule: linear warm-up over `warmup_share` of them, then linear decay
+            to zero.
+    """
+
+    def __init__(
+        self,
+        parameters: FlatParameters,
+        learning_rates: Sequence[float],
+        *,
+        weight_decay: float,
+        max_grad_norm: float,
+        total_steps: int,
+        warmup_share: float,
+    ) -> None:
+        self.parameters = parameters
+        self.learning_rates = tuple(learning_rates)
+        self.max_grad_norm = max_grad_norm
+        self.total_steps = total_steps
+        self.warmup_steps = round(warmup_share * total_steps)
+        self.step_count = 0
+        self._slices: list[tuple[int, slice, nn.Parameter]] = []
+        groups = []
+        for run in range(parameters.runs):
+            for segment, decay in parameters.segments():
+                part = nn.Parameter(parameters.master.detach()[run, segment])
+                self._slices.append((run, segment, part))
+                groups.append({"params": [part], "weight_decay": weight_decay if decay else 0.0})
+        self._adamw = torch.optim.AdamW(groups, lr=0.0, fused=True)
+
+    def schedule(self) -> float:
+        """Return the factor of the peak learning rate at the coming step.
+
+        The same as `transformers.get_linear_schedule_with_warmup`.
+        """
+        step, warmup = self.step_count, self.warmup_steps
+        if step < warmup:
+            return step / max(1, warmup)
+        return max(0.0, (self.total_steps - step) / max(1, self.total_steps - warmup))
+
+    def step(self, gradient: Tensor) -> None:
+        """Update `parameters.master` with the gradient (R, P), which is scaled in place."""
+        norms = torch.linalg.vector_norm(gradient, dim=1)
+        factors = (self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0)
+        if bool((factors < 1).any()):
+            gradient.mul_(factors.unsqueeze(1))
+        factor = self.schedule()
+        for (run, segment, part), group in zip(self._slices, self._adamw.param_groups, strict=True):
+            part.grad = gradient[run, segment]
+            group["lr"] = self.learning_rates[run] * factor
+        self._adamw.step()
+        self.step_count += 1

@@ -1,0 +1,151 @@
+"""Minibatches: which sentences, in which order, laid end to end without padding.
+
+The order is drawn from the run's seed alone, so that every arm and rank sees the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from study.attention import Block, Layout
+from study.prepared import Split
+
+BLOCKS = 4  # attention blocks a minibatch; more pad less and launch more
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """One minibatch for each of R runs.
+
+    Attributes:
+        input_ids, position_ids: (R, N) int64; a row shorter than the longest ends in padding that
+            no sentence's attention sees and no head reads.
+        layout: where the sentences stand, for attention.
+        first, last: (R, B) int64, the place of each sentence's first and last token in R * N.
+        labels: (R, B) int64.
+        num_tokens: real tokens in all rows.
+    """
+
+    input_ids: Tensor
+    position_ids: Tensor
+    layout: Layout
+    first: Tensor
+    last: Tensor
+    labels: Tensor
+    num_tokens: int
+
+    def to(self, device: torch.device) -> PackedBatch:
+        """Return the batch on a device."""
+        if self.input_ids.device == device:
+            return self
+        tensors = (self.input_ids, self.position_ids, self.first, self.last, self.labels)
+        ids, positions, first, last, labels = (x.to(device, non_blocking=True) for x in tensors)
+        layout = self.layout.to(device)
+        return PackedBatch(ids, positions, layout, first, last, labels, self.num_tokens)
+
+
+@dataclass(frozen=True)
+class FeatureBatch:
+    """One minibatch of features that a frozen encoder gave, for each of R runs.
+
+    Attributes:
+        features: (R * B, 1, hidden), run-major.
+        labels: (R, B) int64.
+    """
+
+    features: Tensor
+    labels: Tensor
+
+
+Batch = PackedBatch | FeatureBatch
+
+
+def pack(split: Split, sentences: Sequence[Tensor], pad_token_id: int, blocks: int) -> PackedBatch:
+    """Lay each run's sentences end to end.
+
+    Args:
+        sentences: one (B,) int64 tensor of sentence numbers a run; equal tensors may be the same
+            object, and then attention serves all runs with one set of blocks.
+        blocks: number of attention blocks a run.
+    """
+    shared = all(chosen is sentences[0] for chosen in sentences)
+    rows = [_row(split, chosen) for chosen in (sentences[:1] if shared else sentences)]
+    width = max(len(ids) for ids, _, _ in rows)
+    runs = len(sentences)
+    input_ids = torch.full((len(rows), width), pad_token_id, dtype=torch.int64)
+    position_ids = torch.zeros(len(rows), width, dtype=torch.int64)
+    starts, attention = [], []
+    for r, (ids, positions, lengths) in enumerate(rows):
+        input_ids[r, : len(ids)] = ids
+        position_ids[r, : len(ids)] = positions
+        start = lengths.cumsum(0) - lengths
+        starts.append(start + r * width)
+        attention += _blocks(start + r * width, lengths, blocks, None if shared else r)
+    first = torch.stack(starts)
+    last = first + torch.stack([lengths for _, _, lengths in rows]) - 1
+    if shared and runs > 1:
+        input_ids, position_ids = (x.expand(runs, -1) for x in (input_ids, position_ids))
+        offsets = torch.arange(runs) * width
+        first, last = first + offsets[:, None], last + offsets[:, None]
+        attention = [_repeat(block, offsets) for block in attention]
+    else:
+        attention = [b if runs > 1 else Block(b.tokens, b.padding, None) for b in attention]
+    labels = torch.stack([split.labels[chosen] for chosen in sentences])
+    tokens = sum(len(ids) for ids, _, _ in rows) * (runs if shared else 1)
+    layout = Layout(attention, runs * width)
+    return PackedBatch(input_ids, position_ids, layout, first, last, labels, tokens)
+
+
+def _row(split: Split, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return token ids (N,), positions within the sentence (N,) and lengths (B,)."""
+    lengths = split.lengths[chosen].long()
+    ends = lengths.cumsum(0)
+    positions = torch.arange(int(ends[-1])) - (ends - lengths).repeat_interleave(lengths)
+    places = split.offsets[chosen].repeat_interleave(lengths) + positions
+    return split.input_ids[places].long(), positions, lengths
+
+
+def _blocks(start: Tensor, lengths: Tensor, count: int, run: int | None) -> list[Block]:
+    """Group sentences of like length, so that a block pads little."""
+    order = torch.argsort(lengths, stable=True)
+    made = []
+    for group in order.tensor_split(min(count, len(order))):
+        longest = int(lengths[group].max())
+        place = torch.arange(longest)
+        padding = place >= lengths[group][:, None]
+        tokens = torch.where(padding, start[group][:, None], start[group][:, None] + place)
+        made.append(Block(tokens, padding if bool(padding.any()) else None, run))
+    return made
+
+
+def _repeat(block: Block, offsets: Tensor) -> Block:
+    """Let the block hold the same sentences of every run, one run behind the other."""
+    tokens = torch.cat([block.tokens + offset for offset in offsets])
+    padding = None if block.padding is None else block.padding.repeat(len(offsets), 1)
+    return Block(tokens, padding, None)
+
+
+def epoch_order(num_sentences: int, seed: int, epoch: int) -> Tensor:
+    """Return the order of the training sentences (n,) in one epoch of one seed's runs."""
+    generator = torch.Generator().manual_seed((seed << 20) + epoch)
+    return torch.randperm(num_sentences, generator=generator)
+
+
+def steps_per_epoch(num_sentences: int, batch_size: int) -> int:
+    """Return the number of minibatches, the last of which may be smaller."""
+    return -(-num_sentences // batch_size)
+
+
+def by_length(split: Split, tokens: int) -> list[Tensor]:
+    """Cut a split into parts of about `tokens` tokens whose sentences are of like length.
+
+    Attention then pads next to nothing. Each part is a (b,) int64 tensor of sentence numbers.
+    """
+    order = torch.argsort(split.lengths, stable=True)
+    ends = split.lengths[order].long().cumsum(0)
+    _, counts = torch.unique_consecutive((ends - 1) // tokens, return_counts=True)
+    return list(order.split(counts.tolist()))

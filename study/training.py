@@ -1,0 +1,213 @@
+"""The training loop: a list of runs in, a list of results out.
+
+A run is a value: method, rank, learning rate, seed. Runs that train together share one forward and
+backward pass, one row each; what a run learns does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from study.dropout import use_generators
+from study.feeds import Feed
+from study.models import PackedClassifier
+from study.optimizer import FlatParameters, RunAdamW
+from study.progress import Progress
+from study.records import Evaluation
+from study.settings import TrainSettings
+
+DROPOUT_STREAM = 2
+LOSS_POINTS = 50  # a run's loss curve is kept as about this many means
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run. `rank` is None unless the method is "lora"."""
+
+    method: str
+    rank: int | None
+    learning_rate: float
+    seed: int
+
+    def __str__(self) -> str:
+        rank = "" if self.rank is None else f", rank {self.rank}"
+        return f"{self.method}{rank}, seed {self.seed}, learning rate {self.learning_rate:g}"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run learned, at the epoch that validation liked best.
+
+    Attributes:
+        test_predictions: (n,) int64.
+        state: the trained tensors by name, fp32 on the CPU, without a run axis.
+        diverged_at: the step whose loss was not finite, or None. Such a run has no best epoch (0),
+            no predictions and no state.
+    """
+
+    run: Run
+    best_epoch: int
+    validation: tuple[Evaluation, ...]
+    loss_steps: tuple[int, ...]
+    loss_values: tuple[float, ...]
+    test_predictions: Tensor
+    state: dict[str, Tensor]
+    diverged_at: int | None
+
+
+def train(
+    classifier: PackedClassifier,
+    parameters: FlatParameters,
+    runs: Sequence[Run],
+    feed: Feed,
+    settings: TrainSettings,
+    epochs: int,
+    progress: Progress,
+) -> list[RunResult]:
+    """Train `runs` together, each with its own row of `parameters`.
+
+    Args:
+        classifier: built for the runs' seeds.
+        parameters: the tensors of `classifier` to train, by the names they have there; its rows
+            hold the last step's values afterwards.
+        settings: schedule, decay and clipping.
+        epochs: passes over the training sentences.
+
+    Returns:
+        One result a run, in order. A run whose loss stops being finite is marked and ends there;
+        the others go on as if it had not been.
+    """
+    per_epoch = feed.steps_per_epoch
+    total = per_epoch * epochs
+    optimizer = RunAdamW(
+        parameters,
+        [run.learning_rate for run in runs],
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        total_steps=total,
+        warmup_share=settings.warmup_share,
+    )
+    device = parameters.master.device
+    generators = [
+        torch.Generator(device).manual_seed((run.seed << 8) + DROPOUT_STREAM) for run in runs
+    ]
+    use_generators(classifier, generators)
+    log = _Log(runs, max(1, total // LOSS_POINTS))
+    best = parameters.master.detach().clone()
+    progress.start(runs, total)
+    for epoch in range(1, epochs + 1):
+        classifier.train()
+        losses = []
+        for batch in feed.training([run.seed for run in runs], epoch):
+            logits = functional_call(
+                classifier, parameters.views(), (batch, generators), tie_weights=False
+            )
+            by_run = F.cross_entropy(logits.transpose(1, 2), batch.labels, reduction="none").mean(
+                dim=1
+            )
+            (gradient,) = torch.autograd.grad(by_run.sum(), parameters.master)
+            optimizer.step(gradient)
+            losses.append(by_run.detach())
+            progress.step(losses)
+        log.losses(torch.stack(losses).cpu())
+        logits = predict(classifier, parameters, feed, "validation")
+        improved = log.validation(epoch, epoch * per_epoch, logits, feed.labels("validation"))
+        rows = torch.tensor(improved, dtype=torch.int64, device=device)
+        best[rows] = parameters.master.detach()[rows]
+        progress.epoch(epoch, log.last_losses(), log.last_accuracies())
+    with torch.no_grad():
+        last = parameters.master.detach().clone()
+        parameters.master.copy_(best)
+        predictions = predict(classifier, parameters, feed, "test").argmax(dim=-1)
+        parameters.master.copy_(last)
+    progress.finish()
+    return log.results(predictions, [parameters.unflatten(row) for row in best.cpu()])
+
+
+@torch.no_grad()
+def predict(
+    classifier: PackedClassifier, parameters: FlatParameters, feed: Feed, split: str
+) -> Tensor:
+    """Return the logits (R, n, num_labels) of a split's sentences, fp32 on the CPU."""
+    classifier.eval()
+    views = parameters.views()
+    found: Tensor | None = None
+    for sentences, batch in feed.evaluation(split, classifier.runs):
+        logits = functional_call(classifier, views, (batch,), tie_weights=False).cpu()
+        if found is None:
+            found = logits.new_empty(len(logits), len(feed.labels(split)), logits.shape[-1])
+        found[:, sentences] = logits
+    assert found is not None  # a split is never empty
+    return found
+
+
+class _Log:
+    """What happened to each run, read from the device once an epoch."""
+
+    def __init__(self, runs: Sequence[Run], window: int) -> None:
+        self._window = window
+        self._losses: list[Tensor] = []  # (steps, R) of each epoch
+        self._results = [
+            RunResult(run, 0, (), (), (), torch.empty(0), {}, diverged_at=None) for run in runs
+        ]
+
+    def losses(self, losses: Tensor) -> None:
+        """Take in an epoch's losses (steps, R) and notice which runs went astray."""
+        before = sum(len(epoch) for epoch in self._losses)
+        self._losses.append(losses)
+        for i, result in enumerate(self._results):
+            bad = (~losses[:, i].isfinite()).nonzero()
+            if result.diverged_at is None and len(bad):
+                self._results[i] = replace(result, diverged_at=before + int(bad[0]) + 1)
+
+    def validation(self, epoch: int, step: int, logits: Tensor, labels: Tensor) -> list[int]:
+        """Take in validation logits (R, n, C); return the runs that are at their best now."""
+        improved = []
+        for i, result in enumerate(self._results):
+            if not bool(logits[i].isfinite().all()) and result.diverged_at is None:
+                self._results[i] = result = replace(result, diverged_at=step)
+            if result.diverged_at is not None:
+                continue
+            accuracy = float((logits[i].argmax(-1) == labels).double().mean())
+            loss = float(F.cross_entropy(logits[i].double(), labels))
+            if all(accuracy > point.accuracy for point in result.validation):
+                result = replace(result, best_epoch=epoch)
+                improved.append(i)
+            point = Evaluation(epoch=epoch, step=step, accuracy=accuracy, loss=loss)
+            self._results[i] = replace(result, validation=(*result.validation, point))
+        return improved
+
+    def last_losses(self) -> list[float]:
+        """Return each run's mean loss of the epoch that ended."""
+        return self._losses[-1].mean(dim=0).tolist()
+
+    def last_accuracies(self) -> list[float]:
+        """Return each run's validation accuracy, nan for a run that went astray."""
+        return [
+            r.validation[-1].accuracy if r.diverged_at is None else float("nan")
+            for r in self._results
+        ]
+
+    def results(self, predictions: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
+        """Close the log with the test predictions (R, n) and states at every best epoch."""
+        losses = torch.cat(self._losses)
+        windows = losses.split(self._window)
+        ends = torch.tensor([len(w) for w in windows]).cumsum(0).tolist()
+        finished = []
+        for i, result in enumerate(self._results):
+            if result.diverged_at is None:
+                result = replace(
+                    result,
+                    loss_steps=tuple(ends),
+                    loss_values=tuple(float(w[:, i].double().mean()) for w in windows),
+                    test_predictions=predictions[i].clone(),
+                    state={name: x.clone() for name, x in states[i].items()},
+                )
+            finished.append(result)
+        return finished
