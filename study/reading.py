@@ -66,7 +66,7 @@ def read(query: Query) -> Rows:
         StudyError: the source is not there or cannot be read, has no such split, column or value,
             or its columns are not texts and labels.
     """
-    source = resolve(query.name, "data")
+    source = resolve(query.name, "data", f"{query.prefix}name")
     with _quiet(), tempfile.TemporaryDirectory(prefix="lora-rank-study-") as cache:
         try:
             table = _load(source, query, cache)
@@ -79,6 +79,8 @@ def read(query: Query) -> Rows:
 def _load(source: Source, query: Query, cache: str) -> datasets.Dataset:
     if source.path is None:
         return datasets.load_dataset(source.name, query.subset, split=query.split)
+    if query.subset is not None and not source.path.is_dir():
+        raise StudyError(f"data.subset: {query.subset!r}; allowed for the file {query.name}: null")
     if source.path.is_file():
         return _from_files([source.path], query, cache)
     if any((source.path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
@@ -91,6 +93,8 @@ def _load(source: Source, query: Query, cache: str) -> datasets.Dataset:
 
 def _from_folder(folder: Path, query: Query, cache: str) -> datasets.Dataset:
     """Read a folder of data files, whose names or README tell the splits (as on the hub)."""
+    if not any(file.suffix.lower() in DATA_SUFFIXES for file in folder.rglob("*")):
+        raise FileNotFoundError(f"no data files in {folder}")
     builder = datasets.load_dataset_builder(str(folder), query.subset, cache_dir=cache)
     splits: Mapping[str, Sequence[str]] = builder.config.data_files
     files = [Path(file) for file in splits[_known_split(splits, query)]]
@@ -195,8 +199,9 @@ def _dtype(feature: Any) -> str:
 
 def _unreadable(source: Source, query: Query, error: BaseException) -> str:
     """Say what was looked for and why it could not be read, in one line."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
+    if source.path is not None:  # what went wrong is beneath "an error occurred"
+        while (cause := error.__cause__ or error.__context__) is not None:
+            error = cause
     reason = " ".join(str(error).split()) or type(error).__name__
     if source.path is None:
         of = f", subset {query.subset!r}" if query.subset else ""

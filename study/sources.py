@@ -12,6 +12,7 @@ A name in the settings is one of
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ PACKAGE_PREFIX = "package:"
 DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _FORMS = "a Hugging Face hub id, a local path, or package:PACKAGE/path/inside"
+_NO_HUB = "it is not there, and no hub is reached unless an id is given"
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,29 @@ class Source:
     display_name: str
 
 
-def resolve(name: str, kind: Kind) -> Source:
+def resolve(name: str, kind: Kind, key: str | None = None) -> Source:
     """Find what a name stands for, without importing a package or reaching for a network.
+
+    Args:
+        name: as in the settings.
+        kind: what it is the name of.
+        key: of the setting, for errors; model.name or data.name if not given.
 
     Raises:
         StudyError: the package, file or folder is not there or is nothing that `kind` can be read
             from, or the name can be none of the three; it says what was looked for.
     """
-    path = _path(name, kind)
+    key = key or f"{kind}.name"
+    path = _path(name, key)
     if path is None:
         if not _HUB_ID.fullmatch(name):
-            raise StudyError(f"{kind} {name!r}: no such path, and no hub id; allowed: {_FORMS}")
+            raise StudyError(f"{key}: {name!r} is no path here and no hub id; allowed: {_FORMS}")
         return Source(name, None, name)
     if kind == "model" and not (path / "config.json").is_file():
-        raise StudyError(f"model {name!r}: no config.json in {path}; allowed: a model's folder")
+        raise StudyError(f"{key}: {name!r}: looked for {path / 'config.json'}; {_NO_HUB}")
     if kind == "data" and path.is_file() and path.suffix.lower() not in DATA_SUFFIXES:
         raise StudyError(
-            f"data {name!r}: a file of type {path.suffix or 'unknown'}; "
+            f"{key}: {name!r} is a file of another type; "
             f"allowed: {' '.join(DATA_SUFFIXES)} or a folder"
         )
     return Source(name, path, display_name(name))
@@ -76,47 +84,41 @@ def resolve_model(name: str) -> str:
 
 def display_name(name: str) -> str:
     """Return a name for reports and hashed files: of a local path, only its last part."""
-    if name.startswith(PACKAGE_PREFIX) or not (_looks_local(name) or _exists(name)):
+    if name.startswith(PACKAGE_PREFIX) or not (_looks_local(name) or _here(name)):
         return name
-    return Path(name).expanduser().resolve().name
+    return os.path.basename(os.path.abspath(name))
 
 
-def _path(name: str, kind: Kind) -> Path | None:
+def _path(name: str, key: str) -> Path | None:
     """Return the path that a name stands for, None if it is not one."""
     if name.startswith(PACKAGE_PREFIX):
-        return _in_package(name, kind)
-    if _exists(name):
-        return Path(name).expanduser().resolve()
+        return _in_package(name, key)
+    if (path := _here(name)) is not None:
+        return path.resolve()
     if _looks_local(name):
-        path = Path(name).expanduser().absolute()
-        raise StudyError(f"{kind} {name!r}: looked for {path}, which does not exist{_NO_HUB}")
+        looked = os.path.abspath(os.path.expanduser(name))
+        raise StudyError(f"{key}: {name!r}: looked for {looked}; {_NO_HUB}")
     return None
 
 
-_NO_HUB = "; no hub is reached unless an id is given"
-
-
-def _in_package(name: str, kind: Kind) -> Path:
+def _in_package(name: str, key: str) -> Path:
     package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
     if not package.isidentifier() or ".." in PurePosixPath(inside).parts:
-        raise StudyError(f"{kind} {name!r}: allowed: package:PACKAGE/path/inside")
+        raise StudyError(f"{key}: {name!r}; allowed: package:PACKAGE/path/inside")
     spec = importlib.util.find_spec(package)
     if spec is None or spec.submodule_search_locations is None:
-        raise StudyError(f"{kind} {name!r}: looked for the package {package}, which is not "
-                         f"installed here{_NO_HUB}")  # fmt: skip
-    folders = [Path(folder).absolute() for folder in spec.submodule_search_locations]
-    for folder in folders:
-        if (folder / inside).exists():
-            return folder / inside
-    looked = " or ".join(str(folder / inside) for folder in folders)
-    raise StudyError(f"{kind} {name!r}: looked for {looked}, which does not exist{_NO_HUB}")
+        raise StudyError(f"{key}: {name!r}: looked for the package {package} here; {_NO_HUB}")
+    paths = [Path(folder).absolute() / inside for folder in spec.submodule_search_locations]
+    for path in paths:
+        if path.exists():
+            return path
+    raise StudyError(f"{key}: {name!r}: looked for {' or '.join(map(str, paths))}; {_NO_HUB}")
 
 
-def _exists(name: str) -> bool:
-    try:
-        return Path(name).expanduser().exists()
-    except (OSError, RuntimeError):  # a name too long for a path, a home that is not known
-        return False
+def _here(name: str) -> Path | None:
+    """Return the path that a name may be, home folder put in, if it exists."""
+    path = os.path.expanduser(name)
+    return Path(path) if os.path.exists(path) else None  # Path.exists raises on long names
 
 
 def _looks_local(name: str) -> bool:

@@ -19,7 +19,7 @@ def delimited(file: Path) -> dict[str, list[str]]:
     """Read a CSV or TSV file, told apart by its suffix, into its columns.
 
     Raises:
-        StudyError: it is empty or not UTF-8, a column stands twice, or a row is malformed; the file
+        StudyError: it is empty or no UTF-8, a column stands twice, or a row is malformed; the file
             and the line or byte are named.
     """
     dialect: dict[str, Any] = {"delimiter": ",", "strict": True}
@@ -28,9 +28,7 @@ def delimited(file: Path) -> dict[str, list[str]]:
     csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 128 KiB
     reader = csv.reader(io.StringIO(decoded(file), newline=""), **dialect)
     try:
-        header = next(reader, [])
-        if not any(header):
-            raise StudyError(f"{file}: empty; allowed: a row of column names, then data")
+        header = next(reader)
         if len(set(header)) < len(header):
             raise StudyError(f"{file}: a column stands twice in {header}")
         rows = []
@@ -52,13 +50,16 @@ def decoded(file: Path) -> str:
     """Return a text file's content, without a byte order mark.
 
     Raises:
-        StudyError: it is not UTF-8; the first offending byte is named.
+        StudyError: it is empty, or not UTF-8: then the first offending byte is named.
     """
     data = file.read_bytes()
     try:
-        return data.decode("utf-8").removeprefix("\ufeff")
+        text = data.decode("utf-8").removeprefix("\ufeff").lstrip("\r\n")
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{file}: byte {data[error.start]:#04x} at offset {error.start} is not UTF-8 "
             f"({error.reason}); allowed: UTF-8 text"
         ) from error
+    if not text.strip():
+        raise StudyError(f"{file}: empty; allowed: rows of texts and labels")
+    return text

@@ -50,6 +50,9 @@ class Tokenizer:
             raise StudyError(
                 f"model.name: looked for the tokenizer of {model_name!r} {looked}: {reason}"
             ) from error
+        if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
+            # What `transformers` makes up for a model that comes without a tokenizer.
+            raise StudyError(f"model.name: {model_name!r} has no tokenizer; looked in {where}")
         self._tokenizer: Any = tokenizer
         self._vocabulary: int = config.get_text_config().vocab_size
         self.max_length = max_length
