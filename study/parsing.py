@@ -95,7 +95,8 @@ class _Parser:
 
     def _unknown(self, key: object, prefix: str, beside: Sequence[str]) -> str:
         """Name an unknown key, and the one that was probably meant."""
-        near = [prefix + name for name in difflib.get_close_matches(str(key), beside, n=1)]
+        close = difflib.get_close_matches(str(key), beside, n=1, cutoff=0.7)
+        near = [prefix + name for name in close]
         elsewhere = [leaf for leaf in self.known if leaf.rpartition(".")[2] == str(key)]
         meant = near + elsewhere if prefix else elsewhere + near
         hint = f"did you mean {meant[0]}?" if meant else f"allowed: {', '.join(beside)}"

@@ -24,7 +24,7 @@ Kind = Literal["model", "data"]
 
 PACKAGE_PREFIX = "package:"
 DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 _FORMS = "a Hugging Face hub id, a local path, or package:PACKAGE/path/inside"
 _NO_HUB = "it is not there, and no hub is reached unless an id is given"
 

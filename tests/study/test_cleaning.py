@@ -1,0 +1,112 @@
+"""Cleaning: every row is kept once or counted as dropped once, and labels become classes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study.cleaning import (
+    Dropped,
+    Label,
+    Sentences,
+    class_names,
+    clean,
+    indices,
+    label_names,
+    normalise,
+    without,
+)
+from study.errors import StudyError
+
+rows = st.lists(
+    st.tuples(
+        st.none() | st.sampled_from(["", " ", "a", "A ", "a  b", "A\tb", "c", "ß", "SS", " d"]),
+        st.sampled_from(["0", "1"]),
+    ),
+    min_size=1,
+)
+
+
+@given(rows=rows)
+def test_every_row_is_kept_or_dropped_for_one_reason(rows: list[tuple[str | None, str]]) -> None:
+    texts, labels = zip(*rows, strict=True)
+    try:
+        kept, dropped = clean(texts, labels, "data.label")
+    except StudyError:
+        keys = [normalise(text) for text in texts if text and text.strip()]
+        assert all(len({b for a, b in rows if a and normalise(a) == key}) == 2 for key in keys)
+        return
+    assert len(kept) + dropped.empty + dropped.duplicate + dropped.conflicting == len(rows)
+    keys = [normalise(text) for text in kept.texts]
+    assert len(set(keys)) == len(keys)
+    for text, label in zip(kept.texts, kept.labels, strict=True):
+        assert text == text.strip() != ""
+        assert {b for a, b in rows if a and normalise(a) == normalise(text)} == {label}
+
+
+def test_empty_duplicate_and_conflicting_rows_are_counted() -> None:
+    texts: list[str | None] = ["good", " Good ", "odd", "ODD", "odd", "bad", "", None, "\t"]
+    labels: list[Label] = [1, 1, 1, 0, 0, 0, 1, 1, None]
+    kept, dropped = clean(texts, labels, "data.label")
+    assert kept == Sentences(("good", "bad"), ("1", "0"))
+    assert dropped == Dropped(empty=3, duplicate=1, conflicting=3)
+
+
+def test_a_text_without_a_label_is_shown() -> None:
+    for missing in (None, "", math.nan):
+        with pytest.raises(StudyError, match=r"1 of 2 texts have no label, first 'fine'"):
+            clean(["good", "fine"], [1, missing], "data.label")
+
+
+def test_sentences_of_others_are_taken_out() -> None:
+    ours = Sentences(("a  b", "c", "d"), ("0", "1", "0"))
+    assert without(ours, Sentences(("A b", "x"), ("1", "1"))) == Sentences(("c", "d"), ("1", "0"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([0, 1], ["0", "1"]),
+        ([1.0, 0.0], ["1", "0"]),
+        (["1.0", " 01 ", "-1"], ["1", "1", "-1"]),
+        ([True, False], ["True", "False"]),
+        (["4 stars", "0.5"], ["4 stars", "0.5"]),
+    ],
+)
+def test_a_label_has_one_name_however_it_is_written(labels: list[Label], names: list[str]) -> None:
+    assert label_names(labels, ["text"] * len(labels), "data.label") == names
+
+
+@pytest.mark.parametrize("labels", [[0.5, 1.0], ["3.25", "4"], [1e-3, 2.0]])
+def test_measurements_are_no_classes(labels: list[Label]) -> None:
+    with pytest.raises(StudyError, match=r"has a fraction.*allowed: two or more classes"):
+        label_names(labels, ["a", "b"], "data.label")
+
+
+@given(st.permutations(["10", "9", "-1", "0"]))
+def test_numbers_stand_by_value_and_names_by_letter(labels: list[str]) -> None:
+    texts = tuple("abcd")
+    assert class_names(Sentences(texts, tuple(labels)), None, "") == ["-1", "0", "9", "10"]
+    named = Sentences(texts, tuple(f"class {label}" for label in labels))
+    assert class_names(named, None, "") == sorted(named.labels)
+
+
+def test_a_declared_order_is_kept_without_classes_that_do_not_occur() -> None:
+    sentences = Sentences(("a", "b", "c"), ("good", "bad", "good"))
+    assert class_names(sentences, ("good", "fair", "bad"), "") == ["good", "bad"]
+    assert indices(sentences, ["good", "bad"], "") == [0, 1, 0]
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(StudyError, match=r"data\.label: every sentence has the label '1'"):
+        class_names(Sentences(("a", "b"), ("1", "1")), None, "data.label")
+
+
+def test_a_label_unseen_in_training_is_refused() -> None:
+    with pytest.raises(
+        StudyError, match=r"labels 2 do not occur in the training data; allowed: 0, 1"
+    ):
+        indices(Sentences(("a", "b"), ("1", "2")), ["0", "1"], "data.test_label")

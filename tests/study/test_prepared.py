@@ -1,0 +1,85 @@
+"""Prepared data: what is saved comes back, in the same bytes every time."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study import prepared
+from study.errors import StudyError
+from study.prepared import Prepared, Split
+
+sentences = st.lists(
+    st.tuples(st.lists(st.integers(0, 30521), min_size=1, max_size=6), st.integers(0, 2)),
+    min_size=1,
+    max_size=5,
+)
+
+
+def split(rows: list[tuple[list[int], int]]) -> Split:
+    return Split(
+        input_ids=torch.tensor([i for ids, _ in rows for i in ids], dtype=torch.int32),
+        lengths=torch.tensor([len(ids) for ids, _ in rows], dtype=torch.int32),
+        labels=torch.tensor([label for _, label in rows]),
+    )
+
+
+def example() -> Prepared:
+    return Prepared(
+        train=split([([1, 2, 3], 0), ([4], 1)]),
+        validation=split([([5, 6], 2)]),
+        test=split([([7], 1), ([8], 0)]),
+        label_names=("bad", "good", "né"),
+        model_name="package:a/b",
+        max_length=8,
+        pad_token_id=0,
+    )
+
+
+@given(rows=sentences)
+def test_offsets_cut_the_sentences_apart_again(rows: list[tuple[list[int], int]]) -> None:
+    part = split(rows)
+    edges = part.offsets.tolist()
+    assert len(part) == len(rows)
+    assert [part.input_ids[a:b].tolist() for a, b in itertools.pairwise(edges)] == [
+        ids for ids, _ in rows
+    ]
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    saved = example()
+    prepared.save(saved, tmp_path / "new" / "folder")
+    loaded = prepared.load(tmp_path / "new" / "folder")
+    for name in prepared.SPLITS:
+        for field in ("input_ids", "lengths", "labels"):
+            before, after = (getattr(getattr(value, name), field) for value in (saved, loaded))
+            assert before.dtype == after.dtype
+            assert torch.equal(before, after)
+    for field in ("label_names", "model_name", "max_length", "pad_token_id", "num_labels"):
+        assert getattr(loaded, field) == getattr(saved, field)
+
+
+def test_the_same_data_are_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        prepared.save(example(), tmp_path / folder)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == ["data.safetensors", "prepared.json"]
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"prepared\.json"):
+        prepared.load(tmp_path)
+    prepared.save(example(), tmp_path)
+    (tmp_path / "data.safetensors").write_bytes(b"broken")
+    with pytest.raises(StudyError, match=r"data\.safetensors"):
+        prepared.load(tmp_path)
+    (tmp_path / "data.safetensors").unlink()
+    with pytest.raises(StudyError, match=r"data\.safetensors"):
+        prepared.load(tmp_path)

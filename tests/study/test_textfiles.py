@@ -1,0 +1,64 @@
+"""CSV and TSV files: every cell as it was written, every flaw with its place."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study.errors import StudyError
+from study.textfiles import delimited
+
+# NA, null, 1e5: what a guessing reader would turn into something else.
+cells = st.sampled_from(["NA", "null", "", "1e5", "007", " x "]) | st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12
+)
+
+
+@given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=6))
+def test_csv_cells_come_back_as_written(
+    rows: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([("text", "label"), *rows])
+    columns = delimited(path)
+    assert list(zip(columns["text"], columns["label"], strict=True)) == rows
+
+
+def test_a_quotation_mark_in_tsv_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.tsv"
+    path.write_text('text\tlabel\n"half a quote\t0\na "whole" one\t1\n', encoding="utf-8")
+    assert delimited(path) == {"text": ['"half a quote', 'a "whole" one'], "label": ["0", "1"]}
+
+
+def test_blank_lines_line_ends_and_byte_order_marks_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"\xef\xbb\xbf\r\ntext,label\r\n\r\na,1\r\n\r\n")
+    assert delimited(path) == {"text": ["a"], "label": ["1"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"\n \n", "empty"),
+        (b"text,label\ngood,1\ncaf\xe9,0\n", "byte 0xe9 at offset 21 is not UTF-8"),
+        (b"text,label\na,1\nb\n", "line 3: 1 fields; allowed: 2"),
+        (b"text,label\na,b,1\n", "line 2: 3 fields; allowed: 2"),
+        (b'text,label\n"a,1\n', "line 2: unexpected end of data"),
+        (b"text,text\na,1\n", "a column stands twice"),
+    ],
+)
+def test_a_flaw_is_named_with_its_file_and_place(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    with pytest.raises(StudyError) as refused:
+        delimited(path)
+    assert str(path) in str(refused.value)
+    assert words in str(refused.value)
