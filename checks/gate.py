@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 
 RECOMPUTED = ("aggregate",)  # seconds of work, and everything that it reads is in git
 ABSENT = ("deleted", "not in cache")  # what `dvc status` says of data that is not here
+SIZES = ("size", "nfiles")  # all that dvc.lock tells of a folder that several stages write into
 RERUN = "run `dvc repro` and commit dvc.lock with the results"
 FLOAT_TOLERANCE = 1e-9  # relative: another CPU may sum in another order
 
@@ -111,7 +112,7 @@ def _of_entries(declared: Mapping[str, Any], lock: Mapping[str, Any]) -> Iterato
 
 
 def _of_links(lock: Mapping[str, Any], ignored: set[str]) -> Iterator[str]:
-    """A stage read what the stage before it wrote, also where the data itself is not here."""
+    """A stage read what stages before it wrote, also where the data itself is not here."""
     written = {row["path"]: (name, row) for name, e in lock.items() for row in e.get("outs", [])}
     for name, entry in lock.items():
         for row in entry.get("deps", []):
@@ -121,7 +122,11 @@ def _of_links(lock: Mapping[str, Any], ignored: set[str]) -> Iterator[str]:
                 if output["md5"] != row["md5"]:
                     yield f"{name}: read another {path} than {producer} wrote last; {RERUN}"
             elif path in ignored:
-                yield f"{name}: depends on {path}, which is neither in git nor any stage's output"
+                inside = [row for key, (_, row) in written.items() if key.startswith(path + "/")]
+                if not inside:
+                    yield f"{name}: {path} is neither in git nor any stage's output"
+                elif any(row[key] != sum(r.get(key, 1) for r in inside) for key in SIZES):
+                    yield f"{name}: {path} held other files than stages write there; {RERUN}"
 
 
 def _of_settings(

@@ -29,6 +29,10 @@ stages:
     outs:
       - metrics/runs/r${item.rank}.json: {cache: false}
       - data/adapters/r${item.rank}
+  pick:
+    cmd: python pick.py
+    deps: [pick.py, data/adapters]
+    outs: [data/picked]
   aggregate:
     cmd: python aggregate.py
     deps: [aggregate.py, metrics/runs]
@@ -49,6 +53,10 @@ os.makedirs(f"data/adapters/r{rank}", exist_ok=True)
 open(f"data/adapters/r{rank}/weights", "w").write("w" * rank)
 os.makedirs("metrics/runs", exist_ok=True)
 json.dump({"score": rank * rate * size}, open(f"metrics/runs/r{rank}.json", "w"))
+""",
+    "pick.py": """\
+import shutil
+shutil.copytree("data/adapters/r1", "data/picked")
 """,
     "aggregate.py": """\
 import json, pathlib
@@ -145,6 +153,11 @@ def test_a_rank_that_left_the_list_is_found_in_lock_and_folder_and_can_be_pruned
     shell(checkout, "git rm -q metrics/runs/r2.json")
     assert gate.prune(checkout) == ["train@2"]
     shell(checkout, "dvc repro -q")
+    lines = gate.findings(checkout)
+    assert len(lines) == 1
+    assert lines[0].startswith("pick: data/adapters held other files than stages write there")
+
+    shell(checkout, "rm -r data/adapters/r2", "dvc repro -q")
     assert gate.findings(checkout) == []
 
 
@@ -184,4 +197,4 @@ def test_a_dependency_that_nobody_delivers_fails(clone: Path) -> None:
     edit(clone / ".gitignore", lambda text: text + "/train.py\n")
     shell(clone, "git rm -q --cached train.py", "rm train.py")
     lines = gate.findings(clone)
-    assert any("train.py, which is neither in git nor any stage's output" in line for line in lines)
+    assert any("train.py is neither in git nor any stage's output" in line for line in lines)

@@ -23,7 +23,7 @@ NOBODY = {
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
 ALL_STAGES = {
-    *("prepare", "theory_bound", "theory", "head_only", "full", "lora@1", "lora@2"),
+    *("check", "prepare", "theory_bound", "theory", "head_only", "full", "lora@1", "lora@2"),
     *("headline", "aggregate", "plot"),
 }
 

@@ -37,7 +37,7 @@ def test_a_rank_of_the_sweep_becomes_the_headline_without_training(
     chosen: tuple[Study, Done],
 ) -> None:
     study, done = chosen
-    assert done.ran == ["headline", "aggregate", "plot"]
+    assert done.ran == ["check", "headline", "aggregate", "plot"]
     assert not done.trained
     assert study.text("metrics/headline.json") == study.text("metrics/runs/lora-r2.json")
     assert json.loads(study.text("metrics/summary.json"))["headline"]["rank"] == 2

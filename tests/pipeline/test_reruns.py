@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from ruamel.yaml import YAML
 
 from tests.pipeline import toys
@@ -24,7 +23,7 @@ def lock_without_machine(study: Study) -> dict[str, Any]:
 def test_a_killed_repro_goes_on_where_it_was(reproduced: Reproduced) -> None:
     finished, interrupted = reproduced.killed.ran[:-1], reproduced.killed.ran[-1]
     assert interrupted.startswith("lora@")
-    assert {"prepare"} < set(finished)
+    assert {"check", "prepare"} < set(finished)
     resumed = set(reproduced.resumed.ran)
     assert not resumed & set(finished)
     assert resumed | set(finished) | {interrupted} == ALL_STAGES
@@ -50,7 +49,7 @@ def test_a_headline_rank_outside_the_sweep_is_trained_and_nothing_else_is(study:
     runs = sorted((study.root / "metrics/runs").iterdir())
     before = [path.read_bytes() for path in runs]
     done = study.experiment("lora.rank=4")
-    assert done.ran == ["headline", "aggregate", "plot"]
+    assert done.ran == ["check", "headline", "aggregate", "plot"]
     assert done.trained
     assert json.loads(study.text("metrics/headline.json"))["rank"] == 4
     assert json.loads(study.text("metrics/summary.json"))["headline"]["rank"] == 4
@@ -60,7 +59,7 @@ def test_a_headline_rank_outside_the_sweep_is_trained_and_nothing_else_is(study:
 
 def test_a_rank_more_in_the_sweep_trains_that_rank_alone(study: Study) -> None:
     done = study.experiment("lora.ranks=[1,2,4]")
-    assert done.ran == ["lora@4", "headline", "aggregate", "plot"]
+    assert done.ran == ["check", "lora@4", "headline", "aggregate", "plot"]
     assert (study.root / "data/adapters/r4/s1").is_dir()
     summary = json.loads(study.text("metrics/summary.json"))
     assert list(summary["lora"]) == ["1", "2", "4"]
@@ -70,14 +69,17 @@ def test_a_rank_more_in_the_sweep_trains_that_rank_alone(study: Study) -> None:
 def test_a_rank_less_in_the_sweep_trains_nothing(study: Study) -> None:
     toys.change(study.root / "params.yaml", {"lora.ranks": [1]})
     done = study.repro()
-    assert set(done.ran) <= {"headline", "aggregate", "plot"}
+    assert set(done.ran) <= {"check", "headline", "aggregate", "plot"}
     assert not done.trained
     assert list(json.loads(study.text("metrics/summary.json"))["lora"]) == ["1"]
 
-    toys.change(study.root / "params.yaml", {"lora.ranks": [1, 2]})
-    back = study.repro()
-    assert back.ran == []
-    assert list(json.loads(study.text("metrics/summary.json"))["lora"]) == ["1", "2"]
+
+def test_git_and_dvc_checkout_mend_an_experiment_that_failed(study: Study) -> None:
+    failed = study.call("dvc", "exp", "run", "-S", "data.text=nowhere", status=None)
+    assert failed.status != 0
+    study.call("git", "checkout", ".")
+    study.call("dvc", "checkout")
+    assert study.repro().ran == []
 
 
 def test_a_colour_redraws_the_plots_alone(study: Study) -> None:
@@ -93,15 +95,6 @@ def test_the_lora_layer_reaches_the_ranks_and_what_follows_alone(study: Study) -
     assert {"theory", "lora@1", "lora@2", "headline"} <= set(done.ran)
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "reached"),
-    [
-        ("statistics.confidence", 0.9, {"aggregate", "plot"}),
-        ("theory.steps", 10, {"theory", "plot"}),
-    ],
-)
-def test_a_setting_reaches_the_stages_that_read_it(
-    study: Study, key: str, value: object, reached: set[str]
-) -> None:
-    toys.change(study.root / "params.yaml", {key: value})
-    assert set(study.repro().ran) == reached
+def test_settings_reach_the_stages_that_read_them(study: Study) -> None:
+    toys.change(study.root / "params.yaml", {"statistics.confidence": 0.9, "theory.steps": 10})
+    assert set(study.repro().ran) == {"check", "theory", "aggregate", "plot"}

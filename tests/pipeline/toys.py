@@ -35,11 +35,11 @@ SETTINGS: dict[str, Any] = {
     "train.epochs": 2,
     "train.precision": "fp32",
     "head_only.epochs": 2,
-    "head_only.learning_rates": [0.01, 0.001],
-    "full.learning_rates": [0.001],
+    "head_only.learning_rates": [0.1, 0.01],
+    "full.learning_rates": [0.003],
     "lora.ranks": [1, 2],
     "lora.rank": 1,
-    "lora.learning_rates": [0.01, 0.001],
+    "lora.learning_rates": [0.1, 0.01],
     "theory.out_features": 5,
     "theory.in_features": 6,
     "theory.true_rank": None,
@@ -78,6 +78,7 @@ def write_model(folder: Path) -> None:
         intermediate_size=64,
         max_position_embeddings=32,
         pad_token_id=vocabulary["[PAD]"],
+        initializer_range=0.2,  # ten times the usual, so that something is learned in a few steps
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -1,0 +1,32 @@
+"""Whether the settings fit the model and this machine, asked before anything is trained."""
+
+from __future__ import annotations
+
+from study import lora_arm
+from study.environment import compute_dtype, device
+from study.models import load_pretrained
+from study.settings import Settings
+from study.sources import resolve
+
+
+def check(settings: Settings) -> None:
+    """Find the sources, load the model, and try an adapter of every rank on it.
+
+    Raises:
+        StudyError: a model or file that is not there, a model that is of no known form or too
+            short for `data.max_length`, a target that matches nothing, a layer that is not there,
+            a rank above a layer's size, a device that is not there.
+    """
+    for name in (settings.data.name, settings.data.test_name):
+        if name is not None:
+            resolve(name, "data")
+    device(settings.train)
+    model = load_pretrained(
+        settings.model.name,
+        num_labels=2,  # of the data, which nobody has read yet; the ranks do not depend on it
+        dtype=compute_dtype(settings.train),
+        dropout=settings.model.dropout,
+        max_length=settings.data.max_length,
+    )
+    for rank in sorted({*settings.lora.ranks, settings.lora.rank}):
+        lora_arm.size(model, lora_arm.config_of(settings.lora, rank, settings.model.name))

@@ -1,0 +1,55 @@
+"""`study.feasible`: settings that cannot work are refused before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study import feasible, settings
+from study.errors import StudyError
+from tests.pipeline import toys
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> settings.Settings:
+    """The toy study's settings, with its model and sentences where they say."""
+    folder = tmp_path_factory.mktemp("feasible")
+    toys.write_model(folder / "model")
+    toys.write_csv(folder / "sentences.csv", toys.sentences())
+    params = folder / "params.yaml"
+    params.write_bytes((Path(__file__).resolve().parents[2] / "params.yaml").read_bytes())
+    places = {"model.name": f"{folder}/model", "data.name": f"{folder}/sentences.csv"}
+    toys.change(params, toys.SETTINGS | places)
+    return settings.load(params)
+
+
+def changed(chosen: settings.Settings, section: str, **changes: Any) -> settings.Settings:
+    part = dataclasses.replace(getattr(chosen, section), **changes)
+    return dataclasses.replace(chosen, **{section: part})
+
+
+def test_a_study_that_can_work_passes(chosen: settings.Settings) -> None:
+    feasible.check(chosen)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "said"),
+    [
+        ("lora", {"rank": 33}, r"rank 33 .* 1 to 32"),
+        ("lora", {"ranks": (1, 1000)}, r"rank 1000 .* 1 to 32"),
+        ("lora", {"target_modules": ("qwery",)}, r"qwery.*query"),
+        ("lora", {"layers": (0, 7)}, r"layers 7"),
+        ("data", {"max_length": 64}, r"data.max_length: 64 .* 32"),
+        ("data", {"name": "nowhere/rows.csv"}, r"nowhere/rows.csv.* no hub is reached"),
+        ("data", {"test_name": "./nowhere.tsv"}, r"nowhere.tsv.* no hub is reached"),
+        ("model", {"name": "./nowhere"}, r"\./nowhere.* no hub is reached"),
+    ],
+)
+def test_what_cannot_work_is_named(
+    chosen: settings.Settings, section: str, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(StudyError, match=rf"(?s){said}"):
+        feasible.check(changed(chosen, section, **changes))
