@@ -1,0 +1,28 @@
+"""Fixtures of the tests of `study`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import datasets
+import huggingface_hub
+import pytest
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nobody says offline, so a request would be made; it fails, and is seen even if caught."""
+    requests: list[object] = []
+
+    def refuse(*where: Any, **_: Any) -> None:
+        requests.append(where)
+        raise OSError("no network")
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    yield
+    assert not requests

@@ -1,0 +1,219 @@
+"""Preparing: from rows to tokenised splits, and a report that adds up."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from study.errors import StudyError
+from study.prepared import SPLITS, Prepared, Split
+from study.preparing import prepare
+from study.settings import DataSettings
+from tests.study.tiny_models import SPECIAL, write_bert
+
+SUBJECTS = ["film", "plot", "cast", "score", "script", "scene", "drama", "story"]
+PLACES = ["here", "there", "now", "then", "always", "never", "often", "again"]
+WORDS = ["good", "bad", "is", "the", *SUBJECTS, *PLACES]
+SENTENCES = [
+    (f"{subject} is {mood} {place}", mood)
+    for mood, subject, place in itertools.product(("bad", "good"), SUBJECTS, PLACES)
+]  # 64 of each mood
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_bert(tmp_path_factory.mktemp("models") / "bert", " ".join(WORDS)))
+
+
+def write(path: Path, rows: list[tuple[str, str]], header: tuple[str, str]) -> str:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return str(path)
+
+
+def data_settings(name: str, **changes: Any) -> DataSettings:
+    defaults: dict[str, Any] = {
+        "name": name,
+        "subset": None,
+        "split": "train",
+        "text": "text",
+        "label": "label",
+        "where": None,
+        "test_name": None,
+        "test_split": None,
+        "test_text": None,
+        "test_label": None,
+        "train_size": 40,
+        "validation_size": 20,
+        "test_size": 30,
+        "max_length": 8,
+        "seed": 0,
+    }
+    return DataSettings(**(defaults | changes))
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> str:
+    return write(tmp_path / "reviews.csv", SENTENCES, ("text", "label"))
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> str:
+    """A test source of its own: eight of the sentences, quoted in longer ones, and new ones."""
+    rows = [(f"The {text}!", mood) for text, mood in SENTENCES[:4] + SENTENCES[-4:]]
+    rows += [(f"{mood} {mood} {place}", mood) for mood in ("good", "bad") for place in PLACES]
+    return write(tmp_path / "tests.csv", rows, ("content", "mood"))
+
+
+def texts(split: Split) -> list[str]:
+    """Turn ids back into words; the vocabulary is in the order of the ids."""
+    vocabulary = [*SPECIAL, *WORDS]
+    parts = torch.split(split.input_ids, split.lengths.tolist())
+    return [" ".join(vocabulary[i] for i in part.tolist()[1:-1]) for part in parts]
+
+
+def parts(prepared: Prepared) -> list[Split]:
+    return [getattr(prepared, name) for name in SPLITS]
+
+
+def test_sentences_keep_their_words_and_labels(one: str, model: str) -> None:
+    prepared, _ = prepare(data_settings(one), model)
+    labels = {text: ["bad", "good"].index(mood) for text, mood in SENTENCES}
+    assert prepared.label_names == ("bad", "good")
+    for split in parts(prepared):
+        assert [labels[text] for text in texts(split)] == split.labels.tolist()
+        assert split.labels.dtype == torch.int64
+        assert (split.labels.bincount() == len(split) // 2).all()
+
+
+def test_no_sentence_is_in_two_splits(one: str, model: str) -> None:
+    prepared, _ = prepare(data_settings(one, train_size=None), model)
+    every = [text for split in parts(prepared) for text in texts(split)]
+    assert len(set(every)) == len(every) == len(SENTENCES)
+
+
+def test_the_report_adds_up(tmp_path: Path, model: str) -> None:
+    noise = [("", "bad"), ("film is good here", "good"), ("FILM is bad here", "good")]
+    long = [("the film is good is good is good", "good")]
+    name = write(tmp_path / "reviews.csv", SENTENCES + noise + long, ("text", "label"))
+    prepared, report = prepare(data_settings(name, train_size=None), model)
+    source = report["sources"]["main"]
+    assert source == {
+        "name": "reviews.csv",
+        "rows": len(SENTENCES) + 4,
+        "dropped": {"empty": 1, "duplicate": 1, "conflicting": 2, "in_test": 0},
+        "sentences": len(SENTENCES),
+    }
+    assert sum(part["sentences"] for part in report["splits"].values()) == source["sentences"]
+    assert report["relatives_set_aside"] == {"test": 0, "validation": 0}
+    ids = torch.cat([split.input_ids for split in parts(prepared)])
+    assert report["token_ids_in_use"] == len(set(ids.tolist()))
+    for name, split in zip(SPLITS, parts(prepared), strict=True):
+        part = report["splits"][name]
+        assert part["sentences"] == len(split) == sum(part["class_counts"].values())
+        assert sum(part["class_shares"].values()) == pytest.approx(1)
+        assert part["tokens"] == split.lengths.sum() == len(split.input_ids)
+        assert part["length_p05"] <= part["length_p50"] <= part["length_p99"] <= part["length_max"]
+        assert split.lengths.max() <= prepared.max_length == 8
+    cut = sum(p["truncated_share"] * p["sentences"] for p in report["splits"].values())
+    assert cut == pytest.approx(1)
+    assert max(p["length_max"] for p in report["splits"].values()) == 10
+
+
+def test_a_test_source_of_its_own_is_taken_whole(one: str, other: str, model: str) -> None:
+    wanted = data_settings(
+        one,
+        test_name=other,
+        test_text="content",
+        test_label="mood",
+        test_size=None,
+        train_size=None,
+    )
+    prepared, report = prepare(wanted, model)
+    assert len(prepared.test) == 24 == report["sources"]["test"]["sentences"]
+    assert report["sources"]["test"]["name"] == "tests.csv"
+    # Eight training sentences are quoted in test ones.
+    assert report["relatives_set_aside"] == {"test": 8, "validation": 0}
+    assert len(prepared.train) + len(prepared.validation) == len(SENTENCES) - 8
+
+
+def test_training_texts_that_are_in_the_test_are_dropped_even_if_not_tested_on(
+    one: str, tmp_path: Path, model: str
+) -> None:
+    rows = [(f"  {text.upper()}", mood) for text, mood in SENTENCES[:20] + SENTENCES[-20:]]
+    tests = write(tmp_path / "tests.csv", rows, ("text", "label"))
+    found = []
+    for test_size in (4, None):
+        wanted = data_settings(one, test_name=tests, test_size=test_size, train_size=None)
+        prepared, report = prepare(wanted, model)
+        assert len(prepared.test) == (test_size or 40)
+        assert report["sources"]["main"]["dropped"]["in_test"] == 40
+        assert report["sources"]["main"]["sentences"] == len(SENTENCES) - 40
+        found.append((texts(prepared.train), texts(prepared.validation)))
+        assert not set(found[-1][0] + found[-1][1]) & {text for text, _ in SENTENCES[:20]}
+    assert found[0] == found[1]
+
+
+def test_where_holds_for_another_split_of_the_same_data_and_for_no_other(
+    tmp_path: Path, model: str
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rows = [(text, mood, "yes" if i % 2 else "no") for i, (text, mood) in enumerate(SENTENCES)]
+    for name, part in (("train", rows[::4] + rows[1::4]), ("test", rows[2::4] + rows[3::4])):
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows([("text", "label", "wanted"), *part])
+    sizes = {"train_size": 10, "validation_size": 10, "test_size": None}
+    where = (("wanted", "yes"),)
+    same = data_settings(
+        str(folder), test_name=str(folder), test_split="test", where=where, **sizes
+    )
+    assert prepare(same, model)[1]["sources"]["test"]["rows"] == 32
+    apart = data_settings(str(folder), test_name=str(folder / "test.csv"), where=where, **sizes)
+    assert prepare(apart, model)[1]["sources"]["test"]["rows"] == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"test_size": 100}, r"^data\.train_size: 40; allowed: at most 8 \(of 128 sentences"),
+        ({"validation_size": 99}, r"^data\.validation_size: 99; allowed: at most 98"),
+        ({"train_size": 1}, r"^data\.train_size: 1 sentences hold none of the class"),
+        ({"test_size": 1}, r"^data\.test_size: 1 sentences hold only the class"),
+        ({"max_length": 2}, r"^data\.max_length: 2; allowed"),
+        ({"label": "text"}, r"^data\.train_size: 40 sentences hold none of the class"),
+        ({"label": "mood"}, r"^data\.label: .* has no column 'mood'; allowed: text, label"),
+        ({"where": (("label", "bad"),)}, r"^data\.label: .*every sentence has the label 'bad'"),
+        ({"test_name": "nowhere.csv"}, r"^data\.test_name: 'nowhere\.csv': looked for"),
+    ],
+)
+def test_settings_that_do_not_fit_the_data_are_refused(
+    changes: dict[str, Any], words: str, one: str, model: str
+) -> None:
+    with pytest.raises(StudyError, match=words):
+        prepare(data_settings(one, **changes), model)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("fine here", "fair"), ("not here", "bad")], r"labels fair do not occur in the training"),
+        (
+            [("fine here", ""), ("not here", "bad")],
+            r"1 of 2 texts have no label, first 'fine here'",
+        ),
+        ([("fine here", "good")], r"^data\.test_size: 1 sentences hold only the class 'good'"),
+        (SENTENCES, r"^data\.test_name: .* holds every sentence of"),
+    ],
+)
+def test_a_test_source_that_does_not_fit_is_refused(
+    rows: list[tuple[str, str]], words: str, one: str, tmp_path: Path, model: str
+) -> None:
+    tests = write(tmp_path / "tests.csv", rows, ("text", "label"))
+    with pytest.raises(StudyError, match=words):
+        prepare(data_settings(one, test_name=tests, test_size=None), model)

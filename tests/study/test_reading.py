@@ -1,0 +1,199 @@
+"""Reading: every form of a source gives the same rows, touches no network and leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pandas as pd
+import pytest
+
+from study.errors import StudyError
+from study.reading import Query, Rows, read
+
+pytestmark = pytest.mark.usefixtures("no_network")
+
+TEXTS = ("null", 'say "no"', "a, b\tc", "null")
+LABELS = (0, 1, 1, 0)
+ROWS = [{"text": text, "label": label} for text, label in zip(TEXTS, LABELS, strict=True)]
+
+
+def query(name: Path | str, **changes: Any) -> Query:
+    defaults: dict[str, Any] = {
+        "name": str(name),
+        "subset": None,
+        "split": "train",
+        "text": "text",
+        "label": "label",
+        "where": (),
+        "prefix": "data.",
+    }
+    return Query(**(defaults | changes))
+
+
+def refusal(wanted: Query) -> str:
+    with pytest.raises(StudyError) as refused:
+        read(wanted)
+    return str(refused.value)
+
+
+def as_csv(path: Path) -> None:
+    pd.DataFrame(ROWS).to_csv(path, index=False)
+
+
+def as_tsv(path: Path) -> None:
+    rows = [f"{row['text']}\t{row['label']}".replace("b\tc", "b c") for row in ROWS]
+    path.write_text("\n".join(["text\tlabel", *rows]), encoding="utf-8")
+
+
+def as_jsonl(path: Path) -> None:
+    path.write_text("\n".join(map(json.dumps, ROWS)), encoding="utf-8")
+
+
+def as_json(path: Path) -> None:
+    path.write_text(json.dumps(ROWS, indent=2), encoding="utf-8")
+
+
+def as_parquet(path: Path) -> None:
+    pd.DataFrame(ROWS).to_parquet(path)
+
+
+WRITERS = {"csv": as_csv, "tsv": as_tsv, "jsonl": as_jsonl, "json": as_json, "parquet": as_parquet}
+FORMATS = pytest.mark.parametrize(("suffix", "write"), WRITERS.items(), ids=WRITERS)
+
+
+def plain(rows: Rows) -> tuple[list[str], list[str]]:
+    """Texts with white space as one blank, labels as text: what all formats can hold."""
+    return [" ".join(str(text).split()) for text in rows.texts], [str(v) for v in rows.labels]
+
+
+EXPECTED = ["null", 'say "no"', "a, b c", "null"], ["0", "1", "1", "0"]
+
+
+@FORMATS
+def test_every_format_gives_the_same_rows(
+    suffix: str, write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / f"rows.{suffix}"
+    write(path)
+    rows = read(query(path))
+    assert plain(rows) == EXPECTED
+    assert rows.display_name == path.name
+    assert rows.classes is None
+
+
+@FORMATS
+def test_a_folder_of_files_has_the_splits_that_their_names_say(
+    suffix: str, write: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write(folder / f"test.{suffix}")
+    (folder / "README.md").write_text("Reviews.", encoding="utf-8")
+    assert plain(read(query(folder, split="test"))) == EXPECTED
+    assert "data.split: 'train' is not in" in refusal(query(folder))
+    assert "allowed: test" in refusal(query(folder))
+
+
+def test_a_saved_data_set_keeps_the_names_and_order_of_its_classes(tmp_path: Path) -> None:
+    labels = datasets.ClassLabel(names=["good", "bad"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": labels})
+    table = datasets.Dataset.from_dict({"text": TEXTS, "label": [0, 1, -1, 0]}, features=features)
+    table.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict({"test": table}).save_to_disk(tmp_path / "many")
+    one, many = read(query(tmp_path / "one")), read(query(tmp_path / "many", split="test"))
+    assert one.classes == many.classes == ("good", "bad")
+    assert one.labels == many.labels == ("good", "bad", None, "good")
+    assert "allowed: test" in refusal(query(tmp_path / "many", split="dev"))
+
+
+def test_a_file_that_changed_is_read_anew_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch, cache = tmp_path / "scratch", tmp_path / "cache"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(cache))
+    path = tmp_path / "rows.jsonl"
+    for text in ("before", "after!"):
+        path.write_text(json.dumps({"text": text, "label": 1}), encoding="utf-8")
+        os.utime(path, (0, 0))
+        assert read(query(path)).texts == (text,)
+    assert not list(scratch.iterdir())
+    assert not cache.exists()
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("wanted", [1, "1", True])
+def test_rows_are_kept_by_value_however_it_is_written(wanted: object, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"text,label,kind\na,0,{wanted}\nb,1,other\nc,1,{wanted}\n", encoding="utf-8")
+    assert read(query(path, where=(("kind", wanted),))).texts == ("a", "c")
+    assert read(query(path, where=(("kind", wanted), ("label", 1)))).texts == ("c",)
+
+
+def test_a_value_or_column_to_keep_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label,kind\na,0,x\nb,1,y\n", encoding="utf-8")
+    message = refusal(query(path, where=(("kind", "z"),)))
+    assert message.startswith("data.where.kind: no row of")
+    assert message.endswith("has 'z'; allowed: x, y")
+    message = refusal(query(path, where=(("source", "imdb"),)))
+    assert message.startswith("data.where.source: no such column")
+    assert message.endswith("allowed: text, label, kind, or data.where null")
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "words"),
+    [
+        ('{"text": "a", "label": 1}', {"text": "txt"}, "data.text: {path} has no column 'txt'; "),
+        ('{"text": "a", "label": 1}', {"label": "y"}, "data.label: {path} has no column 'y'; "),
+        ('{"text": "a", "label": 1}', {"prefix": "data.test_", "text": "t"}, "data.test_text: "),
+        ('{"text": "a", "label": 1}', {"subset": "en"}, "data.subset: 'en'; allowed for the file"),
+        ('{"text": 5, "label": 1}', {}, "data.text: column 'text' of {path} holds int64"),
+        ('{"text": "a", "label": [1]}', {}, "data.label: column 'label' of {path} holds List"),
+        ('{"text": "a"', {}, "data.name: {path} cannot be read"),
+        ("", {}, "{path}: empty"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    content: str, changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(content, encoding="utf-8")
+    assert refusal(query(path, **changes)).startswith(words.format(path=path))
+
+
+@pytest.mark.parametrize(
+    "name", ["rows.csv", "rows.tsv", "rows.json", "rows.jsonl", "set/train.json"]
+)
+def test_a_byte_that_is_no_utf8_is_named_with_its_place(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b'{"text": "caf\xe9", "label": 1}')
+    source = path.parent if path.parent.name == "set" else path
+    assert "byte 0xe9 at offset 13 is not UTF-8" in refusal(query(source))
+
+
+def test_a_broken_parquet_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").write_bytes(b"none")
+    assert "rows.parquet cannot be read" in refusal(query(tmp_path / "rows.parquet"))
+    (tmp_path / "empty").mkdir()
+    assert "no data files in" in refusal(query(tmp_path / "empty"))
+    (tmp_path / "rows.csv").write_text("text,label\n", encoding="utf-8")
+    assert "has no rows" in refusal(query(tmp_path / "rows.csv"))
+
+
+def test_a_hub_id_without_a_network_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    message = refusal(query("someone/reviews", subset="en"))
+    assert message.startswith(
+        "data.name: looked for 'someone/reviews' as a path here and as a data set on the "
+        "Hugging Face hub, subset 'en', split 'train': "
+    )
+    assert "\n" not in message
