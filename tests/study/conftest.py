@@ -6,14 +6,16 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import datasets
-import huggingface_hub
 import pytest
 
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nobody says offline, so a request would be made; it fails, and is seen even if caught."""
+    # Not at the top: they read the environment on import, which tests/conftest.py sets later.
+    import datasets
+    import huggingface_hub
+
     requests: list[object] = []
 
     def refuse(*where: Any, **_: Any) -> None:

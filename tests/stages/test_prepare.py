@@ -1,0 +1,168 @@
+"""Stage prepare: two files and a report, always the same bytes, or one error and nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages import cli, prepare
+from study import prepared
+from tests.study.tiny_models import write_bert
+
+ROOT = Path(__file__).parents[2]
+OUTPUTS = {"data/prepared/data.safetensors", "data/prepared/prepared.json", "metrics/data.json"}
+NOUNS = [f"film{i}" for i in range(40)]
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    """Write the default params.yaml with some of its `data` settings replaced."""
+    settings = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    settings["model"]["name"] = "model"
+    settings["data"] |= {
+        "name": "reviews.csv",
+        "where": None,
+        "train_size": 40,
+        "validation_size": 20,
+        "test_size": 20,
+        "max_length": 8,
+    }
+    settings["data"] |= changes
+    with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump(settings, stream)
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with settings, a tokenizer and 80 sentences, which is where the stage runs."""
+    write_bert(tmp_path / "model", " ".join([*NOUNS, "good", "bad", "a"]))
+    rows = [f"{mood} {noun},{mood}" for noun in NOUNS for mood in ("good", "bad")]
+    (tmp_path / "reviews.csv").write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    configure(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(folder: Path) -> dict[str, str]:
+    """The digest of every output that is there."""
+    files = [*folder.glob("data/**/*"), *folder.glob("metrics/**/*")]
+    digests = {f: hashlib.sha256(f.read_bytes()).hexdigest() for f in files if f.is_file()}
+    return {path.relative_to(folder).as_posix(): digest for path, digest in digests.items()}
+
+
+def run_alone(folder: Path, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    """Run the stage as DVC does, in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed}
+    command = [sys.executable, "-m", "stages.prepare"]
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True)
+
+
+def test_the_same_settings_and_data_give_the_same_bytes_in_every_process(study: Path) -> None:
+    digests = []
+    for hash_seed in ("1", "2"):
+        done = run_alone(study, hash_seed)
+        assert done.returncode == 0, done.stderr
+        assert "train 40, validation 20, test 20" in done.stdout
+        digests.append(written(study))
+    assert digests[0] == digests[1]
+    assert set(digests[0]) == OUTPUTS
+    for name in OUTPUTS:
+        assert str(study).encode() not in (study / name).read_bytes()
+
+
+def test_what_is_written_is_what_is_loaded(study: Path) -> None:
+    prepare.main()
+    data = prepared.load("data/prepared")
+    assert data.label_names == ("bad", "good")
+    assert data.model_name == "model"
+    report = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
+    for name in prepared.SPLITS:
+        assert report["splits"][name]["sentences"] == len(getattr(data, name))
+
+
+def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
+    (study / "reviews.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
+    done = run_alone(study)
+    assert done.returncode == cli.BAD_INPUT
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "reviews.csv: byte 0xe9 at offset 14 is not UTF-8" in done.stderr
+    assert written(study) == {}
+
+
+BAD_DATA = {
+    "empty": (b"", "reviews.csv: empty"),
+    "no rows": (b"text,label\n", "reviews.csv has no rows"),
+    "nothing but blanks": (b"text,label\n ,1\n,0\n", "no sentence is left of 2 rows"),
+    "one class": (b"text,label\na,1\nb,1\n", "every sentence has the label '1'"),
+    "measurements": (b"text,label\na,0.5\nb,0.25\n", "0.5 has a fraction"),
+    "no labels": (b"text,label\na,\nb,1\n", "1 of 2 texts have no label"),
+    "no text column": (b"txt,label\na,1\n", "has no column 'text'; allowed: txt, label"),
+    "too few": (b"text,label\na,1\nb,0\n", "data.test_size: 20; allowed: at most 2"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), BAD_DATA.values(), ids=BAD_DATA)
+def test_bad_data_leave_earlier_outputs_as_they_were(
+    content: bytes, words: str, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare.main()
+    before = written(study)
+    capsys.readouterr()
+    (study / "reviews.csv").write_bytes(content)
+    with pytest.raises(SystemExit) as ended:
+        cli.run(prepare.main)
+    assert ended.value.code == cli.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err
+    assert written(study) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "nowhere.csv"}, "'nowhere.csv': looked for"),
+        ({"label": "mood"}, "data.label: reviews.csv has no column 'mood'"),
+        ({"train_size": 41}, "data.train_size: 41; allowed: at most 40"),
+        ({"max_length": 100}, "data.max_length: 100; allowed for model: 3 to 16 tokens"),
+        ({"tset_size": 3, "seed": -1}, "data.tset_size: unknown; did you mean data.test_size?"),
+    ],
+)
+def test_bad_settings_write_nothing(
+    changes: dict[str, Any], words: str, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(study, **changes)
+    with pytest.raises(SystemExit) as ended:
+        cli.run(prepare.main)
+    assert ended.value.code == cli.BAD_INPUT
+    assert words in capsys.readouterr().err
+    assert written(study) == {}
+
+
+def test_the_packaged_reviews_are_what_the_defaults_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real data and a real tokenizer: 8,530 sentences, half of them in each class."""
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    prepare.main()
+    report = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
+    source = report["sources"]["main"]
+    assert (source["rows"], source["sentences"]) == (8530, 8530)
+    for part in report["splits"].values():
+        assert abs(part["class_shares"]["0"] - 0.5) <= 1 / part["sentences"]
+    data = prepared.load("data/prepared")
+    cls, sep = 101, 102
+    for name in prepared.SPLITS:
+        split = getattr(data, name)
+        assert set(split.input_ids[split.offsets[:-1]].tolist()) == {cls}
+        assert set(split.input_ids[split.offsets[1:] - 1].tolist()) == {sep}
