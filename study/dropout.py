@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _LEVELS = 1 << 16
 
@@ -32,7 +33,9 @@ def keep_mask(shape: Sequence[int], p: float, generator: torch.Generator, like: 
     words.random_(-(1 << 63), None, generator=generator)
     bits = words.view(torch.int16)[:count]
     threshold = round(p * _LEVELS) - _LEVELS // 2
-    return torch.ge(bits, threshold).to(like.dtype).mul_(1 / (1 - p)).view(*shape)
+    mask = torch.empty(count, dtype=like.dtype, device=like.device)
+    torch.ge(bits, threshold, out=mask)  # a bool mask first, then cast, takes four times as long
+    return mask.mul_(1 / (1 - p)).view(*shape)
 
 
 class _Dropout(torch.autograd.Function):
@@ -48,21 +51,31 @@ class _Dropout(torch.autograd.Function):
 
 
 class RunDropout(nn.Dropout):
-    """Dropout over (R, ...) or (R * n, ...), run-major, one generator per run.
+    """Dropout over (R, N, ...) or (R * n, ...), run-major, one generator per run.
 
-    `generators` is shared by all dropout modules of a model and set by `use_generators`.
+    Attributes:
+        generators: one per run.
+        row_tokens: how many of the N places of each run's row are real. No more than these are
+            drawn, so that a run's masks do not depend on how long its neighbours' rows are.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__(p)
         self.generators: Sequence[torch.Generator] = ()
+        self.row_tokens: Sequence[int] = ()
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return input
         runs = len(self.generators)
-        share = (input.numel() // runs,)
-        masks = [keep_mask(share, self.p, g, input) for g in self.generators]
+        share = input.numel() // runs
+        shares = [share] * runs
+        if self.row_tokens and input.ndim > 2 and input.shape[:2] == (runs, max(self.row_tokens)):
+            shares = [tokens * input[0, 0].numel() for tokens in self.row_tokens]
+        masks = [
+            F.pad(keep_mask((own,), self.p, generator, input), (0, share - own))
+            for own, generator in zip(shares, self.generators, strict=True)
+        ]
         mask = masks[0] if runs == 1 else torch.cat(masks)
         return _Dropout.apply(input, mask.view(input.shape))  # type: ignore[no-any-return]
 
@@ -75,8 +88,14 @@ def replace_dropout(model: nn.Module) -> None:
                 setattr(module, name, RunDropout(child.p).train(child.training))
 
 
-def use_generators(model: nn.Module, generators: Sequence[torch.Generator]) -> None:
-    """Let every `RunDropout` of the model draw from these generators, one per run."""
+def use_generators(
+    model: nn.Module, generators: Sequence[torch.Generator], row_tokens: Sequence[int] = ()
+) -> None:
+    """Let every `RunDropout` of the model draw from these generators, one per run.
+
+    Args:
+        row_tokens: see `RunDropout`; empty: no row is padded.
+    """
     for module in model.modules():
         if isinstance(module, RunDropout):
-            module.generators = generators
+            module.generators, module.row_tokens = generators, row_tokens

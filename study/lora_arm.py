@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from lora.adapter import Adapter, extract
 from lora.config import LoRAConfig
 from lora.inject import adapted_modules, adapter_parameters, eject, inject
+from study import streams
 from study.arms import Size
 from study.dropout import replace_dropout
 from study.environment import compute_dtype
@@ -23,8 +24,6 @@ from study.progress import Progress
 from study.settings import LoraSettings, TrainSettings
 from study.sources import display_name
 from study.training import Run, RunResult, train
-
-A_STREAM = 3  # keeps lora_A's generator apart from those of head, dropout and order
 
 
 def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
@@ -83,7 +82,7 @@ def adapt(model: PreTrainedModel, config: LoRAConfig, seeds: Sequence[int]) -> t
         StudyError: a target that matches nothing, a layer that is not there, or a rank above a
             layer's size.
     """
-    generators = [torch.Generator().manual_seed((seed << 8) + A_STREAM) for seed in seeds]
+    generators = [streams.generator(seed, "lora_A") for seed in seeds]
     try:
         names = inject(model, [config] * len(seeds), generators)
     except ValueError as error:

@@ -12,17 +12,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
-from study import attention
+from study import attention, streams
 from study.attention import Packing
-from study.dropout import replace_dropout
+from study.dropout import replace_dropout, use_generators
 from study.errors import StudyError
 from study.packing import Batch, FeatureBatch, PackedBatch
 from study.sources import display_name, resolve_model
-
-HEAD_STREAM = 1  # keeps the head's generator apart from those of order, dropout and lora_A
 
 
 class RunLinear(nn.Module):
@@ -69,12 +68,18 @@ class PackedClassifier(nn.Module):
         }
         self.head_names = tuple(f"model.{n}.{p}" for n, m in heads.items() for p in _names(m))
         deviation = float(getattr(model.config, "initializer_range", 0.02))
-        generators = [torch.Generator().manual_seed((s << 8) + HEAD_STREAM) for s in seeds]
+        generators = [streams.generator(seed, "head") for seed in seeds]
         for name, old in heads.items():
             model.set_submodule(name, _seeded_head(old, deviation, generators))
 
     def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
-        """Return the logits (R, B, num_labels) of every run's sentences, fp32."""
+        """Return the logits (R, B, num_labels) of every run's sentences, fp32.
+
+        Args:
+            generators: of dropout, one per run; needed in training mode only.
+        """
+        tokens = batch.row_tokens if isinstance(batch, PackedBatch) else ()
+        use_generators(self, generators, tokens)
         if isinstance(batch, FeatureBatch):
             return self.classify(batch.features)
         return self.classify(self.features(batch, generators))
@@ -107,12 +112,8 @@ class PackedClassifier(nn.Module):
         return logits.view(self.runs, -1, logits.shape[-1]).float()
 
     def _positions(self, positions: Tensor) -> Tensor:
-        """RoBERTa counts positions from the padding id on, the others from zero."""
-        table = getattr(
-            getattr(self.model.base_model, "embeddings", None), "position_embeddings", 0
-        )
-        padding = getattr(table, "padding_idx", None)
-        return positions if padding is None else positions + padding + 1
+        offset = _first_position(self.model)
+        return positions + offset if offset else positions
 
 
 def load_pretrained(
@@ -136,28 +137,36 @@ def load_pretrained(
         config = AutoConfig.from_pretrained(path, trust_remote_code=False, num_labels=num_labels)
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is not None and max_length > positions:
-        raise StudyError(
-            f"data.max_length: {max_length} is more than the {positions} positions of "
-            f"model.name {display_name(name)!r}"
-        )
     for key in _DROPOUT_KEYS:
         if hasattr(config, key):
             setattr(config, key, dropout)
     with torch.random.fork_rng(devices=[]):  # weights the checkpoint lacks are drawn the same
         torch.manual_seed(0)
         try:
-            model = AutoModelForSequenceClassification.from_pretrained(
+            model, report = AutoModelForSequenceClassification.from_pretrained(
                 path,
                 config=config,
                 dtype=dtype,
                 attn_implementation=attention.NAME,
                 trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise _unreadable(name, error) from error
+    base = f"{model.base_model_prefix}."
+    wrong = sorted(key for key, *_ in report["mismatched_keys"] if key.startswith(base))
+    if wrong:
+        raise _unreadable(name, f"the sizes of {', '.join(wrong)} are not those of its config")
+    if not model._supports_attention_backend:
+        raise _unknown_form(model, "attention")
     _head_reader(model)
+    positions = getattr(config, "max_position_embeddings", math.inf) - _first_position(model)
+    if max_length > positions:
+        raise StudyError(
+            f"data.max_length: {max_length} is more than the {positions} positions of "
+            f"model.name {display_name(name)!r}"
+        )
     replace_dropout(model)
     return model.requires_grad_(False).eval()
 
@@ -169,7 +178,7 @@ _DROPOUT_KEYS = (
 )
 
 
-def _unreadable(name: str, error: Exception) -> StudyError:
+def _unreadable(name: str, error: Exception | str) -> StudyError:
     first_line = str(error).strip().splitlines()[0]
     shown = display_name(name)
     return StudyError(
@@ -190,10 +199,21 @@ def _head_reader(model: PreTrainedModel) -> str:
         pooled = getattr(model.base_model, "pooler", None) is not None
         if not linear or pooled or hasattr(model, "pre_classifier"):
             return "first"
-    raise StudyError(
-        f"model.name: the head of a {type(model).__name__} is of no form this study can read; "
+    raise _unknown_form(model, "head")
+
+
+def _unknown_form(model: PreTrainedModel, part: str) -> StudyError:
+    return StudyError(
+        f"model.name: the {part} of a {type(model).__name__} is of no form this study can read; "
         "allowed are BERT, RoBERTa, DistilBERT, GPT-2, Llama and models built like them"
     )
+
+
+def _first_position(model: PreTrainedModel) -> int:
+    """RoBERTa counts positions from the padding id on, the others from zero."""
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else int(padding) + 1
 
 
 def _names(module: nn.Module) -> list[str]:

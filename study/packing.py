@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from study import streams
 from study.attention import Block, Layout
 from study.prepared import Split
 
@@ -27,7 +28,7 @@ class PackedBatch:
         layout: where the sentences stand, for attention.
         first, last: (R, B) int64, the place of each sentence's first and last token in R * N.
         labels: (R, B) int64.
-        num_tokens: real tokens in all rows.
+        row_tokens: how many places of each row are real tokens.
     """
 
     input_ids: Tensor
@@ -36,7 +37,7 @@ class PackedBatch:
     first: Tensor
     last: Tensor
     labels: Tensor
-    num_tokens: int
+    row_tokens: tuple[int, ...]
 
     def to(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device."""
@@ -45,7 +46,7 @@ class PackedBatch:
         tensors = (self.input_ids, self.position_ids, self.first, self.last, self.labels)
         ids, positions, first, last, labels = (x.to(device, non_blocking=True) for x in tensors)
         layout = self.layout.to(device)
-        return PackedBatch(ids, positions, layout, first, last, labels, self.num_tokens)
+        return PackedBatch(ids, positions, layout, first, last, labels, self.row_tokens)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def pack(split: Split, sentences: Sequence[Tensor], pad_token_id: int, blocks: i
     else:
         attention = [b if runs > 1 else Block(b.tokens, b.padding, None) for b in attention]
     labels = torch.stack([split.labels[chosen] for chosen in sentences])
-    tokens = sum(len(ids) for ids, _, _ in rows) * (runs if shared else 1)
+    tokens = tuple(len(ids) for ids, _, _ in rows) * (runs if shared else 1)
     layout = Layout(attention, runs * width)
     return PackedBatch(input_ids, position_ids, layout, first, last, labels, tokens)
 
@@ -131,13 +132,7 @@ def _repeat(block: Block, offsets: Tensor) -> Block:
 
 def epoch_order(num_sentences: int, seed: int, epoch: int) -> Tensor:
     """Return the order of the training sentences (n,) in one epoch of one seed's runs."""
-    generator = torch.Generator().manual_seed((seed << 20) + epoch)
-    return torch.randperm(num_sentences, generator=generator)
-
-
-def steps_per_epoch(num_sentences: int, batch_size: int) -> int:
-    """Return the number of minibatches, the last of which may be smaller."""
-    return -(-num_sentences // batch_size)
+    return torch.randperm(num_sentences, generator=streams.generator(seed, "order", epoch))
 
 
 def by_length(split: Split, tokens: int) -> list[Tensor]:

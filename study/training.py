@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from study.dropout import use_generators
+from study import streams
 from study.feeds import Feed
 from study.models import PackedClassifier
 from study.optimizer import FlatParameters, RunAdamW
@@ -22,7 +22,6 @@ from study.progress import Progress
 from study.records import Evaluation
 from study.settings import TrainSettings
 
-DROPOUT_STREAM = 2
 LOSS_POINTS = 50  # a run's loss curve is kept as about this many means
 
 
@@ -94,10 +93,7 @@ def train(
         warmup_share=settings.warmup_share,
     )
     device = parameters.master.device
-    generators = [
-        torch.Generator(device).manual_seed((run.seed << 8) + DROPOUT_STREAM) for run in runs
-    ]
-    use_generators(classifier, generators)
+    generators = [streams.generator(run.seed, "dropout", device=device) for run in runs]
     log = _Log(runs, max(1, total // LOSS_POINTS))
     best = parameters.master.detach().clone()
     progress.start(runs, total)

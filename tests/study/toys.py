@@ -1,0 +1,142 @@
+"""Random models of every family, made-up token ids, and what training them needs."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from lora.config import LoRAConfig
+from study import lora_arm
+from study.models import load_pretrained
+from study.prepared import Prepared, Split
+from study.progress import Progress
+from study.settings import TrainSettings
+from study.training import Run, RunResult
+from tests.lora.models import FAMILIES, VOCABULARY, Family, generator
+
+CPU = torch.device("cpu")
+LONGEST = 12
+each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+_SAVED = tempfile.TemporaryDirectory()  # removed when the tests end
+
+
+def saved(name: str) -> Path:
+    """Give the folder of a family's saved model."""
+    folder = Path(_SAVED.name, name)
+    if not folder.exists():
+        save_model(FAMILIES[name], folder)
+    return folder
+
+
+def save_model(family: Family, folder: Path) -> None:
+    """Save a classifier whose weights are large enough for mistakes to show in its logits."""
+    config = copy.deepcopy(family.config)
+    config.initializer_range = 0.25
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = getattr(transformers, family.model_class)(config)
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 1:  # biases are zeros and norms ones otherwise
+                parameter.data.add_(0.1 * torch.randn(parameter.shape))
+            del name
+    model.save_pretrained(folder)
+
+
+def load(folder: Path, dropout: float = 0.0, dtype: torch.dtype = torch.float32) -> Any:
+    """Load a saved model as the stages do."""
+    return load_pretrained(str(folder), 2, dtype, dropout, LONGEST)
+
+
+def reference(folder: Path) -> Any:
+    """Load a saved model as anybody does, without dropout, with the eager attention."""
+    return transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, attn_implementation="eager", num_labels=2, dtype=torch.float32
+    ).eval()
+
+
+def split(sentences: int, seed: int, longest: int = LONGEST) -> Split:
+    """Draw sentences of 2 to `longest` tokens, labelled by whether small ids prevail."""
+    draw = generator(seed)
+    lengths = torch.randint(2, longest + 1, (sentences,), generator=draw)
+    ids = [torch.randint(5, VOCABULARY, (int(n),), generator=draw) for n in lengths]
+    labels = torch.tensor([int(x.double().mean() < 32) for x in ids])
+    return Split(torch.cat(ids).to(torch.int32), lengths.to(torch.int32), labels)
+
+
+def prepared(train: int = 32, validation: int = 24, test: int = 40, pad: int = 0) -> Prepared:
+    """Draw the three splits."""
+    return Prepared(
+        train=split(train, 1),
+        validation=split(validation, 2),
+        test=split(test, 3),
+        label_names=("0", "1"),
+        model_name="toy",
+        max_length=LONGEST,
+        pad_token_id=pad,
+    )
+
+
+def train_settings(**changes: Any) -> TrainSettings:
+    """Return small but complete settings: 8 steps an epoch on `prepared()`."""
+    values: dict[str, Any] = {
+        "batch_size": 4,
+        "epochs": 1,
+        "warmup_share": 0.25,
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "precision": "fp32",
+        "device": "cpu",
+        "memory_gib": 1.0,
+    }
+    return TrainSettings(**(values | changes))
+
+
+def padded(data: Split, chosen: Tensor, pad: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Return (input_ids and attention_mask (b, longest), labels) as a data collator would."""
+    rows = [data.input_ids[data.offsets[i] : data.offsets[i + 1]].long() for i in chosen]
+    ids = pad_sequence(rows, batch_first=True, padding_value=pad)
+    mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+    return {"input_ids": ids, "attention_mask": mask}, data.labels[chosen]
+
+
+def lora_config(family: Family, rank: int = 3, dropout: float = 0.0) -> LoRAConfig:
+    """Return an adapter of the family's usual targets."""
+    return LoRAConfig(
+        rank, 2.0 * rank, family.targets, dropout=dropout, task_type="SEQ_CLS", base_model_name="x"
+    )
+
+
+def train_lora(
+    runs: list[Run],
+    *,
+    family: str = "bert",
+    dropout: float = 0.0,
+    data: Prepared | None = None,
+    **changes: Any,
+) -> list[RunResult]:
+    """Train LoRA on a freshly loaded model; `dropout` goes to base and adapter alike."""
+    settings = train_settings(**changes)
+    dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+    config = lora_config(FAMILIES[family], runs[0].rank or 1, dropout)
+    return lora_arm.train_lora(
+        load(saved(family), dropout, dtype),
+        config,
+        runs,
+        data or prepared(pad=FAMILIES[family].config.pad_token_id or 0),
+        settings,
+        CPU,
+        Progress("toy", len(runs)),
+    )
+
+
+def lora_run(seed: int = 0, learning_rate: float = 0.01, rank: int = 3) -> Run:
+    """Return a run of the LoRA arm."""
+    return Run("lora", rank, learning_rate, seed)
