@@ -56,8 +56,8 @@ class DataSettings:
             `test_name`, test sentences are cut from the same source as the others.
         subset: configuration of a hub data set; split, test_split: split of a hub data set.
         text, label, test_text, test_label: columns; the test's are the others' unless given.
-        where: (column, value) pairs; only rows that have these values are read. Not applied to
-            `test_name`.
+        where: (column, value) pairs; only rows that have these values are read. `subset` and
+            `where` hold for `test_name` too if it is `name`, so another split of the same data.
         train_size, validation_size, test_size: sentences. None: all that are left (train), all
             of `test_name` (test).
         max_length: tokens of a sentence, special ones included; the rest is cut off.
