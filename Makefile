@@ -31,7 +31,7 @@ table: venv ## print the table of the last run
 	@python -m stages.aggregate --table
 
 test: venv ## run all tests
-	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist worksteal
 
 check: lint types deps-check gate ## lint, format, types, deps in dvc.yaml, and the gate against stale results
 

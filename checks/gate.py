@@ -13,13 +13,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import math
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -29,11 +24,13 @@ from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from checks.recompute import disagreements
+
 RECOMPUTED = ("aggregate",)  # seconds of work, and everything that it reads is in git
 ABSENT = ("deleted", "not in cache")  # what `dvc status` says of data that is not here
+WHOLE_FILE = "*"  # stands for the settings of a stage that depends on all of params.yaml
 SIZES = ("size", "nfiles")  # all that dvc.lock tells of a folder that several stages write into
 RERUN = "run `dvc repro` and commit dvc.lock with the results"
-FLOAT_TOLERANCE = 1e-9  # relative: another CPU may sum in another order
 
 
 def findings(root: Path) -> list[str]:
@@ -55,7 +52,9 @@ def findings(root: Path) -> list[str]:
     ]
     for name in RECOMPUTED:
         if name in lock and name in declared and not lines:
-            lines += _of_recomputing(root, commands[name], lock[name])
+            lines += [
+                f"{line}; {RERUN}" for line in disagreements(root, commands[name], lock[name])
+            ]
     return lines
 
 
@@ -136,7 +135,8 @@ def _of_settings(
     stages_of: dict[str, list[str]] = defaultdict(list)
     for name in lock.keys() & declared.keys():
         ran_with = lock[name].get("params", {}).get("params.yaml", {})
-        for key in ran_with.keys() | declared[name]["params"]:
+        keys = declared[name]["params"]
+        for key in ran_with.keys() | (settings.keys() if WHOLE_FILE in keys else keys):
             if key not in ran_with or ran_with[key] != _lookup(settings, key):
                 stages_of[key].append(name)
     for key, names in sorted(stages_of.items()):
@@ -155,63 +155,13 @@ def _of_orphans(root: Path, lock: Mapping[str, Any], declared: Mapping[str, Any]
                 yield f"{path}: no stage of dvc.yaml writes it; remove it and run `dvc repro`"
 
 
-def _of_recomputing(root: Path, command: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    """The stage's command, run on a copy of its dependencies alone, gives the committed results."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path in ["params.yaml", *(row["path"] for row in entry["deps"])]:
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (root / path).is_dir():
-                shutil.copytree(root / path, target, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(root / path, target)
-        python = str(Path(sys.executable).parent)
-        env = os.environ | {"PATH": python + os.pathsep + os.environ.get("PATH", "")}
-        ran = subprocess.run(
-            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False
-        )
-        if ran.returncode:
-            last = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            yield f"`{command}` fails on the committed files ({last}); {RERUN}"
-            return
-        for row in entry["outs"]:
-            if not _same(root / row["path"], folder / row["path"]):
-                yield (
-                    f"{row['path']}: `{command}` computes something else from the committed "
-                    f"files; {RERUN}"
-                )
-
-
-def _same(committed: Path, computed: Path) -> bool:
-    """Whether two results are equal: byte by byte, or as JSON up to the last digits of floats."""
-    if not (committed.is_file() and computed.is_file()):
-        return False
-    ours, theirs = committed.read_bytes(), computed.read_bytes()
-    if ours == theirs or committed.suffix != ".json":
-        return ours == theirs
-    return _close(json.loads(ours), json.loads(theirs))
-
-
-def _close(ours: Any, theirs: Any) -> bool:
-    if type(ours) is not type(theirs):
-        return False
-    if isinstance(ours, dict):
-        return list(ours) == list(theirs) and all(_close(ours[k], theirs[k]) for k in ours)
-    if isinstance(ours, list):
-        return len(ours) == len(theirs) and all(map(_close, ours, theirs))
-    if isinstance(ours, float):
-        return math.isclose(ours, theirs, rel_tol=FLOAT_TOLERANCE)
-    return bool(ours == theirs)
-
-
 def _declared(stage: Any) -> dict[str, set[str]]:
     """The paths and settings that a resolved stage of dvc.yaml declares."""
     settings = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
     return {
         "deps": {dep.def_path for dep in stage.deps if dep not in settings},
         "outs": {out.def_path for out in stage.outs},
-        "params": {key for dep in settings for key in dep.params},
+        "params": {key for dep in settings for key in dep.params or [WHOLE_FILE]},
     }
 
 

@@ -32,6 +32,7 @@ stages:
   pick:
     cmd: python pick.py
     deps: [pick.py, data/adapters]
+    params: [params.yaml: ]
     outs: [data/picked]
   aggregate:
     cmd: python aggregate.py
@@ -124,7 +125,13 @@ def test_a_fresh_clone_without_a_cache_passes(clone: Path) -> None:
     [
         ("train.py", "rank * rate", "rate * rank", "train.py: modified since train@1, train@2 ran"),
         ("prepare.py", '"x"', '"y"', "prepare.py: modified since prepare ran"),
-        ("params.yaml", "0.5", "0.25", "params.yaml: rate is not what train@1, train@2 ran with"),
+        ("params.yaml", "0.5", "0.25", "params.yaml: rate is not what pick, train@1, train@2 ran"),
+        (
+            "params.yaml",
+            "size: 3",
+            "size: 3\nmore: 1",
+            "params.yaml: more is not what pick ran with",
+        ),
         ("params.yaml", "- 2", "- 2\n- 4", "train@4: has never run with these settings"),
         ("metrics/summary.json", "1.5", "9.5", "metrics/summary.json: modified since aggregate"),
         ("metrics/runs/r2.json", "3", "4", "metrics/runs/r2.json: modified since train@2"),

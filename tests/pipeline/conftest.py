@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from filelock import FileLock
 
 from tests.pipeline.study import Done, Study, create
+
+Once = Callable[[str, Callable[[Path], list[Done]]], tuple[Path, list[Done]]]
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,39 @@ class Reproduced:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Reproduced:
-    """Build it in whichever worker comes first; the others wait and read what it wrote."""
-    folder = tmp_path_factory.getbasetemp()
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Build a named folder in whichever worker comes first; the others wait for it.
+
+    The builder gets the folder and returns what its commands said; every worker gets both.
+    """
+    shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    root, notes = folder / "reproduced/study", folder / "reproduced/outputs.json"
-    with FileLock(folder / "reproduced.lock"):
-        if not notes.exists():
-            root.parent.mkdir()
-            study = create(root)
-            killed = study.repro_killed_while(r"^lora.*\bepoch \d")
-            resumed = study.repro()
-            study.commit("Results")
-            notes.write_text(json.dumps([killed.output, resumed.output]))
-    killed_output, resumed_output = json.loads(notes.read_text())
-    return Reproduced(Study(root), Done(killed_output, -9), Done(resumed_output, 0))
+        shared = shared.parent
+
+    def get(name: str, build: Callable[[Path], list[Done]]) -> tuple[Path, list[Done]]:
+        folder, notes = shared / name, shared / f"{name}.json"
+        with FileLock(shared / f"{name}.lock"):
+            if not notes.exists():
+                folder.mkdir()
+                notes.write_text(json.dumps([[d.output, d.status] for d in build(folder)]))
+        return folder, [Done(*said) for said in json.loads(notes.read_text())]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def reproduced(once: Once) -> Reproduced:
+    """The study, finished and committed."""
+
+    def build(folder: Path) -> list[Done]:
+        study = create(folder / "study")
+        killed = study.repro_killed_while(r"^lora.*\bepoch \d")
+        resumed = study.repro()
+        study.commit("Results")
+        return [killed, resumed]
+
+    folder, (killed, resumed) = once("reproduced", build)
+    return Reproduced(Study(folder / "study"), killed, resumed)
 
 
 @pytest.fixture

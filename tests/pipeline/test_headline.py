@@ -9,34 +9,38 @@ from pathlib import Path
 import pytest
 
 from checks import gate
-from tests.pipeline.conftest import Reproduced
+from tests.pipeline.conftest import Once, Reproduced
 from tests.pipeline.study import Done, Study
 
-pytestmark = pytest.mark.xdist_group("headline")
-
 
 @pytest.fixture(scope="module")
-def chosen(reproduced: Reproduced, tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Done]:
-    """The study after `dvc exp run -S lora.rank=2`, committed, and what that said."""
-    study = reproduced.study.copy(tmp_path_factory.mktemp("headline") / "study")
-    done = study.experiment("lora.rank=2")
-    study.commit("Rank 2 is the headline")
-    return study, done
+def folder(once: Once, reproduced: Reproduced) -> tuple[Path, Done]:
+    """The study after `dvc exp run -S lora.rank=2`, committed, and a fresh clone of it."""
+
+    def build(folder: Path) -> list[Done]:
+        study = reproduced.study.copy(folder / "study")
+        done = study.experiment("lora.rank=2")
+        study.commit("Rank 2 is the headline")
+        study.clone(folder / "clone")
+        return [done]
+
+    folder, (done,) = once("headline", build)
+    return folder, done
 
 
-@pytest.fixture(scope="module")
-def clone(chosen: tuple[Study, Done], tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A fresh clone of it: two commits of results, no cache, no remote, no data."""
-    study = chosen[0].clone(tmp_path_factory.mktemp("clone") / "clone")
-    assert not (study.root / "data").exists()
-    assert not (study.root / ".dvc/cache").exists()
-    return study
+@pytest.fixture
+def clone(folder: tuple[Path, Done], tmp_path: Path) -> Study:
+    """The clone: two commits of results, no cache, no remote, no data."""
+    clone = Study(folder[0] / "clone").copy(tmp_path / "clone")
+    assert not (clone.root / "data").exists()
+    assert not (clone.root / ".dvc/cache").exists()
+    return clone
 
 
 def test_a_rank_of_the_sweep_becomes_the_headline_without_training(
-    chosen: tuple[Study, Done],
+    folder: tuple[Path, Done],
 ) -> None:
-    study, done = chosen
+    study, done = Study(folder[0] / "study"), folder[1]
     assert done.ran == ["check", "headline", "aggregate", "plot"]
     assert not done.trained
     assert study.text("metrics/headline.json") == study.text("metrics/runs/lora-r2.json")
@@ -70,10 +74,9 @@ def test_plots_show_and_diff_draw_every_plot(clone: Study) -> None:
         shutil.rmtree(clone.root / "shown")
 
 
-def test_the_gate_passes_in_the_clone_and_fails_on_an_edit(clone: Study, tmp_path: Path) -> None:
+def test_the_gate_passes_in_the_clone_and_fails_on_an_edit(clone: Study) -> None:
     assert gate.findings(clone.root) == []
-    edited = clone.copy(tmp_path / "edited")
-    edited.append("study/training.py", "\n# another loop\n")
-    lines = gate.findings(edited.root)
+    clone.append("study/training.py", "\n# another loop\n")
+    lines = gate.findings(clone.root)
     assert len(lines) == 1
-    assert lines[0].startswith("study/training.py: modified since full, head_only, headline, lora@")
+    assert lines[0].startswith("study/training.py: modified since check, full, head_only, headline")
