@@ -8,10 +8,11 @@ arXiv 0712.1111). All arms are scored on the same draws, which makes a differenc
 them a paired one.
 
 What to expect of it: the seeds' part of the variance is estimated (S - 1)/S too small from S seeds,
-the part of single runs on single sentences up to 3 times too large. With three seeds and a few
-thousand sentences, of which the sentences are the greater uncertainty, the two about cancel and
-95 % intervals cover 95 %. Where seeds are the greater uncertainty, three of them cover about 80 %:
-no resampling of three numbers does much better.
+the part of single runs on single sentences up to 3 times too large. For an arm's mean over three
+seeds and some thousand sentences, which are the greater uncertainty, the two about cancel: a 95 %
+interval covers 95 %. In a paired difference what sentences do to both arms drops out, and the last
+part weighs more: its interval errs on the wide side. Where seeds are the greater uncertainty, three
+of them cover some 80 %, and no resampling of three numbers does much better.
 """
 
 from __future__ import annotations

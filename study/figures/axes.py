@@ -56,20 +56,27 @@ def _apart(rank: int, other: int, per_octave: float) -> bool:
 
 
 def percent_axis(axes: Axes, step: float | None = None) -> None:
-    """Write fractions on y in percent, a tick every `step`; the axis' label names the unit."""
+    """Write fractions on y in percent, a tick every `step` up to 100; the label names the unit."""
     locator = MultipleLocator(step) if step else MaxNLocator(6, steps=[1, 2, 5, 10], min_n_ticks=2)
     axes.yaxis.set_major_locator(locator)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_in_percent))
 
 
-def panels(figure: Figure, spans: Sequence[Span], y_label: str) -> list[Axes]:
+def _in_percent(fraction: float, _: int | None = None) -> str:
+    return f"{100 * fraction:.6g}" if fraction <= 1 + 1e-9 else ""
+
+
+def panels(figure: Figure, spans: Sequence[Span], y_label: str, margin: float = 0.06) -> list[Axes]:
     """Return axes for fractions in these spans of y, upper first: one, or two with a break between.
 
     A study's head-only arm may lie far below the rest; drawn on one axis it would press the ranks,
     which the figure is about, into a narrow strip. Everything is to be drawn on all axes returned;
     each shows its part, to the same scale. The x axis is shared and the lowest carries its labels.
+
+    Args:
+        margin: room above and below each span, as a share of all that is shown.
     """
-    parts = _parts(spans)
+    parts = _parts(spans, margin)
     heights = [high - low for low, high in parts]
     all_axes = figure.subplots(
         len(parts), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -83,7 +90,7 @@ def panels(figure: Figure, spans: Sequence[Span], y_label: str) -> list[Axes]:
     return list(all_axes)
 
 
-def _parts(spans: Sequence[Span]) -> list[Span]:
+def _parts(spans: Sequence[Span], margin: float) -> list[Span]:
     """Return the spans of y to show, highest first, with margins."""
     joined: list[Span] = []
     for low, high in sorted(spans):
@@ -97,8 +104,8 @@ def _parts(spans: Sequence[Span]) -> list[Span]:
     if gaps and max(gaps) > _BREAK_SHARE * (highs[-1] - lows[0]):
         place = gaps.index(max(gaps))
         parts = [(lows[place + 1], highs[-1]), (lows[0], highs[place])]
-    margin = max(0.06 * sum(high - low for low, high in parts), 0.002)
-    return [(low - margin, high + margin) for low, high in parts]
+    room = max(margin * sum(high - low for low, high in parts), 0.002)
+    return [(low - room, high + room) for low, high in parts]
 
 
 def _round_step(step: float) -> float:

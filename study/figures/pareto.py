@@ -16,15 +16,18 @@ from study.figures.text import below, interval_words, short_count
 
 Row = Mapping[str, Any]
 
+_ROOM_FOR_LABELS = 0.12
 _LEGEND = {"lora": "LoRA; the number is the rank"}  # the other arms have their names beside them
 
 
 def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     """Draw `plots/pareto.json`: every arm with its interval, and the front of the best."""
-    front = [row for row in rows if row["on_front"]]
+    most = max(row["trainable_parameters"] for row in rows)
+    front = _corners([row for row in rows if row["on_front"]], most)
     figure = Figure(figsize=(style.WIDTH, 4.6), layout="constrained")
     figure.suptitle("Test accuracy by trainable parameters", x=0.01, ha="left")
-    all_axes = panels(figure, [(row["low"], row["high"]) for row in rows], "Test accuracy (%)")
+    spans = [(row["low"], row["high"]) for row in rows]
+    all_axes = panels(figure, spans, "Test accuracy (%)", margin=_ROOM_FOR_LABELS)
     for axes in all_axes:
         _front(axes, front)
         for arm in style.ARMS:
@@ -37,35 +40,31 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
         Point(row["trainable_parameters"], row["test_accuracy"], row["low"], row["high"])
         for row in rows
     ]
-    labels = [
-        Label(
-            str(row["rank"]) if row["arm"] == "lora" else row["label"], style.ARMS[row["arm"]].color
-        )
-        for row in rows
-    ]
-    place_labels(figure, all_axes, points, labels, lines=_corners(front))
+    place_labels(figure, all_axes, points, [_label(row) for row in rows], lines=front)
     return figure
 
 
-def _front(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw the best accuracy that so many parameters buy: steps through the arms on the front."""
+def _corners(rows: Sequence[Row], most: int) -> list[tuple[float, float]]:
+    """Return the stairs of the best accuracy that up to `most` parameters buy: the corners."""
+    ends = [*(row["trainable_parameters"] for row in rows[1:]), most]
+    levels = [row["test_accuracy"] for row in rows]
+    starts = [row["trainable_parameters"] for row in rows]
+    return [
+        corner
+        for start, end, level in zip(starts, ends, levels, strict=True)
+        for corner in ((start, level), (end, level))
+    ]
+
+
+def _front(axes: Axes, corners: Sequence[tuple[float, float]]) -> None:
     axes.plot(
-        *zip(*_corners(rows), strict=True),
+        *zip(*corners, strict=True),
         color=style.BLACK,
         linewidth=1,
         linestyle=(0, (3, 2)),
         label="Pareto front",
         zorder=1,
     )
-
-
-def _corners(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """Return the corners of the steps, (parameters, accuracy)."""
-    corners = [(row["trainable_parameters"], row["test_accuracy"]) for row in rows]
-    steps = corners[:1]
-    for x, y in corners[1:]:
-        steps += [(x, steps[-1][1]), (x, y)]
-    return steps
 
 
 def _label(row: Row) -> Label:

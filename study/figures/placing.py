@@ -60,17 +60,19 @@ def place_labels(
     for axes in all_axes:
         taken += _line_boxes(axes, lines, scale)
     for point, axes, label, own in zip(points, shown, labels, boxes, strict=True):
-        x, y = axes.transData.transform((point.x, point.y)) * scale
+        x, _ = axes.transData.transform((point.x, point.y)) * scale
         inside = _scaled(axes.get_window_extent(), scale)
         size = _size(figure, label.text, scale)
         choices = [_centred(place, size) for place in _places(own, *size)]
         box = min(choices, key=lambda choice: _cost(choice, taken, inside))
         taken.append(box)
         far = _gap(box, own[1]) > _LEADER
+        end_y = min(max((box.y0 + box.y1) / 2, own[1].y0), own[1].y1)  # of the leader line
+        end = axes.transData.inverted().transform((x / scale, end_y / scale))
         axes.annotate(
             label.text,
-            (point.x, point.y),
-            xytext=((box.x0 + box.x1) / 2 - x, (box.y0 + box.y1) / 2 - y),
+            tuple(end),
+            xytext=((box.x0 + box.x1) / 2 - x, (box.y0 + box.y1) / 2 - end_y),
             textcoords="offset points",
             color=label.color,
             ha="center",

@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from study.figures import style
 from study.figures.axes import panels, rank_axis
@@ -32,12 +33,14 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
             _band(axes, row)
         _points(axes, lora)
         _headline(axes, headline)
-    for axes in all_axes:
-        _name_bands(figure, axes, list(others.values()))
+    names = [_name_bands(axes, list(others.values())) for axes in all_axes]
     rank_axis(all_axes[-1], [row["rank"] for row in lora], 330, keep=[headline["rank"]])
     all_axes[-1].set_xlabel("LoRA rank (log scale)")
     all_axes[0].set_title(interval_words(summary), loc="left", color=style.GREY)
     below(figure, all_axes[0])
+    style.settle(figure)
+    for axes, texts in zip(all_axes, names, strict=True):
+        _keep_apart(axes, texts)
     return figure
 
 
@@ -108,19 +111,31 @@ def _headline(axes: Axes, row: Row) -> None:
     )
 
 
-def _name_bands(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
-    """Write the bands' names at their right ends, apart from each other."""
+def _name_bands(axes: Axes, rows: Sequence[Row]) -> list[Text]:
+    """Write the names of the bands that are seen at their right ends."""
     low, high = axes.get_ylim()
-    shown = [row for row in rows if low <= row["test_accuracy"] <= high]
-    height = figure.get_figheight() * 72 * axes.get_position().height
-    line = 2.6 * style.SMALL / height * (high - low)
-    places = spread([row["test_accuracy"] for row in shown], line, low, high)
-    for row, place in zip(shown, places, strict=True):
+    return [
         axes.text(
             1.01,
-            place,
+            row["test_accuracy"],
             f"{row['label']}\n{percent(row['test_accuracy'])}",
             transform=axes.get_yaxis_transform(),
             color=style.ARMS[row["arm"]].color,
             va="center",
         )
+        for row in rows
+        if low <= row["test_accuracy"] <= high
+    ]
+
+
+def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
+    """Move texts of the same height up and down until they do not touch, once the layout stands."""
+    if not texts:
+        return
+    unit = axes.transData.inverted().transform
+    box = texts[0].get_window_extent()
+    height = float(unit((0, box.y1))[1] - unit((0, box.y0))[1])
+    low, high = axes.get_ylim()
+    places = spread([text.get_position()[1] for text in texts], 1.1 * height, low, high)
+    for text, place in zip(texts, places, strict=True):
+        text.set_y(place)

@@ -35,6 +35,8 @@ _SERIES = {
 def draw(rows: Sequence[Row]) -> Figure:
     """Draw `plots/theory_bound.json`: a row of panels per quantity, a column per kind of input."""
     kinds = list(dict.fromkeys(row["input"] for row in rows))
+    rows = [row for row in rows if row["rank"] > 0]  # rank 0, no update, has no place on a log axis
+    largest = max(row["rank"] for row in rows)
     ranks = sorted({row["rank"] for row in rows if row["series"] == LEARNED})
     figure = Figure(figsize=(style.WIDTH, 5.6), layout="constrained")
     figure.suptitle("Linear model: learned against the exact bound", x=0.01, ha="left")
@@ -44,12 +46,12 @@ def draw(rows: Sequence[Row]) -> Figure:
             for series in _SERIES:
                 wanted = (kind, quantity, series)
                 shown = [r for r in rows if (r["input"], r["quantity"], r["series"]) == wanted]
-                _series(axes, [row for row in shown if ranks[0] <= row["rank"] <= ranks[-1]])
+                _series(axes, shown)
         line[0].set_ylabel(_LABELS[quantity])
     for kind, axes in zip(kinds, grid[0], strict=True):
         axes.set_title(_TITLES.get(kind, kind), loc="left", fontweight="bold")
     for axes in grid[1]:
-        rank_axis(axes, ranks, 190)
+        rank_axis(axes, [1, *ranks, largest], 190, keep=ranks)
         axes.set_xlabel("Rank (log scale)")
     below(figure, grid[1, 0], SEEDS)
     return figure

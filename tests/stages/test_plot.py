@@ -1,0 +1,120 @@
+"""Stage plot: every figure twice, and the same rows for `dvc plots`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import aggregate, cli, plot
+from study.records import write_json
+from tests.study.fake_records import with_study, write_study
+from tests.study.fake_theory import toy_settings, toy_theory
+
+REPOSITORY = Path(__file__).parents[2]
+FIGURES = {
+    "accuracy_vs_rank": "rank_curve",
+    "accuracy_vs_parameters": "pareto",
+    "training_dynamics": "dynamics",
+    "theory_bound": "theory_bound",
+    "theory_scalings": "theory_scalings",
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which aggregate and plot ran on made-up records."""
+    folder = tmp_path_factory.mktemp("study")
+    chosen = with_study(toy_settings(), seeds=(0, 1), ranks=(1, 4), rank=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["stage"])
+        patch.setattr(aggregate.settings, "load", lambda: chosen)
+        write_study(Path("metrics"), chosen, num_sentences=60)
+        for name, record in zip(("theory_bound", "theory"), toy_theory(), strict=True):
+            write_json(f"metrics/{name}.json", record)
+        aggregate.main()
+        plot.main()
+    return folder
+
+
+def test_every_figure_is_there_as_png_and_svg(study):
+    for name in FIGURES:
+        assert (study / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (study / f"plots/{name}.svg").read_bytes()
+
+
+def test_nothing_else_is_written(study):
+    written = {path.name for path in (study / "plots").iterdir()}
+    pictures = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")}
+    assert written == pictures | {f"{rows}.json" for rows in FIGURES.values()}
+
+
+def test_a_missing_input_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        cli.run(plot.main)
+    assert "metrics/summary.json: no such file" in capsys.readouterr().err
+
+
+def template_fields(value: object) -> Iterator[str]:
+    """Yield the names of data fields that a Vega template reads or makes."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("field", "as", "groupby", "flatten"):
+                yield from [inner] if isinstance(inner, str) else inner
+            yield from template_fields(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from template_fields(inner)
+
+
+def made_fields(value: object) -> set[str]:
+    """Return the names of fields that a template's transforms make."""
+    if isinstance(value, dict):
+        made = value.get("as", [])
+        own = {made} if isinstance(made, str) else set(made)
+        return own.union(*(made_fields(inner) for inner in value.values()))
+    if isinstance(value, list):
+        return set().union(*(made_fields(inner) for inner in value))
+    return set()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_dvc_template_reads_only_fields_that_the_rows_have(study, name):
+    template = json.loads((REPOSITORY / f".dvc/plots/{name}.json").read_text(encoding="utf-8"))
+    row = json.loads((study / f"plots/{FIGURES[name]}.json").read_text())[0]
+    known = {*row, "rev", "<DVC_METRIC_X>", "<DVC_METRIC_Y>"} | made_fields(template)
+    assert set(template_fields(template)) <= known
+    assert {"low", "high"} <= set(template_fields(template))  # intervals are drawn
+
+
+def test_dvc_shows_all_of_them(study, tmp_path):
+    """Ask the real DVC, with the graph's own list of plots, in a folder without a cache."""
+    folder = tmp_path / "repository"
+    shutil.copytree(study, folder)
+    shutil.copytree(REPOSITORY / ".dvc/plots", folder / ".dvc/plots")
+    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    graph = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": graph["plots"]}))
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "plots", "show", "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = json.loads(done.stdout)
+    assert not shown.get("errors")
+    assert set(FIGURES) <= set(shown["data"])
+    for name in FIGURES:
+        (drawn,) = shown["data"][name]
+        assert drawn["type"] == "vega"
+        rows = json.loads((study / f"plots/{FIGURES[name]}.json").read_text())
+        assert len(drawn["content"]["data"]["values"]) == len(rows)
