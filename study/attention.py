@@ -48,7 +48,7 @@ class Block:
 class _HeadBlock:
     rows: Tensor  # (b * heads * L,) rows of the (T * heads, d) view of the queries
     key_rows: Tensor  # the same in the (T * key_heads, d) view of keys and values
-    bias: Tensor | None  # (b, 1, 1 or L, L): what is added to the scores, 0 or -inf
+    bias: Tensor | None  # (b * heads, L, L) fp32: what is added to the scores, 0 or -inf
     real: Tensor | None  # (b, 1, L, 1): 1 for tokens, 0 for padding
     shape: tuple[int, int]  # (b, L)
     run: int | None
@@ -111,12 +111,14 @@ class Layout:
                 slots[block.tokens.flatten()] = by_token.reshape(-1, heads)
             else:
                 slots[block.tokens[~block.padding]] = by_token[~block.padding]
-                bias = torch.zeros(b, 1, 1, length, dtype=dtype, device=device)
+                bias = torch.zeros(b, 1, 1, length, device=device)
                 bias.masked_fill_(block.padding.view(b, 1, 1, length), float("-inf"))
                 real = (~block.padding).to(dtype).view(b, 1, length, 1)
             if causal:
-                future = torch.full((length, length), float("-inf"), dtype=dtype, device=device)
-                bias = future.triu(1) if bias is None else bias + future.triu(1)
+                future = torch.full((1, 1, length, length), float("-inf"), device=device).triu(1)
+                bias = future if bias is None else bias + future
+            if bias is not None:  # laid out in full, since adding a broadcast tensor is slower
+                bias = bias.expand(b, heads, length, length).reshape(-1, length, length)
             built.append(
                 _HeadBlock(
                     rows=(tokens * heads + head).flatten(),
@@ -163,21 +165,22 @@ class _PackedAttention(torch.autograd.Function):
             q = query.index_select(0, block.rows).view(b * heads, length, width).mul_(scaling)
             k = key.index_select(0, block.key_rows).view(b * heads, length, width)
             v = value.index_select(0, block.key_rows).view(b * heads, length, width)
-            scores = torch.bmm(q, k.transpose(1, 2))
-            if block.bias is not None:
-                scores.view(b, heads, length, length).add_(block.bias)
             # bf16 softmax is four times slower than fp32's on a CPU, and coarser.
-            probabilities = torch.softmax(scores, dim=-1, dtype=torch.float32)
+            scores = torch.bmm(q, k.transpose(1, 2)).float()
+            if block.bias is not None:
+                scores.add_(block.bias)
+            probabilities = torch.softmax(scores, dim=-1)
             keep = None
             dropped = probabilities
             if dropout > 0:
                 keep = _keep(packing.generators, block, probabilities, dropout)
                 dropped = probabilities * keep
+            dropped = dropped.to(v.dtype)
             end = start + b * heads * length
             values = out[start:end].view(b * heads, length, width)
-            torch.bmm(dropped.to(v.dtype), v, out=values)
+            torch.bmm(dropped, v, out=values)
             start = end
-            saved += [q, k, v, probabilities, keep]
+            saved += [q, k, v, probabilities, dropped, keep]
         ctx.save_for_backward(*saved)
         ctx.blocks, ctx.slots, ctx.scaling = blocks, slots, scaling
         ctx.shapes = (total, heads, key_heads, width)
@@ -193,7 +196,7 @@ class _PackedAttention(torch.autograd.Function):
             buffer[-1] = 0
         start = 0
         for i, block in enumerate(ctx.blocks):
-            q, k, v, probabilities, keep = ctx.saved_tensors[5 * i : 5 * i + 5]
+            q, k, v, probabilities, dropped, keep = ctx.saved_tensors[6 * i : 6 * i + 6]
             b, length = block.shape
             end = start + b * heads * length
             at = slice(start, end)
@@ -202,8 +205,7 @@ class _PackedAttention(torch.autograd.Function):
             g = grad.index_select(0, block.rows).view(shape)
             if block.real is not None:  # a padded query's output was read by nobody
                 g.view(b, heads, length, width).mul_(block.real)
-            dropped = probabilities if keep is None else probabilities * keep
-            torch.bmm(dropped.to(g.dtype).transpose(1, 2), g, out=grad_v[at].view(shape))
+            torch.bmm(dropped.transpose(1, 2), g, out=grad_v[at].view(shape))
             grad_p = torch.bmm(g, v.transpose(1, 2)).float()
             if keep is not None:
                 grad_p.mul_(keep)

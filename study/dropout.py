@@ -32,7 +32,7 @@ def keep_mask(shape: Sequence[int], p: float, generator: torch.Generator, like: 
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=like.device)
     words.random_(-(1 << 63), None, generator=generator)
     bits = words.view(torch.int16)[:count]
-    threshold = round(p * _LEVELS) - _LEVELS // 2
+    threshold = min(round(p * _LEVELS), _LEVELS - 1) - _LEVELS // 2
     mask = torch.empty(count, dtype=like.dtype, device=like.device)
     torch.ge(bits, threshold, out=mask)  # a bool mask first, then cast, takes four times as long
     return mask.mul_(1 / (1 - p)).view(*shape)
