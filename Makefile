@@ -10,7 +10,7 @@ PINS   := requirements.txt requirements-dev.txt constraints.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro table test check lint types deps-check gate format deps lock clean
+.PHONY: help venv repro table test check lint types deps-check gate readme readme-check format deps lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,7 +33,7 @@ table: venv ## print the table of the last run
 test: venv ## run all tests
 	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist worksteal
 
-check: lint types deps-check gate ## lint, format, types, deps in dvc.yaml, and the gate against stale results
+check: lint types deps-check gate readme-check ## lint, format, types, deps in dvc.yaml, and the gate against stale results
 
 lint: venv
 	ruff check .
@@ -47,6 +47,12 @@ deps-check: venv
 
 gate: venv
 	python -m checks.gate
+
+readme-check: venv
+	python -m checks.readme
+
+readme: venv ## write the README's table from metrics/summary.json
+	python -m checks.readme --fix
 
 format: venv ## mend what ruff can mend
 	ruff check --fix .

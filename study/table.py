@@ -21,11 +21,6 @@ _COLUMNS = (
 
 def arms_table(summary: Mapping[str, Any]) -> str:
     """Return `metrics/summary.json` as a table for people, in percent, with a legend below."""
-    headline = summary["headline"]["rank"]
-    rows = [
-        _row(arm_label(arm, rank) + " *" * ((arm, rank) == (LORA, headline)), entry)
-        for (arm, rank), entry in entries(summary).items()
-    ]
     accuracy = summary["headline"]["test_accuracy"]
     error = binomial_standard_error(accuracy, summary["test_sentences"])
     num_seeds = len(summary["seeds"])
@@ -36,7 +31,21 @@ def arms_table(summary: Mapping[str, Any]) -> str:
         f"{summary['interval']}{' crossed' if num_seeds > 1 else ''}; gaps are paired.",
         f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points.",
     ]
-    return "\n".join([*_align([_COLUMNS, *rows]), "", *legend])
+    return "\n".join([*_align([_COLUMNS, *_rows(summary)]), "", *legend])
+
+
+def markdown_table(summary: Mapping[str, Any]) -> str:
+    """Return the rows of `arms_table` as a Markdown table."""
+    rule = (":--", *["--:"] * (len(_COLUMNS) - 1))
+    return "\n".join("| " + " | ".join(row) + " |" for row in (_COLUMNS, rule, *_rows(summary)))
+
+
+def _rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    headline = summary["headline"]["rank"]
+    return [
+        _row(arm_label(arm, rank) + " *" * ((arm, rank) == (LORA, headline)), entry)
+        for (arm, rank), entry in entries(summary).items()
+    ]
 
 
 def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
