@@ -68,21 +68,21 @@ def test_dropout_is_on_and_its_masks_are_the_seeds() -> None:
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 def test_together_equals_alone_in_bf16_within_what_was_measured(dropout: float) -> None:
-    # Measured: losses within 2e-3, factors within 2e-3, when seeds differ by 0.1 and more.
+    # Measured: not a bit between them at this size; matrix products may round otherwise elsewhere.
     together = train_lora(RUNS, dropout=dropout, precision="bf16")
     for run, result in zip(RUNS, together, strict=True):
         (alone,) = train_lora([run], dropout=dropout, precision="bf16")
-        assert far(result, alone) < 0.01
+        assert far(result, alone) < 1e-3
         for name, tensor in result.state.items():
             assert tensor.dtype == torch.float32
-            assert (tensor - alone.state[name]).abs().max() < 0.01
+            assert (tensor - alone.state[name]).abs().max() < 1e-3
         agree = (result.test_predictions == alone.test_predictions).double().mean()
         assert agree >= 0.95
 
 
 def test_bf16_follows_fp32() -> None:
     for exact, coarse in zip(train_lora(RUNS), train_lora(RUNS, precision="bf16"), strict=True):
-        assert far(exact, coarse) < 0.1
+        assert far(exact, coarse) < 0.02  # measured: 0.0044
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
