@@ -44,7 +44,7 @@ def findings(root: Path) -> list[str]:
         commands = {name: str(stage.cmd) for name, stage in stages.items()}
     ignored = _ignored(root, lock)
     lines = [
-        *_of_status(status, ignored),
+        *_of_status({name: status[name] for name in status if name in lock}, ignored),
         *_of_entries(declared, lock),
         *_of_links(lock, ignored),
         *_of_settings(declared, lock, settings),
