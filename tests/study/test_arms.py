@@ -1,0 +1,161 @@
+"""An arm: how its runs are grouped, which learning rate is picked, what becomes of lost runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study import arms
+from study.arms import Size
+from study.checkpoints import Checkpoints
+from study.errors import StudyError
+from study.progress import Progress
+from study.records import Evaluation
+from study.training import Run, RunResult
+from tests.lora.models import Family
+from tests.study import toys
+from tests.study.toys import each_family
+
+SIZE = Size(head=34, adapter=10, trainable=44, total=1000)
+
+
+def result(
+    run: Run, accuracy: float = 0.5, test: Sequence[int] = (0,) * 40, lost: int | None = None
+) -> RunResult:
+    """Return a run whose second epoch of two was its best."""
+    points = tuple(Evaluation(e, 8 * e, a, 0.5) for e, a in ((1, 0.1), (2, accuracy)))
+    return RunResult(run, 2, points, (8, 16), (0.7, 0.6), torch.tensor(test), {}, lost)
+
+
+@given(
+    st.lists(st.floats(1e-5, 1), min_size=1, max_size=4, unique=True),
+    st.lists(st.integers(0, 99), min_size=1, max_size=7, unique=True),
+    st.integers(1, 9),
+)
+def test_groups_hold_every_run_once_and_never_two_rates(
+    rates: list[float], seeds: list[int], fit: int
+) -> None:
+    groups = arms.plan("lora", 4, rates, seeds, fit)
+    everyone = [run for group in groups for run in group]
+    assert everyone == [Run("lora", 4, rate, seed) for rate in rates for seed in seeds]
+    for group in groups:
+        assert 1 <= len(group) <= fit
+        assert len({run.learning_rate for run in group}) == 1
+    first = [group for group in groups if group[0].learning_rate == rates[0]]
+    assert first == arms.plan("lora", 4, rates[:1], seeds, fit)
+
+
+@each_family
+def test_at_least_one_run_fits_and_more_memory_holds_no_fewer(family: Family) -> None:
+    data = toys.prepared()
+    fits = [
+        arms.runs_that_fit(family.config, data, toys.train_settings(memory_gib=gib))
+        for gib in (1e-9, 1e-3, 0.1, 1.0, 64.0)
+    ]
+    assert fits == sorted(fits)
+    assert fits[0] == 1
+    assert fits[-1] > fits[1]
+    bf16 = toys.train_settings(precision="bf16")
+    assert arms.runs_that_fit(family.config, data, bf16) >= fits[3]
+    large = toys.train_settings(batch_size=32)
+    assert arms.runs_that_fit(family.config, data, large) <= fits[3]
+
+
+def recorded(scores: dict[float, list[float]]) -> float:
+    data = toys.prepared()
+    results = [
+        result(Run("lora", 2, rate, seed), accuracy)
+        for rate, accuracies in scores.items()
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    return arms.record(results, data, SIZE, tuple(scores)).learning_rate
+
+
+def test_the_rate_with_the_best_mean_over_seeds_is_picked() -> None:
+    assert recorded({0.1: [0.9, 0.5], 0.01: [0.75, 0.75], 0.001: [0.7, 0.7]}) == 0.01
+    assert recorded({0.001: [0.7, 0.7], 0.01: [0.75, 0.75], 0.1: [0.9, 0.5]}) == 0.01
+
+
+def test_of_two_equal_rates_the_smaller_is_picked() -> None:
+    assert recorded({0.1: [0.5, 0.75], 0.02: [0.75, 0.5]}) == 0.02
+    assert recorded({0.02: [0.75, 0.5], 0.1: [0.5, 0.75]}) == 0.02
+
+
+def test_a_record_states_what_its_runs_did() -> None:
+    data = toys.prepared()
+    labels = data.test.labels
+    runs = [Run("lora", 2, 0.1, seed) for seed in (3, 0)]
+    wrong = labels.clone()
+    wrong[:10] = 1 - wrong[:10]
+    results = [result(runs[0], 0.75, labels.tolist()), result(runs[1], 0.5, wrong.tolist())]
+    record = arms.record(results, data, SIZE, (0.1,))
+    assert [run.test_accuracy for run in record.runs] == [1.0, 0.75]
+    assert [run.validation_accuracy for run in record.runs] == [0.75, 0.5]
+    assert [run.best_epoch for run in record.runs] == [2, 2]
+    assert record.test_labels == tuple(labels.tolist())
+    assert record.runs[1].test_predictions == tuple(wrong.tolist())
+    assert (record.arm, record.rank) == ("lora", 2)
+    assert (record.trainable_parameters, record.total_parameters) == (44, 1000)
+    assert (record.head_parameters, record.adapter_parameters) == (34, 10)
+    assert [run.seed for run in record.picked()] == [0, 3]
+
+
+class Trainer:
+    """Counts the groups that it is asked to train; runs of one rate are lost."""
+
+    def __init__(self, lost_rate: float | None = None) -> None:
+        self.lost_rate = lost_rate
+        self.asked: list[list[Run]] = []
+
+    def __call__(self, runs: Sequence[Run], _: Progress) -> list[RunResult]:
+        self.asked.append(list(runs))
+        return [result(r, lost=7 if r.learning_rate == self.lost_rate else None) for r in runs]
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoints:
+    monkeypatch.chdir(tmp_path)
+    return Checkpoints("toy", ("settings",), toys.prepared())
+
+
+def test_results_come_in_the_order_of_the_groups(checkpoints: Checkpoints) -> None:
+    groups = arms.plan("lora", 2, [0.1, 0.2], [0, 1, 2], 2)
+    results = arms.train_groups("toy", groups, Trainer(), checkpoints)
+    assert [r.run for r in results] == [run for group in groups for run in group]
+
+
+def test_a_lost_run_is_named_and_the_others_are_kept(checkpoints: Checkpoints) -> None:
+    groups = arms.plan("lora", 2, [0.1, 9.0, 0.2], [0, 1], 2)
+    wild = Trainer(lost_rate=9.0)
+    with pytest.raises(StudyError) as caught:
+        arms.train_groups("toy", groups, wild, checkpoints)
+    message = str(caught.value)
+    assert "lora, rank 2, seed 0, learning rate 9, step 7" in message
+    assert "seed 1, learning rate 9, step 7" in message
+    assert "other 4 runs" in message
+    assert wild.asked == groups
+    again = Trainer()
+    tamer = arms.plan("lora", 2, [0.1, 0.3, 0.2], [0, 1], 2)
+    results = arms.train_groups("toy", tamer, again, checkpoints)
+    assert again.asked == [tamer[1]]
+    assert [r.run for r in results] == [run for group in tamer for run in group]
+
+
+def test_what_was_trained_before_a_crash_is_not_trained_again(checkpoints: Checkpoints) -> None:
+    groups = arms.plan("full", None, [0.1], [0, 1, 2], 1)
+
+    def crashing(runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+        if runs[0].seed == 2:
+            raise KeyboardInterrupt
+        return Trainer()(runs, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        arms.train_groups("toy", groups, crashing, checkpoints)
+    after = Trainer()
+    arms.train_groups("toy", groups, after, checkpoints)
+    assert after.asked == groups[2:]
