@@ -17,6 +17,11 @@ from study.prepared import Split
 
 BLOCKS = 4  # attention blocks a minibatch; more pad less and launch more
 
+# Rows and blocks are rounded up to these lengths: matrix kernels are made for a shape when it is
+# first met, so that a few shapes that come back beat a new one every step.
+ROW_STEP = 64
+LENGTH_STEP = 4
+
 
 @dataclass(frozen=True)
 class PackedBatch:
@@ -75,7 +80,7 @@ def pack(split: Split, sentences: Sequence[Tensor], pad_token_id: int, blocks: i
     """
     shared = all(chosen is sentences[0] for chosen in sentences)
     rows = [_row(split, chosen) for chosen in (sentences[:1] if shared else sentences)]
-    width = max(len(ids) for ids, _, _ in rows)
+    width = _round_up(max(len(ids) for ids, _, _ in rows), ROW_STEP)
     runs = len(sentences)
     input_ids = torch.full((len(rows), width), pad_token_id, dtype=torch.int64)
     position_ids = torch.zeros(len(rows), width, dtype=torch.int64)
@@ -115,12 +120,16 @@ def _blocks(start: Tensor, lengths: Tensor, count: int, run: int | None) -> list
     order = torch.argsort(lengths, stable=True)
     made = []
     for group in order.tensor_split(min(count, len(order))):
-        longest = int(lengths[group].max())
+        longest = _round_up(int(lengths[group].max()), LENGTH_STEP)
         place = torch.arange(longest)
         padding = place >= lengths[group][:, None]
         tokens = torch.where(padding, start[group][:, None], start[group][:, None] + place)
         made.append(Block(tokens, padding if bool(padding.any()) else None, run))
     return made
+
+
+def _round_up(size: int, step: int) -> int:
+    return -(-size // step) * step
 
 
 def _repeat(block: Block, offsets: Tensor) -> Block:
