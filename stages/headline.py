@@ -13,6 +13,7 @@ from pathlib import Path
 from stages import cli
 from study import prepared, settings
 from study.environment import Machine
+from study.errors import StudyError
 from study.rank import save_adapters, train_rank
 from study.records import read_arm, write_json
 
@@ -25,7 +26,10 @@ def main() -> None:
     target = Path("data/headline")
     if rank in chosen.lora.ranks:
         record = read_arm(f"metrics/runs/lora-r{rank}.json")
-        shutil.copytree(f"data/adapters/r{rank}", target, dirs_exist_ok=True)
+        swept = Path(f"data/adapters/r{rank}")
+        if not swept.is_dir():
+            raise StudyError(f"{swept}: no such folder; the stage that writes it has not run")
+        shutil.copytree(swept, target, dirs_exist_ok=True)
         print(f"rank {rank}: taken from the sweep", flush=True)
         checkpoints = None
     else:

@@ -31,18 +31,24 @@ def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
 
     `fixed` keeps alpha and so scales by alpha / r; `proportional` takes alpha * r as PEFT's
     lora_alpha and so scales by alpha; `rslora` scales by alpha / sqrt(r).
+
+    Raises:
+        StudyError: a rank that is none.
     """
     proportional = settings.scaling == "proportional"
-    return LoRAConfig(
-        rank=rank,
-        alpha=settings.alpha * rank if proportional else settings.alpha,
-        target_modules=settings.target_modules,
-        layers=settings.layers,
-        use_rslora=settings.scaling == "rslora",
-        dropout=settings.dropout,
-        base_model_name=display_name(model_name),
-        task_type="SEQ_CLS",
-    )
+    try:
+        return LoRAConfig(
+            rank=rank,
+            alpha=settings.alpha * rank if proportional else settings.alpha,
+            target_modules=settings.target_modules,
+            layers=settings.layers,
+            use_rslora=settings.scaling == "rslora",
+            dropout=settings.dropout,
+            base_model_name=display_name(model_name),
+            task_type="SEQ_CLS",
+        )
+    except ValueError as error:
+        raise StudyError(f"lora: {error}") from error
 
 
 def train_lora(

@@ -1,0 +1,303 @@
+"""The training stages in one process, at toy size: what they write, and what they refuse."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import peft
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from stages import cli, full, head_only, headline, lora
+from study import prepared, rank
+from study.prepared import Prepared, Split
+from study.records import read_arm, read_json
+from tests.pipeline import toys as study_toys
+from tests.study import toys
+
+ROOT = Path(__file__).resolve().parents[2]
+Stage = Callable[[], None]
+OUTPUTS = ("metrics/runs", "metrics/headline.json", "data/adapters", "data/headline")
+
+
+@pytest.fixture(scope="module")
+def _study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with settings, a model and prepared data, as the stages find them."""
+    folder = tmp_path_factory.mktemp("study")
+    study_toys.write_model(folder / "toys/model")
+    shutil.copy(ROOT / "params.yaml", folder)
+    rates = {"full.learning_rates": [0.003, 0.001], "lora.learning_rates": [0.05, 0.01]}
+    study_toys.change(folder / "params.yaml", study_toys.SETTINGS | rates)
+    data = toys.prepared(train=40, validation=24, test=30)
+
+    def small(split: Split) -> Split:  # ids within the toy vocabulary
+        return Split(5 + split.input_ids % 20, split.lengths, split.labels)
+
+    parts = {name: small(getattr(data, name)) for name in prepared.SPLITS}
+    words = {"label_names": ("0", "1"), "model_name": "model", "max_length": 16}
+    prepared.save(Prepared(**parts, **words, pad_token_id=0), folder / "data/prepared")
+    return folder
+
+
+@pytest.fixture
+def study(_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh copy of it to work in."""
+    shutil.copytree(_study, tmp_path / "study")
+    monkeypatch.chdir(tmp_path / "study")
+    yield tmp_path / "study"
+    assert not list((tmp_path / "study").rglob("*.partial"))
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run a stage as its command line does."""
+
+    def run(stage: Any, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [stage.__name__, *arguments])
+        cli.run(stage.main)
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file that other stages read, by its path."""
+    found = [p for out in OUTPUTS for p in ((folder / out), *(folder / out).rglob("*"))]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.is_file()}
+
+
+def run_all(call: Callable[..., None]) -> None:
+    call(head_only)
+    call(full)
+    call(lora, "--rank", "2")
+    call(headline)
+
+
+def test_the_same_bytes_twice_whatever_the_global_generator(
+    study: Path, call: Callable[..., None]
+) -> None:
+    study_toys.change(study / "params.yaml", {"lora.ranks": [2], "lora.rank": 2})
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        run_all(call)
+        found.append(contents(study))
+        for out in OUTPUTS[:1] + OUTPUTS[2:]:
+            shutil.rmtree(study / out)
+    assert found[0] == found[1]
+    assert sorted(found[0]) == sorted(
+        [
+            *(f"metrics/runs/{arm}.json" for arm in ("head_only", "full", "lora-r2")),
+            "metrics/headline.json",
+            *(
+                f"data/{where}/s{seed}/{file}"
+                for where in ("adapters/r2", "headline")
+                for seed in (0, 1)
+                for file in ("adapter_config.json", "adapter_model.safetensors")
+            ),
+        ]
+    )
+    assert not (study / "checkpoints").exists() or not list((study / "checkpoints").iterdir())
+
+
+def test_records_hold_every_run_and_say_nothing_of_the_machine(
+    study: Path, call: Callable[..., None]
+) -> None:
+    study_toys.change(study / "params.yaml", {"lora.ranks": [2], "lora.rank": 2})
+    run_all(call)
+    hidden, labels = 32, 2
+    head = hidden * labels + labels
+    for name, rates, trained in (
+        ("head_only", (0.1, 0.01), head),
+        ("full", (0.003, 0.001), None),
+        ("lora-r2", (0.05, 0.01), head + 2 * 2 * 2 * (hidden + hidden)),
+    ):
+        record = read_arm(study / f"metrics/runs/{name}.json")
+        assert [(r.learning_rate, r.seed) for r in record.runs] == [
+            (rate, seed) for rate in rates for seed in (0, 1)
+        ]
+        assert record.learning_rates == rates
+        assert record.learning_rate in rates
+        assert record.head_parameters == head
+        assert record.trainable_parameters == (trained or record.total_parameters)
+        truth = torch.tensor(record.test_labels)
+        for run in record.runs:
+            right = (torch.tensor(run.test_predictions) == truth).double().mean()
+            assert run.test_accuracy == float(right)
+            best = max(point.accuracy for point in run.validation)
+            assert run.validation_accuracy == best
+            assert run.validation[run.best_epoch - 1].accuracy == best
+        machine = read_json(study / f"metrics/machine/{name}.json")
+        assert machine["seconds"] > 0
+        assert machine["peak_memory_bytes"] > 2**20
+        assert machine["precision"] == "fp32"
+        assert machine["threads"] == torch.get_num_threads()
+
+
+def test_adapters_load_into_peft_and_predict_what_the_record_states(
+    study: Path, call: Callable[..., None]
+) -> None:
+    call(lora, "--rank", "2")
+    record = read_arm(study / "metrics/runs/lora-r2.json")
+    data = prepared.load(study / "data/prepared")
+    inputs, _ = toys.padded(data.test, torch.arange(len(data.test)), data.pad_token_id)
+    for run in record.picked():
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # the toy model has no pooler: it is drawn, as when training
+            base = AutoModelForSequenceClassification.from_pretrained("toys/model", num_labels=2)
+        model = peft.PeftModel.from_pretrained(base, f"data/adapters/r2/s{run.seed}").eval()
+        with torch.no_grad():
+            predictions = model(**inputs).logits.argmax(-1)
+        assert predictions.tolist() == list(run.test_predictions)
+
+
+def test_the_headline_is_the_sweeps_run_or_the_same_trained(
+    study: Path, call: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = study / "params.yaml"
+    study_toys.change(params, {"lora.ranks": [1], "lora.rank": 2})
+    call(headline)  # outside the sweep: trained here
+    trained = contents(study)
+    study_toys.change(params, {"lora.ranks": [1, 2]})
+    call(lora, "--rank", "2")
+    shutil.rmtree(study / "data/headline")
+    (study / "metrics/headline.json").unlink()
+
+    def never(*_: object) -> None:
+        raise AssertionError("the sweep holds this rank")
+
+    monkeypatch.setattr(rank, "train_rank", never)
+    monkeypatch.setattr(headline, "train_rank", never)
+    call(headline)
+    taken = contents(study)
+    assert {name: taken[name] for name in trained} == trained
+    assert taken["metrics/headline.json"] == taken["metrics/runs/lora-r2.json"]
+
+
+def test_a_headline_of_a_sweep_that_has_not_run(study: Path, call: Any, capsys: Any) -> None:
+    for missing in ("metrics/runs/lora-r1.json", "data/adapters/r1"):
+        assert missing in refused(call, capsys, headline)
+        call(lora, "--rank", "1")
+        shutil.rmtree(study / "data/adapters/r1")
+
+
+def test_one_runs_result_does_not_depend_on_which_others_are_tried(
+    study: Path, call: Callable[..., None]
+) -> None:
+    call(lora, "--rank", "1")
+    both = read_arm(study / "metrics/runs/lora-r1.json")
+    study_toys.change(study / "params.yaml", {"lora.learning_rates": [0.01]})
+    call(lora, "--rank", "1")
+    one = read_arm(study / "metrics/runs/lora-r1.json")
+    assert one.runs == tuple(run for run in both.runs if run.learning_rate == 0.01)
+
+
+def refused(call: Callable[..., None], capsys: Any, stage: Any, *arguments: str) -> str:
+    """Run a stage that must refuse its input; return its one message."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        call(stage, *arguments)
+    assert caught.value.code == cli.BAD_INPUT
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1
+    return str(said[0])
+
+
+@pytest.mark.parametrize(
+    ("stage", "arguments", "key", "name"),
+    [
+        (head_only, (), "head_only.learning_rates", "head_only"),
+        (full, (), "full.learning_rates", "full"),
+        (lora, ("--rank", "2"), "lora.learning_rates", "lora-r2"),
+    ],
+)
+def test_a_diverging_run_is_named_and_the_record_before_it_stays(
+    study: Path, call: Any, capsys: Any, stage: Any, arguments: tuple[str, ...], key: str, name: str
+) -> None:
+    call(stage, *arguments)
+    before = contents(study)
+    study_toys.change(study / "params.yaml", {key: [0.01, 1e38]})
+    message = refused(call, capsys, stage, *arguments)
+    arm = name.partition("-")[0]
+    for seed in (0, 1):
+        assert f"seed {seed}, learning rate 1e+38, step " in message
+    assert message.startswith(f"error: the loss is not finite: {arm}")
+    assert ("rank 2" in message) == (stage is lora)
+    assert "learning rate 0.01" not in message
+    assert contents(study) == before
+    study_toys.change(study / "params.yaml", {key: [0.01]})
+    call(stage, *arguments)
+    if stage is not head_only:  # whose runs all train together, in seconds
+        assert "kept from an earlier try" in capsys.readouterr().out
+    after = contents(study)
+    shutil.rmtree(study / "metrics")
+    call(stage, *arguments)
+    assert contents(study) == after
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model.name": "./nowhere"}, ("model.name", "nowhere", "no hub is reached")),
+        ({"train.device": "cuda"}, ("train.device", "cuda", "auto, cpu")),
+        ({"lora.target_modules": ["quary"]}, ("quary", "query")),
+        ({"lora.target_modules": ["regex:("]}, ("regex:(",)),
+        ({"lora.layers": [7]}, ("layers 7", "0 to 1")),
+        ({"lora.rank": 33, "lora.ranks": [33]}, ("rank 33", "1 to 32")),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_training(
+    study: Path,
+    call: Any,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    study_toys.change(study / "params.yaml", changes)
+    message = refused(call, capsys, lora, "--rank", str(changes.get("lora.rank", 1)))
+    for word in words:
+        assert word in message
+    assert contents(study) == {}
+
+
+def test_a_rank_that_is_no_rank(study: Path, call: Any, capsys: Any) -> None:
+    assert "rank 0" in refused(call, capsys, lora, "--rank", "0")
+
+
+@pytest.mark.parametrize("stage", [head_only, full])
+def test_sentences_longer_than_the_models_positions(
+    study: Path, call: Any, capsys: Any, stage: Any
+) -> None:
+    folder = study / "data/prepared"
+    words = prepared.load(folder)
+    long = Prepared(**{**vars(words), "max_length": 33})
+    prepared.save(long, folder)
+    message = refused(call, capsys, stage)
+    assert "max_length: 33" in message
+    assert "32 positions" in message
+
+
+@pytest.mark.parametrize("stage", [head_only, full, headline])
+def test_prepared_data_that_is_not_there(study: Path, call: Any, capsys: Any, stage: Any) -> None:
+    study_toys.change(study / "params.yaml", {"lora.ranks": [2]})
+    shutil.rmtree(study / "data/prepared")
+    assert "data/prepared" in refused(call, capsys, stage)
+
+
+def test_progress_is_quiet_lines_where_there_is_no_terminal(
+    study: Path, call: Callable[..., None], capsys: Any
+) -> None:
+    study_toys.change(study / "params.yaml", {"lora.learning_rates": [0.01]})
+    call(lora, "--rank", "1")
+    said = capsys.readouterr()
+    lines = [line for line in said.out.splitlines() if "epoch" in line]
+    assert len(lines) == 2
+    assert all("lora r=1, run 1-2 of 2: epoch" in line for line in lines)
+    assert all("loss" in line and "validation accuracy" in line for line in lines)
+    assert "\r" not in said.out
