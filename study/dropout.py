@@ -70,7 +70,8 @@ class RunDropout(nn.Dropout):
         runs = len(self.generators)
         share = input.numel() // runs
         shares = [share] * runs
-        if self.row_tokens and input.ndim > 2 and input.shape[:2] == (runs, max(self.row_tokens)):
+        rows = input.ndim > 2 and input.shape[0] == runs  # the head's input has one place each
+        if self.row_tokens and rows and input.shape[1] >= max(self.row_tokens):
             shares = [tokens * input[0, 0].numel() for tokens in self.row_tokens]
         masks = [
             F.pad(keep_mask((own,), self.p, generator, input), (0, share - own))

@@ -144,12 +144,11 @@ def test_a_runs_dropout_does_not_depend_on_its_neighbour() -> None:
         batch.qkv[0][1].mul_(3)
     assert torch.equal(batch.run(False, dropout=0.5)[0], together[0])
     shared = Batch((2, 2), shared=True)
-    tokens = shared.packed.row_tokens[0]
     data = toys.split(12, seed=3, longest=6)
     alone = pack(data, [torch.tensor([0, 4, 2, 8, 9])], 0, blocks=2)
     packing = Packing(alone.layout, [generator(1, "test")])
     out, _ = packed_attention(
-        nn.Module(), *(x[1:, :, :tokens] for x in shared.qkv), None, dropout=0.5, packing=packing
+        nn.Module(), *(x[1:] for x in shared.qkv), None, dropout=0.5, packing=packing
     )
     torch.testing.assert_close(shared.run(False, dropout=0.5)[1], out[0])
 

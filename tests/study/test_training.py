@@ -58,6 +58,19 @@ def test_together_equals_alone(family: Family, dropout: float) -> None:
     assert far(together[0], together[1]) > 1e-5
 
 
+def test_together_equals_alone_where_rows_differ_in_width() -> None:
+    data = toys.prepared(train=40)
+    feed = TokenFeed(data, 10, toys.CPU)
+    widths = {
+        tuple(batch.input_ids.shape[1] for batch in feed.training([run.seed], 1)) for run in RUNS
+    }
+    assert len(widths) > 1
+    together = train_lora(RUNS, dropout=0.2, data=data, batch_size=10)
+    for run, result in zip(RUNS, together, strict=True):
+        (alone,) = train_lora([run], dropout=0.2, data=data, batch_size=10)
+        check_equal(result, alone)
+
+
 def test_dropout_is_on_and_its_masks_are_the_seeds() -> None:
     (still,) = train_lora([lora_run(0)])
     (noisy,) = train_lora([lora_run(0)], dropout=0.2)
