@@ -14,7 +14,6 @@ from transformers import Trainer, get_linear_schedule_with_warmup
 
 from lora.inject import adapted_modules
 from study import full_arm, head_only_arm, lora_arm
-from study.feeds import TokenFeed
 from study.models import PackedClassifier
 from study.optimizer import FlatParameters
 from study.packing import epoch_order
@@ -191,7 +190,7 @@ def test_cached_features_train_the_head_as_the_frozen_model_does(family: Family)
         has_run_axis=lambda _: True,
         keep_fp32=lambda _: True,
     )
-    tokens = TokenFeed(data, settings.batch_size, toys.CPU)
+    tokens = toys.token_feed(data)
     through = train(classifier, parameters, runs, tokens, settings, 2, Progress("toy", 4))
     for one, other in zip(cached, through, strict=True):
         assert one.loss_values == pytest.approx(other.loss_values, abs=1e-6)

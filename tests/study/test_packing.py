@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.feeds import FeatureFeed, TokenFeed
+from study.feeds import FeatureFeed
 from study.packing import PackedBatch, by_length, epoch_order, pack
 from study.prepared import Split
 from tests.study import toys
@@ -91,7 +91,7 @@ def test_an_epochs_order_is_a_permutation_that_seed_and_epoch_fix() -> None:
 
 def test_tokens_and_features_come_in_the_same_batches_whoever_shares_them() -> None:
     data = toys.prepared(train=10)
-    tokens = TokenFeed(data, 4, toys.CPU)
+    tokens = toys.token_feed(data, 4)
     labels = {"train": data.train.labels}
     numbers = torch.arange(10.0)[:, None]
     features = FeatureFeed({"train": numbers}, labels, 4)
@@ -110,7 +110,7 @@ def test_tokens_and_features_come_in_the_same_batches_whoever_shares_them() -> N
 def test_evaluation_reaches_every_sentence_for_every_run() -> None:
     data = toys.prepared(test=30)
     for feed in (
-        TokenFeed(data, 4, toys.CPU),
+        toys.token_feed(data, 4),
         FeatureFeed({"test": torch.rand(30, 2)}, {"test": data.test.labels}, 4),
     ):
         seen = []

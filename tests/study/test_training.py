@@ -12,7 +12,6 @@ from torch import Tensor
 from lora.inject import adapter_parameters, eject, inject
 from study import head_only_arm, lora_arm
 from study.dropout import replace_dropout
-from study.feeds import TokenFeed
 from study.models import PackedClassifier
 from study.optimizer import FlatParameters
 from study.packing import epoch_order
@@ -60,7 +59,7 @@ def test_together_equals_alone(family: Family, dropout: float) -> None:
 
 def test_together_equals_alone_where_rows_differ_in_width() -> None:
     data = toys.prepared(train=40)
-    feed = TokenFeed(data, 10, toys.CPU)
+    feed = toys.token_feed(data, 10)
     widths = {
         tuple(batch.input_ids.shape[1] for batch in feed.training([run.seed], 1)) for run in RUNS
     }
@@ -154,7 +153,7 @@ def mixed_ranks(
         keep_fp32=lambda _: True,
     )
     settings = toys.train_settings(weight_decay=0.1)
-    feed = TokenFeed(toys.prepared(), settings.batch_size, toys.CPU)
+    feed = toys.token_feed(toys.prepared(), settings.batch_size)
     results = train(classifier, parameters, runs, feed, settings, 1, Progress("toy", len(runs)))
     eject(model)
     views = {name: view.detach() for name, view in parameters.views().items()}
@@ -197,7 +196,7 @@ def first_step(rank: int | None, seeds: Sequence[int]) -> dict[int, tuple[Tensor
     PackedClassifier(model, seeds)  # draws the heads
     if rank is not None:
         lora_arm.adapt(model, toys.lora_config(FAMILIES["bert"], rank), seeds)
-    feed = TokenFeed(toys.prepared(), 4, toys.CPU)
+    feed = toys.token_feed(toys.prepared(), 4)
     labels = torch.cat([batch.labels for batch in feed.training(seeds, 1)], dim=1)
     weight = model.classifier.weight.detach()
     return {s: (weight[i], labels[i].tolist()) for i, s in enumerate(seeds)}
@@ -247,7 +246,7 @@ def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
         with torch.no_grad():
             for name, tensor in result.state.items():
                 rows[name][0] = tensor
-        feed = TokenFeed(data, 4, toys.CPU)
+        feed = toys.token_feed(data, 4)
         for split, check in (("validation", max(accuracies)), ("test", None)):
             found = torch.zeros(len(feed.labels(split)), dtype=torch.int64)
             for sentences, batch in feed.evaluation(split, 1):

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from lora.config import LoRAConfig
 from study import lora_arm
+from study.feeds import TokenFeed
 from study.models import load_pretrained
 from study.prepared import Prepared, Split
 from study.progress import Progress
@@ -97,6 +98,11 @@ def train_settings(**changes: Any) -> TrainSettings:
         "memory_gib": 1.0,
     }
     return TrainSettings(**(values | changes))
+
+
+def token_feed(data: Prepared, batch_size: int = 4) -> TokenFeed:
+    """Return packed batches of the data."""
+    return TokenFeed(data, batch_size, CPU)
 
 
 def padded(data: Split, chosen: Tensor, pad: int) -> tuple[dict[str, Tensor], Tensor]:
