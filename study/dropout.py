@@ -89,6 +89,20 @@ def replace_dropout(model: nn.Module) -> None:
                 setattr(module, name, RunDropout(child.p).train(child.training))
 
 
+def no_dropout(model: nn.Module) -> bool:
+    """Tell whether no mask will be drawn in training, in any layer or in attention.
+
+    Attention is handed its p as a number (Llama keeps it as `attention_dropout`).
+    """
+    drawn = [m.p for m in model.modules() if isinstance(m, RunDropout)]
+    drawn += [
+        float(getattr(m, "attention_dropout", 0.0) or 0.0)
+        for m in model.modules()
+        if not isinstance(getattr(m, "attention_dropout", 0.0), nn.Module)
+    ]
+    return not any(drawn)
+
+
 def use_generators(
     model: nn.Module, generators: Sequence[torch.Generator], row_tokens: Sequence[int] = ()
 ) -> None:

@@ -42,10 +42,17 @@ def _epoch(
 
 
 class TokenFeed:
-    """Packed token ids."""
+    """Packed token ids.
 
-    def __init__(self, data: Prepared, batch_size: int, device: torch.device) -> None:
+    Args:
+        pooled: see `study.packing.pack`; only for a model without dropout in attention.
+    """
+
+    def __init__(
+        self, data: Prepared, batch_size: int, device: torch.device, pooled: bool = False
+    ) -> None:
         self._data, self._batch_size, self._device = data, batch_size, device
+        self._pooled = pooled
 
     @property
     def steps_per_epoch(self) -> int:
@@ -56,7 +63,8 @@ class TokenFeed:
         """Yield an epoch's minibatches, one row per run; runs of one seed share theirs."""
         split = self._data.train
         for chosen in _epoch(len(split), seeds, epoch, self._batch_size):
-            yield pack(split, chosen, self._data.pad_token_id, BLOCKS).to(self._device)
+            batch = pack(split, chosen, self._data.pad_token_id, BLOCKS, self._pooled)
+            yield batch.to(self._device)
 
     def evaluation(self, split: str, runs: int) -> Iterator[tuple[Tensor, PackedBatch]]:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from study.arms import Size
+from study.dropout import no_dropout
 from study.environment import compute_dtype
 from study.feeds import TokenFeed
 from study.models import PackedClassifier, parameter_count
@@ -90,7 +91,7 @@ def train_full(
         has_run_axis=heads.__contains__,
         keep_fp32=lambda name: name in heads or name in tables,
     )
-    feed = TokenFeed(data, settings.batch_size, device)
+    feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
     try:
         return train(classifier, parameters, [run], feed, settings, settings.epochs, progress)
     finally:

@@ -13,7 +13,7 @@ from lora.config import LoRAConfig
 from lora.inject import adapted_modules, adapter_parameters, eject, inject
 from study import streams
 from study.arms import Size
-from study.dropout import replace_dropout
+from study.dropout import no_dropout, replace_dropout
 from study.environment import compute_dtype
 from study.errors import StudyError
 from study.feeds import TokenFeed
@@ -75,7 +75,7 @@ def train_lora(
             has_run_axis=lambda _: True,
             keep_fp32=heads.__contains__,
         )
-        feed = TokenFeed(data, settings.batch_size, device)
+        feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
         return train(classifier, parameters, runs, feed, settings, settings.epochs, progress)
     finally:
         eject(model)

@@ -8,13 +8,16 @@ one hidden state that stands for each sentence. Only the head's linear layers ar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils import logging
 
 from study import attention, streams
 from study.attention import Packing
@@ -140,8 +143,8 @@ def load_pretrained(
     for key in _DROPOUT_KEYS:
         if hasattr(config, key):
             setattr(config, key, dropout)
-    with torch.random.fork_rng(devices=[]):  # weights the checkpoint lacks are drawn the same
-        torch.manual_seed(0)
+    with torch.random.fork_rng(devices=[]), _quiet():
+        torch.manual_seed(0)  # what the checkpoint lacks is drawn the same every time
         try:
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 path,
@@ -158,6 +161,13 @@ def load_pretrained(
     wrong = sorted(key for key, *_ in report["mismatched_keys"] if key.startswith(base))
     if wrong:
         raise _unreadable(name, f"the sizes of {', '.join(wrong)} are not those of its config")
+    absent = sorted(key for key in report["missing_keys"] if key.startswith(base))
+    if absent:
+        print(
+            f"model.name: {display_name(name)!r} lacks weights, which are drawn at random and stay "
+            f"so unless they are trained: {', '.join(absent)}",
+            file=sys.stderr,
+        )
     if not model._supports_attention_backend:
         raise _unknown_form(model, "attention")
     _head_reader(model)
@@ -169,6 +179,20 @@ def load_pretrained(
         )
     replace_dropout(model)
     return model.requires_grad_(False).eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from reporting that a classifier's head is new, which it always is."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 _DROPOUT_KEYS = (

@@ -16,6 +16,7 @@ from study.attention import Block, Layout
 from study.prepared import Split
 
 BLOCKS = 4  # attention blocks a minibatch; more pad less and launch more
+POOLED_BLOCKS = 1  # blocks that each further run adds where blocks are pooled
 
 # Rows and blocks are rounded up to these lengths: matrix kernels are made for a shape when it is
 # first met, so that a few shapes that come back beat a new one every step.
@@ -70,13 +71,21 @@ class FeatureBatch:
 Batch = PackedBatch | FeatureBatch
 
 
-def pack(split: Split, sentences: Sequence[Tensor], pad_token_id: int, blocks: int) -> PackedBatch:
+def pack(
+    split: Split,
+    sentences: Sequence[Tensor],
+    pad_token_id: int,
+    blocks: int,
+    pooled: bool = False,
+) -> PackedBatch:
     """Lay each run's sentences end to end.
 
     Args:
         sentences: one (B,) int64 tensor of sentence numbers a run; equal tensors may be the same
             object, and then attention serves all runs with one set of blocks.
         blocks: number of attention blocks a run.
+        pooled: let a block hold sentences of any runs: fewer blocks, so fewer and larger
+            operations. Not for attention with dropout, whose masks belong to a run each.
     """
     shared = all(chosen is sentences[0] for chosen in sentences)
     rows = [_row(split, chosen) for chosen in (sentences[:1] if shared else sentences)]
@@ -90,9 +99,14 @@ def pack(split: Split, sentences: Sequence[Tensor], pad_token_id: int, blocks: i
         position_ids[r, : len(ids)] = positions
         start = lengths.cumsum(0) - lengths
         starts.append(start + r * width)
-        attention += _blocks(start + r * width, lengths, blocks, None if shared else r)
+        if not pooled:
+            attention += _blocks(start + r * width, lengths, blocks, None if shared else r)
     first = torch.stack(starts)
-    last = first + torch.stack([lengths for _, _, lengths in rows]) - 1
+    every = torch.stack([lengths for _, _, lengths in rows])
+    last = first + every - 1
+    if pooled:
+        count = blocks + POOLED_BLOCKS * (len(rows) - 1)
+        attention = _blocks(first.flatten(), every.flatten(), count, None)
     if shared and runs > 1:
         input_ids, position_ids = (x.expand(runs, -1) for x in (input_ids, position_ids))
         offsets = torch.arange(runs) * width
