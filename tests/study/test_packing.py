@@ -65,7 +65,10 @@ def test_every_token_is_seen_exactly_once(
     orders = st.permutations(range(len(data))).map(lambda order: order[:size])
     chosen = [draw.draw(orders) for _ in range(runs)]
     check(pack(data, [torch.tensor(c) for c in chosen], 0, blocks), data, chosen)
+    pooled = pack(data, [torch.tensor(c) for c in chosen], 0, blocks, pooled=True)
+    check(pooled, data, chosen)
     same = torch.tensor(chosen[0])
+    check(pack(data, [same] * runs, 0, blocks, pooled=True), data, [chosen[0]] * runs)
     check(pack(data, [same] * runs, 0, blocks), data, [chosen[0]] * runs)
 
 
