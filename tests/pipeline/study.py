@@ -63,7 +63,8 @@ class Study:
             text=True,
             check=False,
         )
-        assert status is None or done.returncode == status, f"{command}\n{done.stdout}"
+        said = f"{command} exited with {done.returncode}\n{done.stdout}"
+        assert status is None or done.returncode == status, said
         return Done(done.stdout, done.returncode)
 
     def repro(self, *arguments: str) -> Done:
