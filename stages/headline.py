@@ -29,7 +29,8 @@ def main() -> None:
         swept = Path(f"data/adapters/r{rank}")
         if not swept.is_dir():
             raise StudyError(f"{swept}: no such folder; the stage that writes it has not run")
-        shutil.copytree(swept, target, dirs_exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(swept, target)
         print(f"rank {rank}: taken from the sweep", flush=True)
         checkpoints = None
     else:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -40,7 +41,8 @@ class Checkpoints:
     def __init__(self, stage: str, settings: Any, data: Prepared) -> None:
         self._folder = FOLDER / stage
         digest = hashlib.sha256(repr(settings).encode())
-        digest.update(f"{torch.__version__} {torch.get_num_threads()}".encode())
+        versions = f"{torch.__version__} {transformers.__version__}"
+        digest.update(f"{versions} {torch.get_num_threads()}".encode())
         for split in (data.train, data.validation, data.test):
             for field in dataclasses.fields(Split):
                 digest.update(getattr(split, field.name).numpy().tobytes())

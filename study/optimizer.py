@@ -51,7 +51,7 @@ class FlatParameters:
             if row_shape.numel() * runs != tensor.numel():
                 raise ValueError(f"{name}: shape {tuple(tensor.shape)} does not hold {runs} runs")
             # As in transformers' Trainer, biases and norms do not decay.
-            decays = len(row_shape) > 1 and not name.endswith("bias")
+            decays = len(row_shape) > 1
             cast = dtype != torch.float32 and not keep_fp32(name)
             pieces.append(_Piece(name, tensor.shape, row_shape, decays, cast))
         self.pieces = tuple(sorted(pieces, key=lambda piece: (piece.cast, not piece.decays)))
