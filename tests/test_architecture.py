@@ -74,11 +74,18 @@ def test_settings_are_parsed_in_one_place() -> None:
 
 
 def test_package_files_hold_a_docstring_and_nothing_else() -> None:
-    """A stage depends on them, so anything in them would make every stage depend on it."""
+    """A stage depends on them, so anything in them would make every stage depend on it.
+
+    The one line that must run before any stage imports torch stands in `stages/__init__.py`: how
+    long an idle OpenMP thread spins, which no result depends on.
+    """
+    spin = ["import os", "os.environ.setdefault('GOMP_SPINCOUNT', '20000')"]
     for path in SOURCES:
         if path.name == "__init__.py":
-            body = ast.parse(path.read_text(encoding="utf-8")).body
-            assert [type(node) for node in body] == [ast.Expr], path
+            docstring, *rest = ast.parse(path.read_text(encoding="utf-8")).body
+            assert isinstance(docstring, ast.Expr), path
+            allowed = spin if name_of(path) == "stages/__init__.py" else []
+            assert [ast.unparse(node) for node in rest] == allowed, path
 
 
 def test_project_modules_are_never_imported_by_a_computed_name() -> None:
