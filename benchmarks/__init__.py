@@ -1,0 +1,1 @@
+"""Side-by-side measurements against Hugging Face's Trainer with PEFT: `make bench`."""

@@ -1,0 +1,37 @@
+"""The sentences that every variant trains on: the study's own, prepared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from study import prepared
+from study.errors import StudyError
+from study.prepared import SPLITS, Prepared, Split
+
+DATA = Path("data/prepared")
+
+
+def load_data(sentences: int | None = None) -> Prepared:
+    """Read the study's prepared data, at most `sentences` of each split.
+
+    Raises:
+        StudyError: it has not been prepared.
+    """
+    if not DATA.exists():
+        raise StudyError(f"{DATA}: not there; `dvc repro prepare` makes it")
+    data = prepared.load(DATA)
+    if sentences is None:
+        return data
+    cut = {name: first(getattr(data, name), sentences) for name in SPLITS}
+    return replace(data, train=cut["train"], validation=cut["validation"], test=cut["test"])
+
+
+def first(split: Split, sentences: int) -> Split:
+    """Return the first sentences of a split."""
+    tokens = int(split.lengths[:sentences].sum())
+    return Split(
+        split.input_ids[:tokens].clone(),
+        split.lengths[:sentences].clone(),
+        split.labels[:sentences].clone(),
+    )

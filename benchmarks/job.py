@@ -1,0 +1,40 @@
+"""What one child process of the benchmark is asked to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Job:
+    """One child's work.
+
+    Attributes:
+        kind: "default" and "tuned" are Trainer with PEFT, "ours" is this project's trainer;
+            "peak", "profile" and "score" measure what stands beside the times.
+        arm: "lora", "full" or "head_only".
+        seeds: of the runs; Trainer takes one.
+        warmup: steps before the first wait, not timed; 0 never waits.
+        sample: steps to train, None for all that the settings say.
+        sentences: the most of each split, None for all.
+        folder: where a trained adapter is left, or None.
+    """
+
+    kind: str
+    arm: str = ""
+    seeds: tuple[int, ...] = ()
+    warmup: int = 0
+    sample: int | None = None
+    sentences: int | None = None
+    folder: str | None = None
+
+    def to_json(self) -> str:
+        """Return the job as one line."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(line: str) -> Job:
+        """Read what `to_json` returned."""
+        values = json.loads(line)
+        return Job(**(values | {"seeds": tuple(values["seeds"])}))

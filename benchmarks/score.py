@@ -1,0 +1,63 @@
+"""Scores trained adapters, whoever trained them, with one and the same code: PEFT in fp32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForSequenceClassification
+
+from benchmarks.data import load_data
+from benchmarks.job import Job
+from study import settings as study_settings
+from study.environment import device
+from study.packing import by_length
+from study.prepared import Prepared
+from study.sources import resolve_model
+
+_TOKENS = 2048  # a forward pass
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Return the test accuracy of every adapter in a subfolder of the job's folder, by its name."""
+    settings = study_settings.load()
+    data, used = load_data(job.sentences), device(settings.train)
+    path = resolve_model(settings.model.name)
+    assert job.folder is not None
+    predicted = {}
+    for folder in sorted(Path(job.folder).iterdir()):
+        model = AutoModelForSequenceClassification.from_pretrained(
+            path, num_labels=data.num_labels, dtype=torch.float32
+        )
+        model = PeftModel.from_pretrained(model, folder).merge_and_unload().to(used).eval()
+        predicted[folder.name] = predictions(model, data, used)
+    return {
+        "sentences": len(data.test),
+        "accuracy": {
+            name: float((found == data.test.labels).double().mean())
+            for name, found in predicted.items()
+        },
+        "same_as_default": {
+            name: float((found == predicted["default"]).double().mean())
+            for name, found in predicted.items()
+        },
+    }
+
+
+@torch.no_grad()
+def predictions(model: Any, data: Prepared, used: torch.device) -> Tensor:
+    """Return the predicted class (n,) of every test sentence, padded the ordinary way."""
+    split = data.test
+    found = torch.empty(len(split), dtype=torch.int64)
+    sentences = split.input_ids.long().split(split.lengths.tolist())
+    for chosen in by_length(split, _TOKENS):
+        rows = [sentences[i] for i in chosen.tolist()]
+        ids = pad_sequence(rows, batch_first=True, padding_value=data.pad_token_id).to(used)
+        lengths = split.lengths[chosen].to(used)
+        mask = (torch.arange(ids.shape[1], device=used) < lengths[:, None]).long()
+        found[chosen] = model(input_ids=ids, attention_mask=mask).logits.argmax(-1).cpu()
+    return found

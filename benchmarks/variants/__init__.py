@@ -1,0 +1,1 @@
+"""What is measured: one module for ours, one for Trainer with PEFT."""

@@ -1,0 +1,169 @@
+"""Hugging Face's Trainer with PEFT: as its documentation has it, and tuned by an expert.
+
+Both get what the study does: the same model, sentences, batch size, schedule and, at each epoch's
+end, an evaluation on the validation sentences, because the study picks epochs by it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from benchmarks.clock import Channel, Clock
+from benchmarks.data import load_data
+from benchmarks.job import Job
+from study import settings as study_settings
+from study.environment import device
+from study.prepared import Prepared, Split
+from study.settings import Settings
+from study.sources import resolve_model
+
+_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
+
+
+def run(job: Job, channel: Channel, started: float) -> dict[str, Any]:
+    """Train one run; see `Clock` for the waits. The best epoch's adapter is left in the folder."""
+    settings = study_settings.load()
+    data = load_data(job.sentences)
+    cuda = device(settings.train).type == "cuda"
+    path = resolve_model(settings.model.name)
+    model = build(settings, data, job.arm)
+    steps = -(-len(data.train) // settings.train.batch_size)
+    synchronize = torch.cuda.synchronize if cuda else _nothing
+    clock = Clock(channel, started, job.warmup, steps, synchronize)
+    turns = _Turns(clock, job.sample, model)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(output_dir=folder, **arguments(settings, job, cuda)),
+            train_dataset=examples(data.train),
+            eval_dataset=examples(data.validation),
+            data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(path)),
+            compute_metrics=accuracy,
+            callbacks=[turns],
+        )
+        trainer.train()
+    if job.folder is not None:
+        model.load_state_dict(turns.best, strict=False)
+        model.save_pretrained(job.folder)
+    return clock.result()
+
+
+def build(settings: Settings, data: Prepared, arm: str) -> Any:
+    """Load the fp32 model and freeze or adapt what the arm says."""
+    path = resolve_model(settings.model.name)
+    config = AutoConfig.from_pretrained(path, num_labels=data.num_labels)
+    for key in _DROPOUTS:
+        if hasattr(config, key):
+            setattr(config, key, settings.model.dropout)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        path, config=config, dtype=torch.float32
+    )
+    if arm == "head_only":
+        model.base_model.requires_grad_(False)
+    if arm != "lora":
+        return model
+    lora = settings.lora
+    scale = lora.rank if lora.scaling == "proportional" else 1
+    return get_peft_model(
+        model,
+        LoraConfig(
+            task_type="SEQ_CLS",
+            r=lora.rank,
+            lora_alpha=lora.alpha * scale,
+            lora_dropout=lora.dropout,
+            target_modules=list(lora.target_modules),
+            layers_to_transform=None if lora.layers is None else list(lora.layers),
+            use_rslora=lora.scaling == "rslora",
+        ),
+    )
+
+
+def arguments(settings: Settings, job: Job, cuda: bool) -> dict[str, Any]:
+    """Return what TrainingArguments is given: the study's own, then what an expert adds."""
+    train, arm = settings.train, getattr(settings, job.arm)
+    common: dict[str, Any] = {
+        "learning_rate": arm.learning_rates[0],
+        "per_device_train_batch_size": train.batch_size,
+        "per_device_eval_batch_size": train.batch_size,
+        "num_train_epochs": train.epochs,
+        "warmup_steps": train.warmup_share,
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "eval_strategy": "epoch",
+        "seed": job.seeds[0],
+        "use_cpu": not cuda,
+    }
+    if job.kind == "default":
+        return common
+    return common | {
+        "bf16": True,
+        "train_sampling_strategy": "group_by_length",
+        "optim": "adamw_torch_fused",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": cuda,
+        "dataloader_num_workers": 2 if cuda else 0,  # on a CPU they take cores from training
+        "dataloader_persistent_workers": cuda,
+    }
+
+
+def examples(split: Split) -> list[dict[str, Any]]:
+    """Return a split as the tokenised sentences that a data collator takes."""
+    sentences = split.input_ids.split(split.lengths.tolist())
+    return [
+        {"input_ids": ids.tolist(), "attention_mask": [1] * len(ids), "labels": label}
+        for ids, label in zip(sentences, split.labels.tolist(), strict=True)
+    ]
+
+
+def accuracy(prediction: EvalPrediction) -> dict[str, float]:
+    """Return the share of right answers, as every tutorial does."""
+    return {
+        "accuracy": float((np.argmax(prediction.predictions, -1) == prediction.label_ids).mean())
+    }
+
+
+class _Turns(TrainerCallback):
+    """Hands Trainer's turns to the clock, stops it after a sample, and keeps the best epoch."""
+
+    def __init__(self, clock: Clock, sample: int | None, model: Any) -> None:
+        self._clock, self._sample, self._model = clock, sample, model
+        self._accuracy = -1.0
+        self.best: dict[str, Tensor] = {}
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._clock.begin()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        enough = self._sample is not None and state.global_step >= self._sample
+        control.should_training_stop |= enough
+        self._clock.step(last=enough)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+        self._clock.validated()
+        if metrics["eval_accuracy"] > self._accuracy:
+            self._accuracy = metrics["eval_accuracy"]
+            trained = ((n, p) for n, p in self._model.named_parameters() if p.requires_grad)
+            self.best = {name: p.detach().clone() for name, p in trained}
+
+
+def _nothing() -> None:
+    pass
