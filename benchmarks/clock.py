@@ -20,8 +20,15 @@ class Channel:
         self._sink.flush()
 
     def receive(self) -> int:
-        """Wait for the number of steps to do next; 0: all that are left, without a wait."""
-        return int(self._source.readline() or 0)
+        """Wait for the number of steps to do next; 0: all that are left, without a wait.
+
+        Raises:
+            EOFError: the parent is gone, so that nobody wants the rest.
+        """
+        line = self._source.readline()
+        if not line:
+            raise EOFError("the benchmark's parent process is gone")
+        return int(line)
 
 
 class Clock:

@@ -52,7 +52,7 @@ def run(job: Job, channel: Channel, started: float) -> dict[str, Any]:
             model=model,
             args=TrainingArguments(output_dir=folder, **arguments(settings, job, cuda)),
             train_dataset=examples(data.train),
-            eval_dataset=examples(data.validation),
+            eval_dataset=examples(data.validation, by_length=job.kind == "tuned"),
             data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(path)),
             compute_metrics=accuracy,
             callbacks=[turns],
@@ -125,13 +125,18 @@ def arguments(settings: Settings, job: Job, cuda: bool) -> dict[str, Any]:
     }
 
 
-def examples(split: Split) -> list[dict[str, Any]]:
-    """Return a split as the tokenised sentences that a data collator takes."""
+def examples(split: Split, by_length: bool = False) -> list[dict[str, Any]]:
+    """Return a split as the tokenised sentences that a data collator takes.
+
+    Args:
+        by_length: sort them, so that evaluation pads little: Trainer groups in training alone.
+    """
     sentences = split.input_ids.split(split.lengths.tolist())
-    return [
+    found: list[dict[str, Any]] = [
         {"input_ids": ids.tolist(), "attention_mask": [1] * len(ids), "labels": label}
         for ids, label in zip(sentences, split.labels.tolist(), strict=True)
     ]
+    return sorted(found, key=lambda example: len(example["input_ids"])) if by_length else found
 
 
 def accuracy(prediction: EvalPrediction) -> dict[str, float]:

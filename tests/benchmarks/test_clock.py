@@ -106,9 +106,11 @@ def test_the_device_is_waited_for_at_the_ends_of_chunks_alone(time: Time) -> Non
     assert waits == [0, 1, 4, 4, 8]
 
 
-def test_messages_are_lines_of_json_and_silence_means_go_on() -> None:
+def test_messages_are_lines_of_json_and_a_child_ends_with_its_parent() -> None:
     sink = io.StringIO()
     channel = Channel(io.StringIO("12\n"), sink)
     channel.send({"steps": 3})
     assert json.loads(sink.getvalue()) == {"steps": 3}
-    assert [channel.receive(), channel.receive()] == [12, 0]
+    assert channel.receive() == 12
+    with pytest.raises(EOFError):
+        channel.receive()
