@@ -6,18 +6,12 @@ metrics/machine/full.json.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-
 from stages import cli
-from study import arms, full_arm, prepared, settings
+from study import arms, executors, full_arm, prepared, settings
 from study.checkpoints import Checkpoints
-from study.environment import Machine, device
-from study.models import load_pretrained
-from study.progress import Progress
+from study.environment import Machine
+from study.full_arm import FullArm
 from study.records import write_json
-from study.training import Run, RunResult
 
 
 def main() -> None:
@@ -25,23 +19,17 @@ def main() -> None:
     machine = Machine()
     chosen = settings.load()
     data = prepared.load("data/prepared")
-    used = device(chosen.train)
-    model = load_pretrained(
-        chosen.model.name, data.num_labels, torch.float32, chosen.model.dropout, data.max_length
-    )
-    size = full_arm.size(model)
-    trimmed = full_arm.trim_embedding(model, data)
+    executor = executors.choose(chosen)
+    arm = FullArm(chosen, data)
+    size = full_arm.size(arm.model)  # before training trims it
     rates = chosen.full.learning_rates
     groups = arms.plan("full", None, rates, chosen.seeds, 1)
-    checkpoints = Checkpoints("full", (chosen.model.name, chosen.model.dropout, chosen.train), data)
-
-    def train_group(runs: Sequence[Run], progress: Progress) -> list[RunResult]:
-        return full_arm.train_full(model, runs, trimmed, chosen.train, used, progress)
-
-    results = arms.train_groups("full", groups, train_group, checkpoints)
+    decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive())
+    checkpoints = Checkpoints("full", decisive, data)
+    results = arms.train_groups("full", groups, arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)
     write_json("metrics/runs/full.json", record.to_json())
-    machine.write("metrics/machine/full.json", chosen.train)
+    machine.write("metrics/machine/full.json", chosen.train, executor=chosen.train.executor)
     checkpoints.discard()
 
 

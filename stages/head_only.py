@@ -6,16 +6,12 @@ metrics/machine/head_only.json.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from stages import cli
-from study import arms, head_only_arm, prepared, settings
+from study import arms, executors, head_only_arm, prepared, settings
 from study.checkpoints import Checkpoints
-from study.environment import Machine, compute_dtype, device
-from study.models import load_pretrained
-from study.progress import Progress
+from study.environment import Machine
+from study.head_only_arm import HeadOnlyArm
 from study.records import write_json
-from study.training import Run, RunResult
 
 
 def main() -> None:
@@ -23,27 +19,17 @@ def main() -> None:
     machine = Machine()
     chosen = settings.load()
     data = prepared.load("data/prepared")
-    used = device(chosen.train)
-    dtype = compute_dtype(chosen.train)
-    model = load_pretrained(
-        chosen.model.name, data.num_labels, dtype, chosen.model.dropout, data.max_length
-    )
-    size = head_only_arm.size(model)
-    feed = head_only_arm.features(model, data, chosen.train, used)
+    executor = executors.choose(chosen)
+    arm = HeadOnlyArm(chosen, data)
+    size = head_only_arm.size(arm.model)
     epochs, rates = chosen.head_only.epochs, chosen.head_only.learning_rates
-    decisive = (chosen.model.name, chosen.model.dropout, chosen.train, epochs)
+    decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive(), epochs)
     checkpoints = Checkpoints("head_only", decisive, data)
-
-    def train_group(runs: Sequence[Run], progress: Progress) -> list[RunResult]:
-        return head_only_arm.train_head_only(
-            model, runs, feed, chosen.train, epochs, used, progress
-        )
-
     together = [r for g in arms.plan("head_only", None, rates, chosen.seeds, 1) for r in g]
-    results = arms.train_groups("head only", [together], train_group, checkpoints)
+    results = arms.train_groups("head only", [together], arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)
     write_json("metrics/runs/head_only.json", record.to_json())
-    machine.write("metrics/machine/head_only.json", chosen.train)
+    machine.write("metrics/machine/head_only.json", chosen.train, executor=chosen.train.executor)
     checkpoints.discard()
 
 

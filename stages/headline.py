@@ -38,7 +38,7 @@ def main() -> None:
         record, adapters, checkpoints = train_rank(chosen, data, rank, "headline")
         save_adapters(adapters, target)
     write_json("metrics/headline.json", record.to_json())
-    machine.write("metrics/machine/headline.json", chosen.train)
+    machine.write("metrics/machine/headline.json", chosen.train, executor=chosen.train.executor)
     if checkpoints is not None:
         checkpoints.discard()
 

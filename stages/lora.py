@@ -28,7 +28,7 @@ def main() -> None:
     record, adapters, checkpoints = train_rank(chosen, data, rank, name)
     save_adapters(adapters, Path(f"data/adapters/r{rank}"))
     write_json(f"metrics/runs/{name}.json", record.to_json())
-    machine.write(f"metrics/machine/{name}.json", chosen.train)
+    machine.write(f"metrics/machine/{name}.json", chosen.train, executor=chosen.train.executor)
     checkpoints.discard()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -10,6 +10,7 @@ from transformers import PretrainedConfig
 
 from study.checkpoints import Checkpoints
 from study.errors import StudyError
+from study.executors import Executor, TrainGroup
 from study.prepared import Prepared
 from study.progress import Progress
 from study.records import ArmRecord, RunRecord
@@ -17,8 +18,6 @@ from study.settings import TrainSettings
 from study.training import Run, RunResult
 
 GIB = 1024**3
-
-TrainGroup = Callable[[Sequence[Run], Progress], list[RunResult]]
 
 
 @dataclass(frozen=True)
@@ -66,24 +65,31 @@ def runs_that_fit(config: PretrainedConfig, data: Prepared, settings: TrainSetti
 
 
 def train_groups(
-    title: str, groups: Sequence[Sequence[Run]], train_group: TrainGroup, checkpoints: Checkpoints
+    title: str,
+    groups: Sequence[Sequence[Run]],
+    train_group: TrainGroup,
+    checkpoints: Checkpoints,
+    executor: Executor,
 ) -> list[RunResult]:
-    """Train every group that no checkpoint holds.
+    """Train every group that no checkpoint holds, and keep each as soon as it is there.
+
+    Returns:
+        The results of all groups, in the order of the groups.
 
     Raises:
         StudyError: a run's loss was not finite. All groups have been trained and kept by then, so
             that another try trains only what is changed.
     """
     progress = Progress(title, sum(len(group) for group in groups))
-    results: list[RunResult] = []
-    for group in groups:
-        found = checkpoints.load(group)
-        if found is None:
-            found = train_group(group, progress)
-            checkpoints.save(group, found)
-        else:
+    found = [checkpoints.load(group) for group in groups]
+    for group, kept in zip(groups, found, strict=True):
+        if kept is not None:
             progress.skip(group)
-        results += found
+    missing = [i for i, kept in enumerate(found) if kept is None]
+    for j, trained in executor.train(train_group, [groups[i] for i in missing], progress):
+        checkpoints.save(groups[missing[j]], trained)
+        found[missing[j]] = trained
+    results = [result for group in found if group is not None for result in group]
     lost = [result for result in results if result.diverged_at is not None]
     if lost:
         names = "; ".join(f"{r.run}, step {r.diverged_at}" for r in lost)

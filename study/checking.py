@@ -76,6 +76,19 @@ def number(
     return Rule(f"a number {limits}".rstrip(), read)
 
 
+def share() -> Rule:
+    """A part of one thing, or several whole ones."""
+    plain = number(0)
+
+    def read(value: object) -> float:
+        result: float = plain.read(value)
+        if result > 1 and not result.is_integer():
+            raise Refused
+        return result
+
+    return Rule("a number from 0 to 1, or a whole number above", read)
+
+
 def words() -> Rule:
     """Text that is not empty."""
 

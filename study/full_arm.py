@@ -8,7 +8,8 @@ stay fp32, because their gradients add up many rows of the same token.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from transformers import PreTrainedModel
 
 from study.arms import Size
 from study.dropout import no_dropout
-from study.environment import compute_dtype
+from study.environment import compute_dtype, device
+from study.executors import Arm
 from study.feeds import TokenFeed
 from study.models import PackedClassifier, parameter_count
 from study.optimizer import FlatParameters
@@ -25,6 +27,25 @@ from study.prepared import SPLITS, Prepared, Split
 from study.progress import Progress
 from study.settings import TrainSettings
 from study.training import Run, RunResult, train
+
+
+@dataclass(frozen=True, eq=False)
+class FullArm(Arm):
+    """Full fine-tuning, as work for an executor."""
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The model in fp32; training the first group trims its embedding."""
+        return self.load(torch.float32)
+
+    @cached_property
+    def trimmed(self) -> Prepared:
+        """The data with the ids of the trimmed embedding."""
+        return trim_embedding(self.model, self.data)
+
+    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+        settings = self.settings.train
+        return train_full(self.model, runs, self.trimmed, settings, device(settings), progress)
 
 
 def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.arms import Size
-from study.environment import compute_dtype
+from study.environment import compute_dtype, device
+from study.executors import Arm
 from study.feeds import FeatureFeed, TokenFeed
 from study.models import PackedClassifier, parameter_count
 from study.optimizer import FlatParameters
@@ -17,6 +20,27 @@ from study.prepared import SPLITS, Prepared
 from study.progress import Progress
 from study.settings import TrainSettings
 from study.training import Run, RunResult, train
+
+
+@dataclass(frozen=True, eq=False)
+class HeadOnlyArm(Arm):
+    """The heads, as work for an executor."""
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The frozen encoder."""
+        return self.load(compute_dtype(self.settings.train))
+
+    @cached_property
+    def feed(self) -> FeatureFeed:
+        """The features of all sentences."""
+        settings = self.settings.train
+        return features(self.model, self.data, settings, device(settings))
+
+    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+        settings, epochs = self.settings.train, self.settings.head_only.epochs
+        used = device(settings)
+        return train_head_only(self.model, runs, self.feed, settings, epochs, used, progress)
 
 
 @torch.no_grad()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -14,8 +16,9 @@ from lora.inject import adapted_modules, adapter_parameters, eject, inject
 from study import streams
 from study.arms import Size
 from study.dropout import no_dropout, replace_dropout
-from study.environment import compute_dtype
+from study.environment import compute_dtype, device
 from study.errors import StudyError
+from study.executors import Arm
 from study.feeds import TokenFeed
 from study.models import PackedClassifier, parameter_count
 from study.optimizer import FlatParameters
@@ -24,6 +27,23 @@ from study.progress import Progress
 from study.settings import LoraSettings, TrainSettings
 from study.sources import display_name
 from study.training import Run, RunResult, train
+
+
+@dataclass(frozen=True, eq=False)
+class LoraArm(Arm):
+    """LoRA with one configuration, as work for an executor."""
+
+    config: LoRAConfig
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The frozen base."""
+        return self.load(compute_dtype(self.settings.train))
+
+    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+        settings = self.settings.train
+        used = device(settings)
+        return train_lora(self.model, self.config, runs, self.data, settings, used, progress)
 
 
 def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from lora import peft_format
 from lora.adapter import Adapter
-from study import arms, lora_arm
+from study import arms, executors, lora_arm
 from study.checkpoints import Checkpoints
-from study.environment import compute_dtype, device
-from study.models import load_pretrained
+from study.lora_arm import LoraArm
 from study.prepared import Prepared
-from study.progress import Progress
 from study.records import ArmRecord
 from study.settings import Settings
-from study.training import Run, RunResult
 
 
 def train_rank(
@@ -33,30 +29,21 @@ def train_rank(
         the checkpoints.
 
     Raises:
-        StudyError: the adapter does not fit the model, or a run's loss was not finite.
+        StudyError: the executor is not to be had, the adapter does not fit the model, or a run's
+            loss was not finite.
     """
-    used = device(settings.train)
-    model = load_pretrained(
-        settings.model.name,
-        data.num_labels,
-        compute_dtype(settings.train),
-        settings.model.dropout,
-        data.max_length,
-    )
+    executor = executors.choose(settings)
     config = lora_arm.config_of(settings.lora, rank, settings.model.name)
-    size = lora_arm.size(model, config)
-    fit = arms.runs_that_fit(model.config, data, settings.train)
+    arm = LoraArm(settings, data, config)
+    size = lora_arm.size(arm.model, config)
+    fit = arms.runs_that_fit(arm.model.config, data, settings.train)
     rates = settings.lora.learning_rates
     groups = arms.plan("lora", rank, rates, settings.seeds, fit)
-    decisive = (settings.model.name, settings.model.dropout, settings.train, config)
+    decisive = (settings.model.name, settings.model.dropout, settings.train.decisive(), config)
     checkpoints = Checkpoints(stage, decisive, data)
-
-    def train_group(runs: Sequence[Run], progress: Progress) -> list[RunResult]:
-        return lora_arm.train_lora(model, config, runs, data, settings.train, used, progress)
-
-    results = arms.train_groups(f"lora r={rank}", groups, train_group, checkpoints)
+    results = arms.train_groups(f"lora r={rank}", groups, arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)
-    model.to(torch.device("cpu"))
+    model = arm.model.to(torch.device("cpu"))
     adapters = {
         r.run.seed: lora_arm.adapter_of(model, config, r.state)
         for r in results

@@ -7,14 +7,14 @@ fields must satisfy together stands in `AGREEMENTS`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import yaml
 
 from study import parsing
-from study.checking import columns, number, one_of, optional, several, whole, words
+from study.checking import columns, number, one_of, optional, several, share, whole, words
 from study.errors import StudyError
 from study.parsing import Agreement
 from study.yaml_core import CoreLoader
@@ -90,6 +90,7 @@ class TrainSettings:
         max_grad_norm: gradients of a run are clipped to this norm.
         precision: of frozen weights and activations; what is trained is always fp32.
         memory_gib: GiB; decides how many runs train together.
+        executor: where groups of runs train; no result depends on it.
     """
 
     batch_size: Count
@@ -100,6 +101,29 @@ class TrainSettings:
     precision: Annotated[str, one_of("bf16", "fp32")]
     device: Annotated[str, one_of("auto", "cpu", "cuda")]
     memory_gib: Positive
+    executor: Annotated[str, one_of("local", "ray")]
+
+    def decisive(self) -> TrainSettings:
+        """Return what results depend on: the same for every executor."""
+        return replace(self, executor="local")
+
+
+@dataclass(frozen=True)
+class RaySettings:
+    """The cluster of `train.executor: ray`, and what each task, a group of runs, asks it for.
+
+    Attributes:
+        address: HOST:PORT, ray://HOST:PORT, "auto" (one that runs on this machine) or "local" (one
+            started for the stage). None: the environment's RAY_ADDRESS if it is set, else local.
+        cpus: None for as many as the stage has threads.
+        gpus: a share of one, or whole ones.
+        retries: how often a group whose worker died is trained again.
+    """
+
+    address: TextOrNull
+    cpus: Annotated[float | None, optional(number(0))]
+    gpus: Annotated[float, share()]
+    retries: Annotated[int, whole(0)]
 
 
 @dataclass(frozen=True)
@@ -187,6 +211,7 @@ class Settings:
     model: ModelSettings
     data: DataSettings
     train: TrainSettings
+    ray: RaySettings
     head_only: HeadOnlySettings
     full: FullSettings
     lora: LoraSettings

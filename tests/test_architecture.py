@@ -26,6 +26,7 @@ SOURCES = sorted(p for name in dependencies.PACKAGES for p in (ROOT / name).rglo
 STAGES: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 TRAINING = ("head_only", "full", "lora", "headline")
 HEAVY = ("datasets", "dvc", "papermill", "pandas", "scipy", "sklearn", "matplotlib", "peft")
+OPTIONAL = ("ray",)  # an extra
 
 
 def name_of(path: Path) -> str:
@@ -168,8 +169,9 @@ print(json.dumps(sorted(absent & set(sys.modules))))
 def test_training_runs_where_nothing_heavy_is_installed() -> None:
     """Also inside functions: the source of every file on the path names none of it."""
     modules = [f"stages.{stage}" for stage in TRAINING]
+    absent = [*HEAVY, *OPTIONAL]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, json.dumps(HEAVY), json.dumps(modules)],
+        [sys.executable, "-c", WITHOUT, json.dumps(absent), json.dumps(modules)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -180,6 +182,11 @@ def test_training_runs_where_nothing_heavy_is_installed() -> None:
     for module in modules:
         for name in dependencies.closure(module, ROOT):
             assert not imported_by(ROOT / name) & set(HEAVY), name
+
+
+def test_an_optional_extra_is_imported_by_its_executor_alone() -> None:
+    readers = {name_of(path) for path in SOURCES if imported_by(path) & set(OPTIONAL)}
+    assert readers == {"study/ray_executor.py"}
 
 
 def test_data_sets_are_read_only_while_preparing() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import peft
 import pytest
 import torch
+from ray.cluster_utils import Cluster
 from transformers import AutoModelForSequenceClassification
 
 from stages import cli, full, head_only, headline, lora
@@ -301,3 +304,66 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(
     assert all("lora r=1, run 1-2 of 2: epoch" in line for line in lines)
     assert all("loss" in line and "validation accuracy" in line for line in lines)
     assert "\r" not in said.out
+
+
+# --- On Ray: tests/study/test_executors.py has what a cluster does with groups -------------------
+
+
+@pytest.fixture
+def running_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A cluster of this machine that knows neither the project nor the study's folder."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir(elsewhere)
+        patch.delenv("PYTHONPATH", raising=False)
+        memory = 100 * 2**20
+        cluster = Cluster(True, head_node_args={"num_cpus": 2, "object_store_memory": memory})
+    yield cluster.address
+    cluster.shutdown()
+
+
+def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
+    study: Path, call: Callable[..., None], running_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As DVC starts a stage, in a folder with the code: joined workers get it from there."""
+    call(lora, "--rank", "2")
+    expected = contents(study)
+    for package in ("lora", "stages", "study"):
+        shutil.copytree(ROOT / package, study / package)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    for address in ("local", running_cluster):
+        shutil.rmtree(study / "metrics")
+        shutil.rmtree(study / "data/adapters")
+        changes = {"train.executor": "ray", "ray.address": address, "ray.cpus": 1}
+        study_toys.change(study / "params.yaml", changes)
+        command = [sys.executable, "-m", "stages.lora", "--rank", "2"]
+        done = subprocess.run(command, cwd=study, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert contents(study) == expected
+        for rate in (0.05, 0.01):
+            group = f"lora, rank 2, seed 0, learning rate {rate} and 1 more"
+            assert f"{group}: trained, best validation accuracy 0." in done.stdout
+        assert read_json(study / "metrics/machine/lora-r2.json")["executor"] == "ray"
+
+
+def test_what_ray_cannot_give_is_refused_before_training(
+    study: Path, call: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = study / "params.yaml"
+    study_toys.change(params, {"train.executor": "ray", "lora.rank": 4})
+    with socket.socket() as unserved:  # bound, but it does not listen
+        unserved.bind(("127.0.0.1", 0))
+        here = f"127.0.0.1:{unserved.getsockname()[1]}"
+        for address in (here, f"ray://{here}", "somewhere"):
+            study_toys.change(params, {"ray.address": address})
+            message = refused(call, capsys, lora, "--rank", "2")
+            assert f"ray.address: {address}: no Ray cluster there" in message
+    study_toys.change(params, {"ray.address": "local", "ray.gpus": 1000})
+    message = refused(call, capsys, lora, "--rank", "2")
+    assert "ray.gpus: 1000 for each task, but this machine has" in message
+    monkeypatch.delitem(sys.modules, "study.ray_executor", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
+    for stage in (head_only, full, headline):
+        assert "pip install '.[ray]'" in refused(call, capsys, stage)
+    assert contents(study) == {}

@@ -14,6 +14,7 @@ from study import arms
 from study.arms import Size
 from study.checkpoints import Checkpoints
 from study.errors import StudyError
+from study.executors import LocalExecutor
 from study.progress import Progress
 from study.records import Evaluation
 from study.training import Run, RunResult
@@ -125,7 +126,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoints:
 
 def test_results_come_in_the_order_of_the_groups(checkpoints: Checkpoints) -> None:
     groups = arms.plan("lora", 2, [0.1, 0.2], [0, 1, 2], 2)
-    results = arms.train_groups("toy", groups, Trainer(), checkpoints)
+    results = arms.train_groups("toy", groups, Trainer(), checkpoints, LocalExecutor())
     assert [r.run for r in results] == [run for group in groups for run in group]
 
 
@@ -133,7 +134,7 @@ def test_a_lost_run_is_named_and_the_others_are_kept(checkpoints: Checkpoints) -
     groups = arms.plan("lora", 2, [0.1, 9.0, 0.2], [0, 1], 2)
     wild = Trainer(lost_rate=9.0)
     with pytest.raises(StudyError) as caught:
-        arms.train_groups("toy", groups, wild, checkpoints)
+        arms.train_groups("toy", groups, wild, checkpoints, LocalExecutor())
     message = str(caught.value)
     assert "lora, rank 2, seed 0, learning rate 9, step 7" in message
     assert "seed 1, learning rate 9, step 7" in message
@@ -141,7 +142,7 @@ def test_a_lost_run_is_named_and_the_others_are_kept(checkpoints: Checkpoints) -
     assert wild.asked == groups
     again = Trainer()
     tamer = arms.plan("lora", 2, [0.1, 0.3, 0.2], [0, 1], 2)
-    results = arms.train_groups("toy", tamer, again, checkpoints)
+    results = arms.train_groups("toy", tamer, again, checkpoints, LocalExecutor())
     assert again.asked == [tamer[1]]
     assert [r.run for r in results] == [run for group in tamer for run in group]
 
@@ -155,7 +156,7 @@ def test_what_was_trained_before_a_crash_is_not_trained_again(checkpoints: Check
         return Trainer()(runs, progress)
 
     with pytest.raises(KeyboardInterrupt):
-        arms.train_groups("toy", groups, crashing, checkpoints)
+        arms.train_groups("toy", groups, crashing, checkpoints, LocalExecutor())
     after = Trainer()
-    arms.train_groups("toy", groups, after, checkpoints)
+    arms.train_groups("toy", groups, after, checkpoints, LocalExecutor())
     assert after.asked == groups[2:]

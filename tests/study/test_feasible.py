@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,12 @@ def test_what_cannot_work_is_named(
 ) -> None:
     with pytest.raises(StudyError, match=rf"(?s){said}"):
         feasible.check(changed(chosen, section, **changes))
+
+
+def test_an_executor_that_is_not_installed_is_named(
+    chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "study.ray_executor", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(StudyError, match=r"train.executor: ray, .*pip install '\.\[ray\]'"):
+        feasible.check(changed(chosen, "train", executor="ray"))

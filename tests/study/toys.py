@@ -96,6 +96,7 @@ def train_settings(**changes: Any) -> TrainSettings:
         "precision": "fp32",
         "device": "cpu",
         "memory_gib": 1.0,
+        "executor": "local",
     }
     return TrainSettings(**(values | changes))
 
