@@ -5,7 +5,7 @@ is started on this machine and stopped when the arm is done. On a cluster that i
 the folder in which the stage runs to the workers, as far as git would take it and without data/:
 that brings the code, and a model that is named by a relative path. All else must be installed there
 in the same versions as here. Ray moves work and results by its own pickling, so whoever may join
-the cluster is trusted; its token authentication is on unless somebody turned it off.
+the cluster is trusted; Ray's RAY_AUTH_MODE=token, in the environment, is for clusters with a token.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def _connected(address: str | None, share: dict[str, float]) -> Iterator[None]:
     except (OSError, RuntimeError, ValueError) as error:
         raise StudyError(
             f"ray.address: {address}: no Ray cluster there ({error}); allowed: HOST:PORT, "
-            "ray://HOST:PORT, auto (one that runs on this machine), local, or null"
+            "ray://HOST:PORT, auto (one that runs on this machine), local, or null; a cluster that "
+            "asks for a token needs RAY_AUTH_MODE=token in the environment"
         ) from error
     try:
         if address == LOCAL:
