@@ -10,7 +10,7 @@ PINS   := requirements.txt requirements-dev.txt requirements-ray.txt constraints
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro table test check lint types deps-check gate readme readme-check format deps lock clean
+.PHONY: help venv repro table test bench check lint types deps-check gate readme readme-check format deps lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ table: venv ## print the table of the last run
 
 test: venv ## run all tests
 	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist worksteal
+
+bench: venv ## measure training side by side with Hugging Face's Trainer and PEFT (10 minutes)
+	python -m benchmarks
 
 check: lint types deps-check gate readme-check ## lint, format, types, deps in dvc.yaml, and the gate against stale results
 

@@ -7,6 +7,7 @@ makes a run's masks the same whether it trains alone or beside others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,21 +65,29 @@ class RunDropout(nn.Dropout):
         self.generators: Sequence[torch.Generator] = ()
         self.row_tokens: Sequence[int] = ()
 
-    def forward(self, input: Tensor) -> Tensor:
+    def factors(self, shape: Sequence[int], like: Tensor) -> Tensor | None:
+        """Draw the factors (0 or 1 / (1 - p)) for an input of this shape; None: nothing is dropped.
+
+        Args:
+            like: gives dtype and device.
+        """
         if not self.training or self.p == 0:
-            return input
+            return None
         runs = len(self.generators)
-        share = input.numel() // runs
-        shares = [share] * runs
-        rows = input.ndim > 2 and input.shape[0] == runs  # the head's input has one place each
-        if self.row_tokens and rows and input.shape[1] >= max(self.row_tokens):
-            shares = [tokens * input[0, 0].numel() for tokens in self.row_tokens]
+        total = math.prod(shape)
+        shares = [total // runs] * runs
+        rows = len(shape) > 2 and shape[0] == runs  # the head's input has one place each
+        if self.row_tokens and rows and shape[1] >= max(self.row_tokens):
+            shares = [tokens * math.prod(shape[2:]) for tokens in self.row_tokens]
         masks = [
-            F.pad(keep_mask((own,), self.p, generator, input), (0, share - own))
+            F.pad(keep_mask((own,), self.p, generator, like), (0, total // runs - own))
             for own, generator in zip(shares, self.generators, strict=True)
         ]
-        mask = masks[0] if runs == 1 else torch.cat(masks)
-        return _Dropout.apply(input, mask.view(input.shape))  # type: ignore[no-any-return]
+        return (masks[0] if runs == 1 else torch.cat(masks)).view(*shape)
+
+    def forward(self, input: Tensor) -> Tensor:
+        mask = self.factors(input.shape, input)
+        return input if mask is None else _Dropout.apply(input, mask)
 
 
 def replace_dropout(model: nn.Module) -> None:

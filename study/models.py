@@ -23,6 +23,7 @@ from study import attention, streams
 from study.attention import Packing
 from study.dropout import replace_dropout, use_generators
 from study.errors import StudyError
+from study.fused_layer import fuse
 from study.packing import Batch, FeatureBatch, PackedBatch
 from study.sources import display_name, resolve_model
 
@@ -89,14 +90,18 @@ class PackedClassifier(nn.Module):
 
     def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return the hidden state that stands for each sentence, (R * B, 1, hidden)."""
+        first = self._place_of_head == "first"
+        places = (batch.first if first else batch.last).flatten()
         hidden: Tensor = self.model.base_model(
             input_ids=batch.input_ids,
             position_ids=self._positions(batch.position_ids),
-            packing=Packing(batch.layout, generators),
-            **({"use_cache": False} if self._place_of_head == "last" else {}),
+            packing=Packing(batch.layout, generators, places if first else None),
+            **({} if first else {"use_cache": False}),
         ).last_hidden_state
-        places = batch.first if self._place_of_head == "first" else batch.last
-        return hidden.reshape(-1, hidden.shape[-1]).index_select(0, places.flatten()).unsqueeze(1)
+        rows = hidden.reshape(-1, hidden.shape[-1])
+        if len(rows) != len(places) or not first:  # else the last layer has picked them
+            rows = rows.index_select(0, places)
+        return rows.unsqueeze(1)
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (R, B, num_labels) of features (R * B, 1, hidden)."""
@@ -178,6 +183,7 @@ def load_pretrained(
             f"model.name {display_name(name)!r}"
         )
     replace_dropout(model)
+    fuse(model)
     return model.requires_grad_(False).eval()
 
 

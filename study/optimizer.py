@@ -1,9 +1,11 @@
 """AdamW over the trainable tensors of many runs, held as one flat fp32 tensor.
 
 `FlatParameters` owns `master` (R, P): one row a run, all its trainable numbers end to end, always
-fp32. A step casts the row once to the dtype of computing and hands the model views of it; autograd
-brings back one gradient (R, P). Rows never mix: a run clips by its own norm, has its own learning
-rate, and if it diverges its neighbours do not notice.
+fp32. A step casts the row once to the dtype of computing and hands the model views of the copy;
+the views' gradients are gathered in one tensor (R, P). Master, copy, gradient and moments are
+written in place all through training: nothing of their size is allocated in a step. Rows never mix:
+a run clips by its own norm, has its own learning rate, and if it diverges its neighbours do not
+notice.
 """
 
 from __future__ import annotations
@@ -56,18 +58,44 @@ class FlatParameters:
             pieces.append(_Piece(name, tensor.shape, row_shape, decays, cast))
         self.pieces = tuple(sorted(pieces, key=lambda piece: (piece.cast, not piece.decays)))
         rows = [parameters[p.name].detach().float().reshape(runs, -1) for p in self.pieces]
-        self.master = torch.cat(rows, dim=1).requires_grad_()
+        self.master = torch.cat(rows, dim=1)
         self._sizes = [piece.row_shape.numel() for piece in self.pieces]
-        self._kept = sum(not piece.cast for piece in self.pieces)
+        self._gradient = torch.zeros_like(self.master)
+        kept = sum(p.row_shape.numel() for p in self.pieces if not p.cast)
+        self._to_cast = self.master[:, kept:]
+        self._cast = self._to_cast.to(dtype)
+        parts = [*self.master[:, :kept].split(self._sizes[: self._count(cast=False)], dim=1)]
+        parts += self._cast.split(self._sizes[self._count(cast=False) :], dim=1)
+        self._views = {
+            piece.name: _shaped(part, piece.shape).requires_grad_()
+            for piece, part in zip(self.pieces, parts, strict=True)
+        }
+
+    def _count(self, cast: bool) -> int:
+        return sum(piece.cast == cast for piece in self.pieces)
 
     def views(self) -> dict[str, Tensor]:
-        """Return every tensor in the shape and dtype that the model computes with."""
-        kept, cast = self._sizes[: self._kept], self._sizes[self._kept :]
-        fp32, rest = self.master.split([sum(kept), sum(cast)], dim=1)
-        parts = (fp32.split(kept, dim=1) if kept else ()) + (
-            rest.to(self.dtype).split(cast, dim=1) if cast else ()
-        )
-        return {p.name: x.reshape(p.shape) for p, x in zip(self.pieces, parts, strict=True)}
+        """Return every tensor in the shape and dtype that the model computes with, as it is now.
+
+        They are the same tensors on every call, leaves for autograd.
+        """
+        with torch.no_grad():
+            self._cast.copy_(self._to_cast)
+        return self._views
+
+    def gradient(self, loss: Tensor) -> Tensor:
+        """Return the gradient (R, P) of a scalar that was computed from the views.
+
+        The tensor is the same on every call; a view that the scalar does not depend on gets 0.
+        """
+        grads = torch.autograd.grad(loss, list(self._views.values()), allow_unused=True)
+        parts = self._gradient.split(self._sizes, dim=1)
+        for part, grad in zip(parts, grads, strict=True):
+            if grad is None:
+                part.zero_()
+            else:
+                part.copy_(grad.reshape(part.shape))
+        return self._gradient
 
     def segments(self) -> list[tuple[slice, bool]]:
         """Return the stretches of a row whose tensors all decay, or all do not."""
@@ -85,6 +113,14 @@ class FlatParameters:
         """Cut one row (P,) into that run's tensors, fp32, without the run axis."""
         parts = row.split(self._sizes)
         return {p.name: x.view(p.row_shape) for p, x in zip(self.pieces, parts, strict=True)}
+
+
+def _shaped(rows: Tensor, shape: torch.Size) -> Tensor:
+    """View columns (R, n) of a wider tensor as (R, ...), or as (...) without a run axis."""
+    if len(rows) == 1:
+        return rows[0].view(shape)
+    shaped: Tensor = rows.unflatten(1, shape[1:])
+    return shaped
 
 
 class RunAdamW:
@@ -119,7 +155,7 @@ class RunAdamW:
         groups = []
         for run in range(parameters.runs):
             for segment, decay in parameters.segments():
-                part = nn.Parameter(parameters.master.detach()[run, segment])
+                part = nn.Parameter(parameters.master[run, segment])
                 self._slices.append((run, segment, part))
                 groups.append({"params": [part], "weight_decay": weight_decay if decay else 0.0})
         self._adamw = torch.optim.AdamW(groups, lr=0.0, fused=True)

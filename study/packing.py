@@ -6,16 +6,16 @@ The order is drawn from the run's seed alone, so that every arm and rank sees th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from study import streams
-from study.attention import Block, Layout
+from study.layout import Block, Layout
 from study.prepared import Split
 
-BLOCKS = 4  # attention blocks a minibatch; more pad less and launch more
+BLOCKS = 2  # attention blocks a minibatch; more pad less and launch more
 POOLED_BLOCKS = 1  # blocks that each further run adds where blocks are pooled
 
 # Rows and blocks are rounded up to these lengths: matrix kernels are made for a shape when it is
@@ -100,7 +100,8 @@ def pack(
         start = lengths.cumsum(0) - lengths
         starts.append(start + r * width)
         if not pooled:
-            attention += _blocks(start + r * width, lengths, blocks, None if shared else r)
+            run = None if shared else r
+            attention += _blocks(start + r * width, lengths, blocks, run, r * len(lengths))
     first = torch.stack(starts)
     every = torch.stack([lengths for _, _, lengths in rows])
     last = first + every - 1
@@ -111,12 +112,12 @@ def pack(
         input_ids, position_ids = (x.expand(runs, -1) for x in (input_ids, position_ids))
         offsets = torch.arange(runs) * width
         first, last = first + offsets[:, None], last + offsets[:, None]
-        attention = [_repeat(block, offsets) for block in attention]
-    else:
-        attention = [b if runs > 1 else Block(b.tokens, b.padding, None) for b in attention]
+        attention = [_repeat(block, offsets, first.shape[1]) for block in attention]
+    elif runs == 1:
+        attention = [replace(block, run=None) for block in attention]
     labels = torch.stack([split.labels[chosen] for chosen in sentences])
     tokens = tuple(len(ids) for ids, _, _ in rows) * (runs if shared else 1)
-    layout = Layout(attention, runs * width)
+    layout = Layout(attention, runs * width, first.numel())
     return PackedBatch(input_ids, position_ids, layout, first, last, labels, tokens)
 
 
@@ -129,8 +130,10 @@ def _row(split: Split, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return split.input_ids[places].long(), positions, lengths
 
 
-def _blocks(start: Tensor, lengths: Tensor, count: int, run: int | None) -> list[Block]:
-    """Group sentences of like length, so that a block pads little."""
+def _blocks(
+    start: Tensor, lengths: Tensor, count: int, run: int | None, number: int = 0
+) -> list[Block]:
+    """Group sentences of like length, numbered from `number` on, so that a block pads little."""
     order = torch.argsort(lengths, stable=True)
     made = []
     for group in order.tensor_split(min(count, len(order))):
@@ -138,7 +141,7 @@ def _blocks(start: Tensor, lengths: Tensor, count: int, run: int | None) -> list
         place = torch.arange(longest)
         padding = place >= lengths[group][:, None]
         tokens = torch.where(padding, start[group][:, None], start[group][:, None] + place)
-        made.append(Block(tokens, padding if bool(padding.any()) else None, run))
+        made.append(Block(tokens, padding if bool(padding.any()) else None, run, group + number))
     return made
 
 
@@ -146,11 +149,17 @@ def _round_up(size: int, step: int) -> int:
     return -(-size // step) * step
 
 
-def _repeat(block: Block, offsets: Tensor) -> Block:
-    """Let the block hold the same sentences of every run, one run behind the other."""
+def _repeat(block: Block, offsets: Tensor, sentences: int) -> Block:
+    """Let the block hold the same sentences of every run, one run behind the other.
+
+    Args:
+        offsets: (R,) of each run's first token.
+        sentences: of each run.
+    """
     tokens = torch.cat([block.tokens + offset for offset in offsets])
     padding = None if block.padding is None else block.padding.repeat(len(offsets), 1)
-    return Block(tokens, padding, None)
+    numbers = [block.sentences + run * sentences for run in range(len(offsets))]
+    return Block(tokens, padding, None, torch.cat(numbers))
 
 
 def epoch_order(num_sentences: int, seed: int, epoch: int) -> Tensor:

@@ -29,6 +29,7 @@ import ray
 import torch
 from ray import exceptions
 
+from study import process
 from study.environment import PACKAGES
 from study.errors import StudyError
 from study.executors import TrainGroup
@@ -37,7 +38,7 @@ from study.training import Run, RunResult
 
 LOCAL = "local"
 NOT_SENT = ["/data/", "/checkpoints/"]  # besides what .gitignore names
-PASSED_ON = ("GOMP_SPINCOUNT", "HF_HUB_OFFLINE")  # of this process's environment
+PASSED_ON = (*process.SETTINGS, "HF_HUB_OFFLINE")  # of this process's environment
 CONNECT_SECONDS = 10.0  # Ray itself would try an address that nobody serves for minutes
 
 
@@ -202,6 +203,7 @@ def _train_group(
             "a group trained; allowed: the same versions everywhere"
         )
     torch.set_num_threads(threads)
+    process.keep_freed_memory()
     if key not in _arms:
         _arms.clear()
         _arms[key] = ray.get(arm[0])

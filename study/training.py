@@ -95,7 +95,7 @@ def train(
     device = parameters.master.device
     generators = [streams.generator(run.seed, "dropout", device=device) for run in runs]
     log = _Log(runs, max(1, total // LOSS_POINTS))
-    best = parameters.master.detach().clone()
+    best = parameters.master.clone()
     progress.start(runs, total)
     for epoch in range(1, epochs + 1):
         classifier.train()
@@ -107,18 +107,17 @@ def train(
             by_run = F.cross_entropy(logits.transpose(1, 2), batch.labels, reduction="none").mean(
                 dim=1
             )
-            (gradient,) = torch.autograd.grad(by_run.sum(), parameters.master)
-            optimizer.step(gradient)
+            optimizer.step(parameters.gradient(by_run.sum()))
             losses.append(by_run.detach())
             progress.step(losses)
         log.losses(torch.stack(losses).cpu())
         logits = predict(classifier, parameters, feed, "validation")
         improved = log.validation(epoch, epoch * per_epoch, logits, feed.labels("validation"))
         rows = torch.tensor(improved, dtype=torch.int64, device=device)
-        best[rows] = parameters.master.detach()[rows]
+        best[rows] = parameters.master[rows]
         progress.epoch(epoch, log.last_losses(), log.last_accuracies())
     with torch.no_grad():
-        last = parameters.master.detach().clone()
+        last = parameters.master.clone()
         parameters.master.copy_(best)
         predictions = predict(classifier, parameters, feed, "test").argmax(dim=-1)
         parameters.master.copy_(last)

@@ -59,7 +59,7 @@ def test_gradients_come_back_where_the_views_came_from() -> None:
     parameters = flat(2)
     weights = tensors(2, seed=9)
     loss = sum((view * weights[name]).sum() for name, view in parameters.views().items())
-    (gradient,) = torch.autograd.grad(loss, parameters.master)
+    gradient = parameters.gradient(loss)
     for run in (0, 1):
         row = parameters.unflatten(gradient[run])
         assert all(torch.equal(row[name], weights[name][run]) for name in weights)
@@ -130,7 +130,7 @@ def test_each_run_is_torchs_adamw_with_clipping_and_schedule(warmup_share: float
             torch.nn.utils.clip_grad_norm_(own.values(), 1.0)
             optimizer.step()
             schedule.step()
-            row = parameters.unflatten(parameters.master.detach()[run])
+            row = parameters.unflatten(parameters.master[run])
             for name, parameter in own.items():
                 torch.testing.assert_close(row[name], parameter.detach(), atol=1e-6, rtol=1e-6)
 
@@ -139,7 +139,7 @@ def test_a_run_clips_by_its_own_norm_and_a_lost_one_disturbs_nobody() -> None:
     gradient = torch.ones(3, flat(1).master.shape[1])
     gradient[0] *= 1e-3
     alone, beside = flat(3), flat(3)
-    before = beside.master.detach().clone()
+    before = beside.master.clone()
     optimizers = [adamw(p, [0.1] * 3, warmup_share=0.0) for p in (alone, beside)]
     for _ in range(3):
         optimizers[0].step(gradient.clone())
@@ -154,7 +154,7 @@ def test_a_run_clips_by_its_own_norm_and_a_lost_one_disturbs_nobody() -> None:
 def test_the_first_step_of_a_warm_up_and_the_end_of_the_decay_change_nothing() -> None:
     parameters = flat(1)
     optimizer = adamw(parameters, [0.1])
-    before = parameters.master.detach().clone()
+    before = parameters.master.clone()
     optimizer.step(torch.ones_like(before))
     assert torch.equal(before, parameters.master)
     factors = []

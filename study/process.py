@@ -1,0 +1,44 @@
+"""How a process that trains holds memory and lets its threads wait; called before torch is loaded.
+
+Training frees and takes the same few large tensors every step. glibc gives a large one back to the
+system when it is freed, so that the next has to be mapped, zeroed and faulted in page by page: a
+third of a step of full fine-tuning on the default study (benchmarks/README.md). Results do not
+depend on any of this.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+SETTINGS = {
+    # A thread that waits for its neighbour spins at first, by default for milliseconds: on a
+    # machine that others use too, where the neighbour may not be running, steps then took over ten
+    # times as long. A short spin costs nothing on a quiet machine. Read when OpenMP is loaded.
+    "GOMP_SPINCOUNT": "20000",
+    # torch takes tensors of 2 MiB and more in huge pages, where the kernel leaves that to programs.
+    "THP_MEM_ALLOC_ENABLE": "1",
+}
+
+# Numbers of mallopt(3)'s parameters, from glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+_GROW = 64 << 20  # bytes that the heap grows by
+
+
+def prepare() -> None:
+    """Set what is to hold for this process; what the environment says already stays."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed for the next tensor; does nothing where malloc is another."""
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_TOP_PAD, _GROW)
