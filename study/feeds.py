@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from study.packing import BLOCKS, Batch, FeatureBatch, PackedBatch, by_length, epoch_order, pack
 from study.prepared import Prepared, Split
 
-EVALUATION_TOKENS = 2048  # of one run in one forward pass without gradients
+EVALUATION_TOKENS = 2048  # of all runs in one forward pass without gradients
+LEAST_TOKENS = 256  # of each run
 
 
 class Feed(Protocol):
@@ -69,7 +71,7 @@ class TokenFeed:
     def evaluation(self, split: str, runs: int) -> Iterator[tuple[Tensor, PackedBatch]]:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""
         chosen_split: Split = getattr(self._data, split)
-        for chosen in by_length(chosen_split, EVALUATION_TOKENS):
+        for chosen in by_length(chosen_split, max(LEAST_TOKENS, EVALUATION_TOKENS // runs)):
             batch = pack(chosen_split, [chosen] * runs, self._data.pad_token_id, blocks=2)
             yield chosen, batch.to(self._device)
 
@@ -83,14 +85,18 @@ class FeatureFeed:
     """Features that stay the same through training, computed once.
 
     Args:
-        features: (n, hidden) of each split by name.
+        features: gives a split's, (n, hidden), by name; asked once for each.
         labels: (n,) int64 of each split by name.
     """
 
     def __init__(
-        self, features: dict[str, Tensor], labels: dict[str, Tensor], batch_size: int
+        self,
+        features: Callable[[str], Tensor],
+        labels: dict[str, Tensor],
+        batch_size: int,
     ) -> None:
-        self._features, self._labels, self._batch_size = features, labels, batch_size
+        self._features = functools.cache(features)
+        self._labels, self._batch_size = labels, batch_size
 
     @property
     def steps_per_epoch(self) -> int:
@@ -99,7 +105,7 @@ class FeatureFeed:
 
     def training(self, seeds: Sequence[int], epoch: int) -> Iterator[FeatureBatch]:
         """Yield an epoch's minibatches, one row per run; runs of one seed share theirs."""
-        features, labels = self._features["train"], self._labels["train"]
+        features, labels = self._features("train"), self._labels["train"]
         for chosen in _epoch(len(labels), seeds, epoch, self._batch_size):
             sentences = torch.stack(chosen)
             rows = features[sentences.flatten()].unsqueeze(1)
@@ -109,7 +115,7 @@ class FeatureFeed:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""
         labels = self._labels[split]
         for chosen in torch.arange(len(labels)).split(EVALUATION_TOKENS):
-            rows = self._features[split][chosen].repeat(runs, 1).unsqueeze(1)
+            rows = self._features(split)[chosen].repeat(runs, 1).unsqueeze(1)
             yield chosen, FeatureBatch(rows, labels[chosen].expand(runs, -1).to(rows.device))
 
     def labels(self, split: str) -> Tensor:

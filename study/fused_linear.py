@@ -72,7 +72,7 @@ class LinearStep:
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """Return y + other, (rows, out); neither x nor other is changed."""
-        self._x = x
+        self._x = x if self._weight.requires_grad or self._A is not None else None
         if self._frozen is not None:
             y = self._frozen.product(x, self._bias, other)
         else:
@@ -99,7 +99,7 @@ class LinearStep:
             needs: which of the four are wanted.
             needs_x: False: the first of the two is None.
         """
-        x, grad_x = self._x, None
+        x, grad_x = self._x, None  # x is kept where a gradient needs it
         grads: list[Tensor | None] = [None] * TENSORS
         if needs_x:
             if self._frozen is not None:
@@ -108,10 +108,12 @@ class LinearStep:
                 grad_x = grad @ self._weight
             else:
                 grad_x = torch.addmm(other, grad, self._weight)
-        if needs[0]:
-            grads[0] = grad.t() @ x
         if needs[1]:
             grads[1] = grad.sum(0)
+        if x is None:
+            return grad_x, grads
+        if needs[0]:
+            grads[0] = grad.t() @ x
         if self._A is None or self._B is None:
             return grad_x, grads
         runs = len(self._A)

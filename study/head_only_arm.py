@@ -33,7 +33,7 @@ class HeadOnlyArm(Arm):
 
     @cached_property
     def feed(self) -> FeatureFeed:
-        """The features of all sentences."""
+        """The sentences' features."""
         settings = self.settings.train
         return features(self.model, self.data, settings, device(settings))
 
@@ -43,29 +43,32 @@ class HeadOnlyArm(Arm):
         return train_head_only(self.model, runs, self.feed, settings, epochs, used, progress)
 
 
-@torch.no_grad()
 def features(
     model: PreTrainedModel, data: Prepared, settings: TrainSettings, device: torch.device
 ) -> FeatureFeed:
-    """Run the frozen encoder once over every split.
+    """Feed a head the frozen encoder's hidden states, (hidden,) a sentence, in the model's dtype.
 
-    Returns:
-        The hidden state (hidden,) that stands for each sentence, in the model's dtype.
+    The encoder runs once over each split, when that is first asked for.
     """
-    classifier = PackedClassifier(model, seeds=[0]).to(device).eval()
+    classifier = PackedClassifier(model, seeds=[0]).to(device)
     feed = TokenFeed(data, settings.batch_size, device)
-    found: dict[str, Tensor] = {}
-    for split in SPLITS:
+
+    @torch.no_grad()
+    def encode(split: str) -> Tensor:
+        training = classifier.training
+        classifier.eval()
         rows: Tensor | None = None
         for sentences, batch in feed.evaluation(split, runs=1):
             states = classifier.features(batch)[:, 0]
             if rows is None:
                 rows = states.new_empty(len(feed.labels(split)), states.shape[-1])
             rows[sentences] = states
+        classifier.train(training)
         assert rows is not None  # a split is never empty
-        found[split] = rows
+        return rows
+
     labels = {split: feed.labels(split) for split in SPLITS}
-    return FeatureFeed(found, labels, settings.batch_size)
+    return FeatureFeed(encode, labels, settings.batch_size)
 
 
 def train_head_only(

@@ -97,7 +97,7 @@ def test_tokens_and_features_come_in_the_same_batches_whoever_shares_them() -> N
     tokens = toys.token_feed(data, 4)
     labels = {"train": data.train.labels}
     numbers = torch.arange(10.0)[:, None]
-    features = FeatureFeed({"train": numbers}, labels, 4)
+    features = FeatureFeed(lambda _: numbers, labels, 4)
     assert tokens.steps_per_epoch == features.steps_per_epoch == 3
     alone = [batch.features.flatten() for batch in features.training([5], 2)]
     assert [len(rows) for rows in alone] == [4, 4, 2]
@@ -114,7 +114,7 @@ def test_evaluation_reaches_every_sentence_for_every_run() -> None:
     data = toys.prepared(test=30)
     for feed in (
         toys.token_feed(data, 4),
-        FeatureFeed({"test": torch.rand(30, 2)}, {"test": data.test.labels}, 4),
+        FeatureFeed(lambda _: torch.rand(30, 2), {"test": data.test.labels}, 4),
     ):
         seen = []
         for sentences, batch in feed.evaluation("test", runs=2):
