@@ -55,7 +55,7 @@ def features(
 
     @torch.no_grad()
     def encode(split: str) -> Tensor:
-        training = classifier.training
+        training = model.training  # of the heads that train, which are in the same model
         classifier.eval()
         rows: Tensor | None = None
         for sentences, batch in feed.evaluation(split, runs=1):
@@ -63,7 +63,7 @@ def features(
             if rows is None:
                 rows = states.new_empty(len(feed.labels(split)), states.shape[-1])
             rows[sentences] = states
-        classifier.train(training)
+        model.train(training)
         assert rows is not None  # a split is never empty
         return rows
 
