@@ -14,7 +14,6 @@ from stages import cli
 from study import prepared, settings
 from study.environment import Machine
 from study.errors import StudyError
-from study.rank import save_adapters, train_rank
 from study.records import read_arm, write_json
 
 
@@ -34,6 +33,8 @@ def main() -> None:
         print(f"rank {rank}: taken from the sweep", flush=True)
         checkpoints = None
     else:
+        from study.rank import save_adapters, train_rank  # loads transformers, which takes seconds
+
         data = prepared.load("data/prepared")
         record, adapters, checkpoints = train_rank(chosen, data, rank, "headline")
         save_adapters(adapters, target)
