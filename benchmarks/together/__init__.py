@@ -1,0 +1,1 @@
+"""Runs of several seeds, learning rates and ranks in one pass: what `benchmarks.gpu` measures."""
