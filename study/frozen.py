@@ -14,27 +14,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-class FrozenLinear:
-    """x W^T + b and its backward's g W, for the same frozen W again and again."""
+class FrozenWeight:
+    """x W^T + b and its backward's g W for one W (out, in), as it was when this was made."""
 
-    def __init__(self) -> None:
-        self._weight: Tensor | None = None
-        self._version = -1
+    def __init__(self, weight: Tensor) -> None:
+        self._weight = weight
+        self._was = _state(weight)
         self._packed: tuple[Tensor, Tensor] | None = None
+        if can_pack(weight):
+            pack = torch.ops.mkldnn._reorder_linear_weight
+            plain = weight.detach()
+            self._packed = (pack(plain), pack(plain.t().contiguous()))
 
-    def hold(self, weight: Tensor) -> FrozenLinear:
-        """Get ready for products with `weight` (out, in); cheap if it is the one held already."""
-        if self._weight is not weight or self._version != weight._version:
-            self._weight, self._version, self._packed = weight, weight._version, None
-            if can_pack(weight):
-                pack = torch.ops.mkldnn._reorder_linear_weight
-                plain = weight.detach()
-                self._packed = (pack(plain), pack(plain.t().contiguous()))
-        return self
+    def is_of(self, weight: Tensor) -> bool:
+        """Tell whether this was made of this tensor, which has not changed since."""
+        return weight is self._weight and _state(weight) == self._was
 
     def product(self, x: Tensor, bias: Tensor | None, other: Tensor | None = None) -> Tensor:
         """Return x W^T + bias + other, (rows, out), for x (rows, in)."""
-        assert self._weight is not None
         if self._packed is not None:
             return _packed_product(x, self._packed[0], bias, other)
         y = F.linear(x, self._weight, bias)
@@ -42,10 +39,26 @@ class FrozenLinear:
 
     def product_back(self, grad: Tensor, other: Tensor | None = None) -> Tensor:
         """Return grad W + other, (rows, in), for grad (rows, out)."""
-        assert self._weight is not None
         if self._packed is not None:
             return _packed_product(grad, self._packed[1], None, other)
         return grad @ self._weight if other is None else torch.addmm(other, grad, self._weight)
+
+
+class FrozenLinear:
+    """Makes the `FrozenWeight` of a layer again only when the layer's weight has changed."""
+
+    def __init__(self) -> None:
+        self._held: FrozenWeight | None = None
+
+    def hold(self, weight: Tensor) -> FrozenWeight:
+        """Return what multiplies by this weight (out, in) as it is now."""
+        if self._held is None or not self._held.is_of(weight):
+            self._held = FrozenWeight(weight)
+        return self._held
+
+
+def _state(weight: Tensor) -> tuple[int, int, torch.dtype]:
+    return weight._version, weight.data_ptr(), weight.dtype
 
 
 def can_pack(weight: Tensor) -> bool:

@@ -36,22 +36,38 @@ def fuse(model: PreTrainedModel) -> None:
         layer.forward = MethodType(fused.forward, layer)
 
 
+# A layer of BERT's form has these modules and no others.
+_PARTS = {
+    "": {"attention", "intermediate", "output"},
+    "attention": {"self", "output"},
+    "attention.self": {"query", "key", "value", "dropout"},
+    "attention.output": {"dense", "LayerNorm", "dropout"},
+    "intermediate": {"dense", "intermediate_act_fn"},
+    "output": {"dense", "LayerNorm", "dropout"},
+}
+
+
 def has_berts_form(module: nn.Module) -> bool:
     """Tell whether a module is an encoder layer as BERT has it, with norms behind the sums."""
-    try:
-        layer: Any = module
-        parts = (layer.attention.self, layer.attention.output, layer.intermediate, layer.output)
-        linear = (parts[0].query, parts[0].key, parts[0].value, *(part.dense for part in parts[1:]))
-        norms = (parts[1].LayerNorm, parts[3].LayerNorm)
-        activation = parts[2].intermediate_act_fn
-    except AttributeError:
+    if {name for name, _ in module.named_children()} != _PARTS[""]:
         return False
+    layer: Any = module
+    for path, names in _PARTS.items():
+        try:
+            part = layer.get_submodule(path)
+        except AttributeError:
+            return False
+        if {name for name, _ in part.named_children()} != names:
+            return False
+    own, out = layer.attention.self, layer.attention.output
+    linear = (own.query, own.key, own.value, out.dense, layer.intermediate.dense)
+    norms = (out.LayerNorm, layer.output.LayerNorm)
+    activation = layer.intermediate.intermediate_act_fn
     return (
-        all(type(x) is nn.Linear for x in linear)
+        all(type(x) is nn.Linear for x in (*linear, layer.output.dense))
         and all(type(x) is nn.LayerNorm for x in norms)
-        and (activation is F.gelu or getattr(activation, "act", None) is F.gelu)
+        and getattr(activation, "act", None) is F.gelu
         and not getattr(layer, "is_decoder", False)
-        and not getattr(layer, "add_cross_attention", False)
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from study.frozen import FrozenLinear
+from study.frozen import FrozenLinear, FrozenWeight
 
 TENSORS = 4  # that `FusedLinear.read` hands to autograd: weight, bias, lora_A, lora_B
 
@@ -58,7 +58,7 @@ class LinearStep:
         self,
         weight: Tensor,
         bias: Tensor | None,
-        frozen: FrozenLinear | None,
+        frozen: FrozenWeight | None,
         A: Tensor | None = None,
         B: Tensor | None = None,
         scalings: Sequence[float] = (),

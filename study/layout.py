@@ -165,7 +165,7 @@ class Layout:
             query_rows.append((places.unsqueeze(1) * heads + head).flatten())
             key_rows.append((block.tokens.unsqueeze(1) * key_heads + key_head).flatten())
             if hidden:
-                biases.append(_bias(block, heads, queries, causal and not readout))
+                biases.append(_bias(block, heads, queries, causal))
             if not readout:
                 reals.append(_real(block, heads, dtype))
         padded = not readout and any(block.padding is not None for block in self.blocks)
@@ -209,7 +209,8 @@ def _bias(block: Block, heads: int, queries: int, causal: bool) -> Tensor:
     if block.padding is not None:
         bias.masked_fill_(block.padding.view(b, 1, 1, length), float("-inf"))
     if causal:
-        bias = bias + torch.full((length, length), float("-inf"), device=bias.device).triu(1)
+        # A readout's one query is the first token, the first row here.
+        bias = bias + torch.full((queries, length), float("-inf"), device=bias.device).triu(1)
     return bias.expand(b, heads, queries, length).flatten()
 
 
