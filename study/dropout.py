@@ -65,13 +65,18 @@ class RunDropout(nn.Dropout):
         self.generators: Sequence[torch.Generator] = ()
         self.row_tokens: Sequence[int] = ()
 
+    @property
+    def draws(self) -> bool:
+        """Tell whether anything is dropped now."""
+        return self.training and self.p > 0
+
     def factors(self, shape: Sequence[int], like: Tensor) -> Tensor | None:
         """Draw the factors (0 or 1 / (1 - p)) for an input of this shape; None: nothing is dropped.
 
         Args:
             like: gives dtype and device.
         """
-        if not self.training or self.p == 0:
+        if not self.draws:
             return None
         runs = len(self.generators)
         total = math.prod(shape)

@@ -66,6 +66,7 @@ def has_berts_form(module: nn.Module) -> bool:
     return (
         all(type(x) is nn.Linear for x in (*linear, layer.output.dense))
         and all(type(x) is nn.LayerNorm for x in norms)
+        and own.query.out_features == own.query.in_features
         and getattr(activation, "act", None) is F.gelu
         and not getattr(layer, "is_decoder", False)
     )
@@ -161,6 +162,8 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
+        if ctx.tape is None:
+            raise RuntimeError("a fused layer's backward pass can run once")
         saved, blocks, z, keep1, keep2 = ctx.tape
         query, key, value, out, up, down = ctx.steps
         sums, norms, heads = ctx.sums, ctx.norms, ctx.layer.heads
@@ -212,11 +215,11 @@ def _drop_and_add(
     step: LinearStep, dropout: Any, rows: Tensor, other: Tensor, runs: int
 ) -> tuple[Tensor, Tensor | None]:
     """Return drop(step(rows)) + other, and dropout's factors if any are drawn."""
-    keep = dropout.factors((runs, len(other) // runs, other.shape[1]), other)
-    if keep is None:
+    if not dropout.draws:
         return step.forward(rows, other), None
-    keep = keep.view(other.shape)
-    return step.forward(rows).mul_(keep).add_(other), keep
+    y = step.forward(rows)
+    keep = dropout.factors((runs, len(other) // runs, other.shape[1]), other).view(other.shape)
+    return y.mul_(keep).add_(other), keep
 
 
 def _norm(rows: Tensor, norm: Sequence[Tensor | None], eps: float) -> tuple[Tensor, ...]:

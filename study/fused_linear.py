@@ -18,7 +18,8 @@ class FusedLinear:
     """Reads a layer's tensors and computes with them, y = x W^T + b + s (drop(x) A^T) B^T.
 
     What it reads is an `nn.Linear`, or a module with low-rank factors around one, which it knows by
-    its attributes `base`, `lora_A` (R, r, in), `lora_B` (R, out, r), `scalings` (R,) and `dropout`.
+    its attributes `base`, `lora_A` (R, r, in), `lora_B` (R, out, r), `scaling` (R,), the same as
+    floats in `scalings`, and `dropout`, a `RunDropout`.
     """
 
     def __init__(self) -> None:
@@ -48,7 +49,10 @@ class FusedLinear:
             frozen = None if weight.requires_grad else self._frozen.hold(weight)
         if A is None or B is None:
             return LinearStep(weight, bias, frozen)
-        return LinearStep(weight, bias, frozen, A, B, self._module.scalings, self._module.dropout)
+        scaling = self._module.scalings[0]
+        if len(set(self._module.scalings)) > 1:  # scale the narrow tensor, a run at a time
+            scaling = self._module.scaling.to(A.dtype)[:, None, None]
+        return LinearStep(weight, bias, frozen, A, B, scaling, self._module.dropout)
 
 
 class LinearStep:
@@ -61,14 +65,11 @@ class LinearStep:
         frozen: FrozenWeight | None,
         A: Tensor | None = None,
         B: Tensor | None = None,
-        scalings: Sequence[float] = (),
+        scaling: float | Tensor = 1.0,
         dropout: Any = None,
     ) -> None:
         self._weight, self._bias, self._frozen = weight, bias, frozen
-        self._A, self._B, self._dropout = A, B, dropout
-        self._scaling: float | Tensor = scalings[0] if scalings else 1.0
-        if A is not None and len(set(scalings)) > 1:  # scale the narrow tensor, a run at a time
-            self._scaling = A.new_tensor(scalings)[:, None, None]
+        self._A, self._B, self._scaling, self._dropout = A, B, scaling, dropout
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """Return y + other, (rows, out); neither x nor other is changed."""

@@ -188,18 +188,19 @@ class Layout:
         """Return for each (token, head) its row of the flat keys, (T * heads,)."""
         device = self.blocks[0].tokens.device
         total = sum(block.tokens.numel() for block in self.blocks) * heads
-        slots = torch.full((self.num_tokens, heads), total, dtype=torch.int64, device=device)
+        # The row behind the last takes what padding writes: a mask would make a GPU wait.
+        slots = torch.full((self.num_tokens + 1, heads), total, dtype=torch.int64, device=device)
         start = 0
         for block in self.blocks:
             b, length = block.tokens.shape
             slot = torch.arange(start, start + b * heads * length, device=device)
             start += b * heads * length
             by_token = slot.view(b, heads, length).transpose(1, 2)  # (b, L, heads)
-            if block.padding is None:
-                slots[block.tokens.flatten()] = by_token.reshape(-1, heads)
-            else:
-                slots[block.tokens[~block.padding]] = by_token[~block.padding]
-        return slots.flatten()
+            places = block.tokens
+            if block.padding is not None:
+                places = places.masked_fill(block.padding, self.num_tokens)
+            slots[places.flatten()] = by_token.reshape(-1, heads)
+        return slots[:-1].flatten()
 
 
 def _bias(block: Block, heads: int, queries: int, causal: bool) -> Tensor:

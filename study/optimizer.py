@@ -77,7 +77,8 @@ class FlatParameters:
     def views(self) -> dict[str, Tensor]:
         """Return every tensor in the shape and dtype that the model computes with, as it is now.
 
-        They are the same tensors on every call, leaves for autograd.
+        They are the same tensors on every call, leaves for autograd, and change with each
+        optimiser step: take the gradient of what was computed from them before it.
         """
         with torch.no_grad():
             self._cast.copy_(self._to_cast)
