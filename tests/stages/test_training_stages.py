@@ -174,7 +174,6 @@ def test_the_headline_is_the_sweeps_run_or_the_same_trained(
         raise AssertionError("the sweep holds this rank")
 
     monkeypatch.setattr(rank, "train_rank", never)
-    monkeypatch.setattr(headline, "train_rank", never)
     call(headline)
     taken = contents(study)
     assert {name: taken[name] for name in trained} == trained
