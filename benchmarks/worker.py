@@ -20,7 +20,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print must not reach the parent as a message
     channel = Channel(sys.stdin, sink)
     if job.kind in ("ours", "profile"):
-        import stages  # noqa: F401  # as in every stage: how long idle OpenMP threads spin
+        import stages  # noqa: F401  # how every stage prepares its process
     if job.kind == "ours":
         from benchmarks.variants import ours
 
