@@ -196,11 +196,60 @@ class TheorySettings:
 
 @dataclass(frozen=True)
 class StatisticsSettings:
-    """Intervals: bootstrap over seeds and test sentences crossed."""
+    """How sure the study is: intervals, and tests of equivalence.
+
+    Attributes:
+        confidence: of intervals; 1 - confidence is the error rate of tests.
+        resamples, seed: of the bootstrap over seeds and test sentences crossed.
+        margins: points of accuracy within which a rank counts as equivalent to full fine-tuning.
+        power: chance of a clear answer at which the seeds that it takes are counted.
+    """
 
     confidence: Annotated[float, number(above=0, below=1)]
     resamples: Annotated[int, whole(10)]
     seed: Seed
+    margins: Annotated[tuple[float, ...], several(number(above=0, below=100))]
+    power: Annotated[float, number(above=0, below=1)]
+
+
+@dataclass(frozen=True)
+class CapacitySettings:
+    """Full fine-tuning's update, truncated to every rank.
+
+    Attributes:
+        covariance_sentences: of train, whose layer inputs weigh the truncation; None for all.
+    """
+
+    covariance_sentences: CountOrNull
+
+
+@dataclass(frozen=True)
+class SpectraSettings:
+    """Singular values and vectors of the updates.
+
+    Attributes:
+        energy: share of an update's squared norm that the energy rule asks for.
+        intruder_cosine: a singular vector of a tuned matrix is an intruder if its absolute cosine
+            with every one of the pretrained matrix is below this.
+        gradient_sentences: of train, whose gradient at the start is read; None for all.
+    """
+
+    energy: Annotated[float, number(above=0, below=1)]
+    intruder_cosine: Annotated[float, number(above=0, below=1)]
+    gradient_sentences: CountOrNull
+
+
+@dataclass(frozen=True)
+class CostSettings:
+    """Measurements of speed and memory.
+
+    Attributes:
+        sentences: of test, classified and trained on in each measurement; None for all.
+        repeats: measurements, of which the median is taken.
+    """
+
+    sentences: CountOrNull
+    repeats: Count
 
 
 @dataclass(frozen=True)
@@ -217,6 +266,9 @@ class Settings:
     lora: LoraSettings
     theory: TheorySettings
     statistics: StatisticsSettings
+    capacity: CapacitySettings
+    spectra: SpectraSettings
+    cost: CostSettings
 
 
 AGREEMENTS = (
