@@ -1,7 +1,7 @@
 """Stage head_only: the encoder frozen, heads of all seeds and learning rates trained together.
 
-Reads data/prepared/. Writes metrics/runs/head_only.json and, for nobody to depend on,
-metrics/machine/head_only.json.
+Reads data/prepared/. Writes metrics/runs/head_only.json, metrics/logits/head_only.safetensors and,
+for nobody to depend on, metrics/machine/head_only.json.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from study import arms, executors, head_only_arm, prepared, settings
 from study.checkpoints import Checkpoints
 from study.environment import Machine
 from study.head_only_arm import HeadOnlyArm
+from study.logits import write_logits
 from study.records import write_json
 
 
@@ -28,6 +29,7 @@ def main() -> None:
     together = [r for g in arms.plan("head_only", None, rates, chosen.seeds, 1) for r in g]
     results = arms.train_groups("head only", [together], arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)
+    write_logits("metrics/logits/head_only.safetensors", arms.picked(results, record), data)
     write_json("metrics/runs/head_only.json", record.to_json())
     machine.write("metrics/machine/head_only.json", chosen.train, executor=chosen.train.executor)
     checkpoints.discard()

@@ -33,11 +33,12 @@ def main() -> None:
         print(f"rank {rank}: taken from the sweep", flush=True)
         checkpoints = None
     else:
-        from study.rank import save_adapters, train_rank  # loads transformers, which takes seconds
+        from study.rank import train_rank  # loads transformers, which takes seconds
 
         data = prepared.load("data/prepared")
-        record, adapters, checkpoints = train_rank(chosen, data, rank, "headline")
-        save_adapters(adapters, target)
+        trained = train_rank(chosen, data, rank, "headline")
+        trained.save_adapters(target)
+        record, checkpoints = trained.record, trained.checkpoints
     write_json("metrics/headline.json", record.to_json())
     machine.write("metrics/machine/headline.json", chosen.train, executor=chosen.train.executor)
     if checkpoints is not None:

@@ -1,7 +1,8 @@
 """Stage lora@RANK: LoRA at one rank, all seeds and learning rates.
 
-Reads data/prepared/. Writes metrics/runs/lora-r{rank}.json, data/adapters/r{rank}/s{seed}/ in
-PEFT's format, and, for nobody to depend on, metrics/machine/lora-r{rank}.json.
+Reads data/prepared/. Writes metrics/runs/lora-r{rank}.json,
+metrics/logits/lora-r{rank}.safetensors, data/adapters/r{rank}/s{seed}/ in PEFT's format, and, for
+nobody to depend on, metrics/machine/lora-r{rank}.json.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from pathlib import Path
 from stages import cli
 from study import prepared, settings
 from study.environment import Machine
-from study.rank import save_adapters, train_rank
+from study.logits import write_logits
+from study.rank import train_rank
 from study.records import write_json
 
 
@@ -25,11 +27,12 @@ def main() -> None:
     chosen = settings.load()
     data = prepared.load("data/prepared")
     name = f"lora-r{rank}"
-    record, adapters, checkpoints = train_rank(chosen, data, rank, name)
-    save_adapters(adapters, Path(f"data/adapters/r{rank}"))
-    write_json(f"metrics/runs/{name}.json", record.to_json())
+    trained = train_rank(chosen, data, rank, name)
+    trained.save_adapters(Path(f"data/adapters/r{rank}"))
+    write_logits(f"metrics/logits/{name}.safetensors", trained.picked, data)
+    write_json(f"metrics/runs/{name}.json", trained.record.to_json())
     machine.write(f"metrics/machine/{name}.json", chosen.train, executor=chosen.train.executor)
-    checkpoints.discard()
+    trained.checkpoints.discard()
 
 
 if __name__ == "__main__":

@@ -101,6 +101,12 @@ def train_groups(
     return results
 
 
+def picked(results: Sequence[RunResult], record: ArmRecord) -> list[RunResult]:
+    """Return the results at the learning rate that validation picked, in order of seed."""
+    chosen = [r for r in results if r.run.learning_rate == record.learning_rate]
+    return sorted(chosen, key=lambda r: r.run.seed)
+
+
 def record(
     results: Sequence[RunResult], data: Prepared, size: Size, learning_rates: Sequence[float]
 ) -> ArmRecord:

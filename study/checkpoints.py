@@ -27,6 +27,7 @@ from study.training import Run, RunResult
 
 FOLDER = Path("checkpoints")
 _CODE = ("study", "lora")
+_LOGITS = ("validation_logits", "test_logits")
 
 
 class Checkpoints:
@@ -70,8 +71,9 @@ class Checkpoints:
 
     def save(self, runs: Sequence[Run], results: Sequence[RunResult]) -> None:
         """Keep a group's results."""
-        tensors = {f"{i}/test_predictions": r.test_predictions for i, r in enumerate(results)}
+        tensors: dict[str, torch.Tensor] = {}
         for i, result in enumerate(results):
+            tensors |= {f"{i}/{name}": getattr(result, name) for name in _LOGITS}
             tensors |= {f"{i}/state/{name}": x for name, x in result.state.items()}
         words = [
             {
@@ -106,7 +108,7 @@ def _result(
         validation=tuple(Evaluation(**point) for point in words["validation"]),
         loss_steps=tuple(words["loss_steps"]),
         loss_values=tuple(words["loss_values"]),
-        test_predictions=tensors[f"{index}/test_predictions"],
+        **{name: tensors[f"{index}/{name}"] for name in _LOGITS},
         state=state,
         diverged_at=words["diverged_at"],
     )

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -54,9 +56,7 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
     Rows of other tokens get no gradient, so that predictions are the same without them, while the
     optimiser has a third less to do on the default study. The model's own table is replaced.
     """
-    splits: list[Split] = [getattr(data, name) for name in SPLITS]
-    pad = torch.tensor([data.pad_token_id], dtype=torch.int32)
-    used = torch.cat([pad, *(split.input_ids for split in splits)]).unique()
+    used = ids_in_use(data)
     old = model.get_input_embeddings()
     assert isinstance(old, nn.Embedding)
     new = nn.Embedding.from_pretrained(old.weight.detach()[used.long()].clone(), freeze=True)
@@ -73,8 +73,16 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
         train=trimmed(data.train),
         validation=trimmed(data.validation),
         test=trimmed(data.test),
-        pad_token_id=int(renumber(pad)),
+        pad_token_id=int(renumber(torch.tensor([data.pad_token_id]))),
     )
+
+
+def ids_in_use(data: Prepared) -> Tensor:
+    """Return the token ids that any sentence uses, and padding's, ascending, int32."""
+    pad = torch.tensor([data.pad_token_id], dtype=torch.int32)
+    splits: list[Split] = [getattr(data, name) for name in SPLITS]
+    used: Tensor = torch.cat([pad, *(split.input_ids for split in splits)]).unique()
+    return used
 
 
 def train_full(
@@ -118,6 +126,40 @@ def train_full(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None:
+    """Write each run's model as an ordinary Hugging Face folder, fp32, under s{seed}/.
+
+    Rows of the embedding that training left out (`trim_embedding`) are the pretrained ones, as they
+    would be had they taken part.
+    """
+    model = arm.load(torch.float32)  # anew: the arm's own has lost those rows
+    table = next(
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if module is model.get_input_embeddings()
+    )
+    used = ids_in_use(arm.data).long()
+    config = model.config
+    config.architectures = [type(model).__name__]
+    config.id2label = dict(enumerate(arm.data.label_names))
+    config.label2id = {label: i for i, label in config.id2label.items()}
+    if config.pad_token_id is None:
+        config.pad_token_id = arm.data.pad_token_id
+    for result in results:
+        tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
+        for name, tensor in result.state.items():
+            name = name.removeprefix("model.")
+            if name == table:
+                tensors[name] = tensors[name].index_copy(0, used, tensor)
+            else:
+                tensors[name] = tensor
+        target = folder / f"s{result.run.seed}"
+        target.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+        config.save_pretrained(target)
 
 
 def size(model: PreTrainedModel) -> Size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,19 +15,36 @@ from study.lora_arm import LoraArm
 from study.prepared import Prepared
 from study.records import ArmRecord
 from study.settings import Settings
+from study.training import RunResult
 
 
-def train_rank(
-    settings: Settings, data: Prepared, rank: int, stage: str
-) -> tuple[ArmRecord, dict[int, Adapter], Checkpoints]:
+@dataclass(frozen=True)
+class TrainedRank:
+    """What training one rank gave.
+
+    Attributes:
+        record: of all runs.
+        picked: the results at the learning rate that validation picked, in order of seed.
+        adapters: theirs, with the head, by seed.
+        checkpoints: to be discarded once the results are written.
+    """
+
+    record: ArmRecord
+    picked: list[RunResult]
+    adapters: dict[int, Adapter]
+    checkpoints: Checkpoints
+
+    def save_adapters(self, folder: Path) -> None:
+        """Write each seed's adapter in PEFT's format, under s{seed}/."""
+        for seed, adapter in self.adapters.items():
+            peft_format.save(adapter, folder / f"s{seed}")
+
+
+def train_rank(settings: Settings, data: Prepared, rank: int, stage: str) -> TrainedRank:
     """Train LoRA at one rank.
 
     Args:
-        stage: names the checkpoints; discard them once the results are written.
-
-    Returns:
-        The record of all runs, the adapter and head of every seed at the picked learning rate, and
-        the checkpoints.
+        stage: names the checkpoints.
 
     Raises:
         StudyError: the executor is not to be had, the adapter does not fit the model, or a run's
@@ -44,15 +62,6 @@ def train_rank(
     results = arms.train_groups(f"lora r={rank}", groups, arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)
     model = arm.model.to(torch.device("cpu"))
-    adapters = {
-        r.run.seed: lora_arm.adapter_of(model, config, r.state)
-        for r in results
-        if r.run.learning_rate == record.learning_rate
-    }
-    return record, adapters, checkpoints
-
-
-def save_adapters(adapters: dict[int, Adapter], folder: Path) -> None:
-    """Write each seed's adapter in PEFT's format, under s{seed}/."""
-    for seed, adapter in adapters.items():
-        peft_format.save(adapter, folder / f"s{seed}")
+    picked = arms.picked(results, record)
+    adapters = {r.run.seed: lora_arm.adapter_of(model, config, r.state) for r in picked}
+    return TrainedRank(record, picked, adapters, checkpoints)

@@ -44,10 +44,10 @@ class RunResult:
     """What a run learned, at the epoch that validation liked best.
 
     Attributes:
-        test_predictions: (n,) int64.
+        validation_logits, test_logits: (n, num_labels) fp32 on the CPU.
         state: the trained tensors by name, fp32 on the CPU, without a run axis.
         diverged_at: the step whose loss was not finite, or None. Such a run has no best epoch (0),
-            no predictions and no state.
+            no logits and no state.
     """
 
     run: Run
@@ -55,9 +55,15 @@ class RunResult:
     validation: tuple[Evaluation, ...]
     loss_steps: tuple[int, ...]
     loss_values: tuple[float, ...]
-    test_predictions: Tensor
+    validation_logits: Tensor
+    test_logits: Tensor
     state: dict[str, Tensor]
     diverged_at: int | None
+
+    @property
+    def test_predictions(self) -> Tensor:
+        """The predicted class of every test sentence, (n,) int64."""
+        return self.test_logits.argmax(dim=-1)
 
 
 def train(
@@ -119,10 +125,10 @@ def train(
     with torch.no_grad():
         last = parameters.master.clone()
         parameters.master.copy_(best)
-        predictions = predict(classifier, parameters, feed, "test").argmax(dim=-1)
+        test_logits = predict(classifier, parameters, feed, "test")
         parameters.master.copy_(last)
     progress.finish()
-    return log.results(predictions, [parameters.unflatten(row) for row in best.cpu()])
+    return log.results(test_logits, [parameters.unflatten(row) for row in best.cpu()])
 
 
 @torch.no_grad()
@@ -149,7 +155,8 @@ class _Log:
         self._window = window
         self._losses: list[Tensor] = []  # (steps, R) of each epoch
         self._results = [
-            RunResult(run, 0, (), (), (), torch.empty(0), {}, diverged_at=None) for run in runs
+            RunResult(run, 0, (), (), (), torch.empty(0), torch.empty(0), {}, diverged_at=None)
+            for run in runs
         ]
 
     def losses(self, losses: Tensor) -> None:
@@ -172,7 +179,7 @@ class _Log:
             accuracy = float((logits[i].argmax(-1) == labels).double().mean())
             loss = float(F.cross_entropy(logits[i].double(), labels))
             if all(accuracy > point.accuracy for point in result.validation):
-                result = replace(result, best_epoch=epoch)
+                result = replace(result, best_epoch=epoch, validation_logits=logits[i].clone())
                 improved.append(i)
             point = Evaluation(epoch=epoch, step=step, accuracy=accuracy, loss=loss)
             self._results[i] = replace(result, validation=(*result.validation, point))
@@ -189,8 +196,8 @@ class _Log:
             for r in self._results
         ]
 
-    def results(self, predictions: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
-        """Close the log with the test predictions (R, n) and states at every best epoch."""
+    def results(self, test_logits: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
+        """Close the log with the test logits (R, n, C) and states at every best epoch."""
         losses = torch.cat(self._losses)
         windows = losses.split(self._window)
         ends = torch.tensor([len(w) for w in windows]).cumsum(0).tolist()
@@ -201,7 +208,7 @@ class _Log:
                     result,
                     loss_steps=tuple(ends),
                     loss_values=tuple(float(w[:, i].double().mean()) for w in windows),
-                    test_predictions=predictions[i].clone(),
+                    test_logits=test_logits[i].clone(),
                     state={name: x.clone() for name, x in states[i].items()},
                 )
             finished.append(result)

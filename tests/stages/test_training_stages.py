@@ -18,6 +18,8 @@ from transformers import AutoModelForSequenceClassification
 
 from stages import cli, full, head_only, headline, lora
 from study import prepared, rank
+from study.full_arm import ids_in_use
+from study.logits import read_logits
 from study.prepared import Prepared, Split
 from study.records import read_arm, read_json
 from tests.pipeline import toys as study_toys
@@ -25,7 +27,11 @@ from tests.study import toys
 
 ROOT = Path(__file__).resolve().parents[2]
 Stage = Callable[[], None]
-OUTPUTS = ("metrics/runs", "metrics/headline.json", "data/adapters", "data/headline")
+TUNED = ("config.json", "model.safetensors")
+OUTPUTS = (
+    *("metrics/runs", "metrics/headline.json", "metrics/logits"),
+    *("data/adapters", "data/headline", "data/full"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,8 @@ def test_the_same_bytes_twice_whatever_the_global_generator(
     assert sorted(found[0]) == sorted(
         [
             *(f"metrics/runs/{arm}.json" for arm in ("head_only", "full", "lora-r2")),
+            *(f"metrics/logits/{arm}.safetensors" for arm in ("head_only", "full", "lora-r2")),
+            *(f"data/full/s{s}/{file}" for s in (0, 1) for file in TUNED),
             "metrics/headline.json",
             *(
                 f"data/{where}/s{seed}/{file}"
@@ -139,6 +147,55 @@ def test_records_hold_every_run_and_say_nothing_of_the_machine(
         assert machine["peak_memory_bytes"] > 2**20
         assert machine["precision"] == "fp32"
         assert machine["threads"] == torch.get_num_threads()
+
+
+def test_logits_are_those_of_the_picked_runs_on_both_splits(
+    study: Path, call: Callable[..., None]
+) -> None:
+    study_toys.change(study / "params.yaml", {"lora.ranks": [2], "lora.rank": 2})
+    run_all(call)
+    data = prepared.load(study / "data/prepared")
+    for name in ("head_only", "full", "lora-r2"):
+        picked = read_arm(study / f"metrics/runs/{name}.json").picked()
+        logits = read_logits(study / f"metrics/logits/{name}.safetensors")
+        assert logits.validation_labels.tolist() == data.validation.labels.tolist()
+        assert logits.test_labels.tolist() == data.test.labels.tolist()
+        assert list(logits.test) == list(logits.validation) == [run.seed for run in picked]
+        for run in picked:
+            assert logits.test[run.seed].argmax(-1).tolist() == list(run.test_predictions)
+            right = logits.validation[run.seed].argmax(-1) == logits.validation_labels
+            assert right.mean() == run.validation_accuracy
+
+
+def test_tuned_models_load_anywhere_and_predict_what_the_record_states(
+    study: Path, call: Callable[..., None]
+) -> None:
+    call(full)
+    record = read_arm(study / "metrics/runs/full.json")
+    logits = read_logits(study / "metrics/logits/full.safetensors")
+    data = prepared.load(study / "data/prepared")
+    inputs, _ = toys.padded(data.test, torch.arange(len(data.test)), data.pad_token_id)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # the toy model has no pooler: it is drawn, as when training
+        base = AutoModelForSequenceClassification.from_pretrained("toys/model", num_labels=2)
+    table = base.get_input_embeddings().weight
+    unused = torch.ones(len(table), dtype=torch.bool)
+    unused[ids_in_use(data).long()] = False
+    assert unused.any()
+    for run in record.picked():
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            f"data/full/s{run.seed}", output_loading_info=True
+        )
+        assert not any(report.values()), report
+        assert model.config.id2label == {0: "0", 1: "1"}
+        with torch.no_grad():
+            found = model.eval()(**inputs).logits
+        torch.testing.assert_close(
+            found, torch.from_numpy(logits.test[run.seed]), atol=1e-5, rtol=1e-5
+        )
+        tuned = model.get_input_embeddings().weight
+        assert torch.equal(tuned[unused], table[unused])
+        assert not torch.equal(tuned[~unused], table[~unused])
 
 
 def test_adapters_load_into_peft_and_predict_what_the_record_states(

@@ -15,6 +15,7 @@ from study.training import Run, RunResult
 from tests.lora.models import generator
 from tests.study import toys
 
+LOGITS = ("validation_logits", "test_logits")
 RUNS = [Run("lora", 2, 0.1, 0), Run("lora", 2, 0.1, 1)]
 
 
@@ -31,23 +32,22 @@ def data() -> Prepared:
 def results() -> list[RunResult]:
     draw = generator(0)
     state = {"model.x.lora_A": torch.randn(2, 5, generator=draw), "model.c.bias": torch.zeros(2)}
+    logits = [torch.randn(n, 2, generator=draw) for n in (4, 3)]
     point = Evaluation(epoch=1, step=8, accuracy=1 / 3, loss=0.1 + 0.2)
-    finished = RunResult(
-        RUNS[0], 1, (point,), (4, 8), (0.7, 1e-17), torch.tensor([1, 0, 1]), state, None
-    )
-    lost = RunResult(RUNS[1], 0, (), (), (), torch.empty(0), {}, 3)
+    finished = RunResult(RUNS[0], 1, (point,), (4, 8), (0.7, 1e-17), *logits, state, None)
+    lost = RunResult(RUNS[1], 0, (), (), (), torch.empty(0), torch.empty(0), {}, 3)
     return [finished, lost]
 
 
 def check(found: list[RunResult] | None, expected: list[RunResult]) -> None:
     assert found is not None
     for one, other in zip(found, expected, strict=True):
-        blank = {"state": {}, "test_predictions": torch.empty(0)}
+        blank = {"state": {}, **{name: torch.empty(0) for name in LOGITS}}
         assert repr(replace(one, **blank)) == repr(replace(other, **blank))
         assert one.state.keys() == other.state.keys()
         assert all(torch.equal(x, other.state[name]) for name, x in one.state.items())
-        assert one.test_predictions.dtype == other.test_predictions.dtype
-        assert torch.equal(one.test_predictions, other.test_predictions)
+        for name in LOGITS:
+            assert torch.equal(getattr(one, name), getattr(other, name))
 
 
 def test_a_group_comes_back_exactly(data: Prepared) -> None:

@@ -23,6 +23,7 @@ from study.ray_executor import RayExecutor
 from study.training import Run, RunResult
 from tests.study.executor_arms import ROOT, Surroundings, noting_arm, toy_settings
 
+LOGITS = ("validation_logits", "test_logits")
 GROUPS = [[Run("lora", 2, 0.01, seed) for seed in pair] for pair in ((0, 1), (2, 3), (4, 5))]
 
 
@@ -58,9 +59,9 @@ def assert_equal(one: dict[int, list[RunResult]], other: dict[int, list[RunResul
     assert one.keys() == other.keys()
     pairs = [pair for i in one for pair in zip(one[i], other[i], strict=True)]
     for a, b in pairs:
-        blank = {"state": {}, "test_predictions": torch.empty(0)}
+        blank = {"state": {}, **{name: torch.empty(0) for name in LOGITS}}
         assert repr(replace(a, **blank)) == repr(replace(b, **blank))
-        assert torch.equal(a.test_predictions, b.test_predictions)
+        assert all(torch.equal(getattr(a, name), getattr(b, name)) for name in LOGITS)
         assert a.state.keys() == b.state.keys()
         for name, x in a.state.items():
             assert x.dtype == b.state[name].dtype

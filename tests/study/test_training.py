@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from lora.inject import adapter_parameters, eject, inject
 from study import head_only_arm, lora_arm
-from study.dropout import replace_dropout
 from study.environment import compute_dtype
 from study.models import PackedClassifier, load_pretrained
-from study.optimizer import FlatParameters
 from study.packing import epoch_order
 from study.progress import Progress
-from study.streams import generator
-from study.training import Run, RunResult, train
+from study.training import Run, RunResult
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.toys import each_family, lora_run, saved, train_lora
@@ -112,7 +109,9 @@ def test_together_equals_alone_on_the_default_model(
         model = load_pretrained(name, 2, compute_dtype(settings), 0.0, toys.LONGEST)
         progress = Progress("toy", len(runs))
         data = toys.prepared()
-        return lora_arm.train_lora(model, config, runs, data, settings, toys.CPU, progress)
+        return lora_arm.train_lora(
+            model, [config] * len(runs), runs, data, settings, toys.CPU, progress
+        )
 
     runs = [lora_run(seed, 0.002, 8) for seed in (0, 1, 2)]
     for run, result in zip(runs, trained(runs), strict=True):
@@ -157,7 +156,7 @@ def test_a_run_that_diverges_leaves_its_neighbours_unchanged(
     assert gone.diverged_at is not None
     assert 1 < gone.diverged_at <= 16
     assert gone.state == {}
-    assert gone.test_predictions.numel() == 0
+    assert gone.test_logits.numel() == gone.validation_logits.numel() == 0
     for word in ("lora", "rank 3", f"seed {RUNS[lost].seed}", "rate 1e+38"):
         assert word in str(gone.run)
 
@@ -170,52 +169,34 @@ def test_the_step_that_diverged_is_the_first_whose_loss_is_not_finite() -> None:
     assert gone.diverged_at == 3  # the first one had a rate of zero
 
 
-def mixed_ranks(
-    ranks: Sequence[int], runs: Sequence[Run], precision: str = "fp32"
-) -> tuple[list[RunResult], dict[str, Tensor]]:
-    """Train runs of several ranks together, padded to the largest."""
-    settings = toys.train_settings(weight_decay=0.1, precision=precision)
-    dtype = compute_dtype(settings)
-    model = toys.load(saved("bert"), dtype=dtype)
-    classifier = PackedClassifier(model, [run.seed for run in runs])
-    configs = [toys.lora_config(FAMILIES["bert"], rank) for rank in ranks]
-    inject(model, configs, [generator(run.seed, "lora_A") for run in runs])
-    replace_dropout(model)
-    every = dict(classifier.named_parameters())
-    names = [*(f"model.{n}" for n in adapter_parameters(model)), *classifier.head_names]
-    parameters = FlatParameters(
-        {name: every[name] for name in names},
-        len(runs),
-        dtype,
-        has_run_axis=lambda _: True,
-        keep_fp32=set(classifier.head_names).__contains__,
-    )
-    feed = toys.token_feed(toys.prepared(), settings.batch_size)
-    results = train(classifier, parameters, runs, feed, settings, 1, Progress("toy", len(runs)))
-    eject(model)
-    views = {name: view.detach() for name, view in parameters.views().items()}
-    return results, views
-
-
 @each_precision
 def test_padded_ranks_stay_zero_and_change_nothing(precision: str) -> None:
-    ranks = [1, 4, 2]
-    runs = [lora_run(0, 0.01, 1), lora_run(0, 0.01, 4), lora_run(5, 0.02, 2)]
-    results, views = mixed_ranks(ranks, runs, precision)
-    for i, (rank, run) in enumerate(zip(ranks, runs, strict=True)):
-        (alone,), own = mixed_ranks([rank], [run], precision)
-        assert results[i].loss_values == pytest.approx(alone.loss_values, abs=1e-6)
-        for name, view in views.items():
+    runs = [lora_run(0, 0.01, 1), lora_run(0, 0.03, 4), lora_run(5, 0.02, 2)]
+    changes: dict[str, Any] = {"weight_decay": 0.1, "precision": precision}
+    together = train_lora(runs, **changes)
+    model = toys.load(saved("bert"))
+    for run, result in zip(runs, together, strict=True):
+        (alone,) = train_lora([run], **changes)
+        rank = run.rank
+        assert rank is not None
+        assert result.loss_values == pytest.approx(alone.loss_values, abs=1e-6)
+        for name, tensor in result.state.items():
+            own = alone.state[name]
             if name.endswith("lora_A"):
-                assert bool((view[i, rank:] == 0.0).all())
-                padded = view[i, :rank]
+                assert bool((tensor[rank:] == 0.0).all())
+                tensor = tensor[:rank]
             elif name.endswith("lora_B"):
-                assert bool((view[i, :, rank:] == 0.0).all())
-                padded = view[i, :, :rank]
-                assert padded.abs().max() > 0
-            else:
-                padded = view[i]
-            torch.testing.assert_close(padded, own[name][0], atol=1e-5, rtol=0)
+                assert bool((tensor[:, rank:] == 0.0).all())
+                tensor = tensor[:, :rank]
+                assert tensor.abs().max() > 0
+            torch.testing.assert_close(tensor, own, atol=1e-5, rtol=0)
+        adapters = [
+            lora_arm.adapter_of(model, toys.lora_config(FAMILIES["bert"], rank), one.state)
+            for one in (result, alone)
+        ]
+        for name, (A, B) in adapters[0].factors.items():
+            assert A.shape == (rank, 16)
+            torch.testing.assert_close((A, B), adapters[1].factors[name], atol=1e-5, rtol=0)
 
 
 def test_the_global_generator_is_neither_used_nor_changed() -> None:
@@ -233,7 +214,8 @@ def first_step(rank: int | None, seeds: Sequence[int]) -> dict[int, tuple[Tensor
     model = toys.load(saved("bert"))
     PackedClassifier(model, seeds)  # draws the heads
     if rank is not None:
-        lora_arm.adapt(model, toys.lora_config(FAMILIES["bert"], rank), seeds)
+        config = toys.lora_config(FAMILIES["bert"], rank)
+        lora_arm.adapt(model, [config] * len(seeds), seeds)
     feed = toys.token_feed(toys.prepared(), 4)
     labels = torch.cat([batch.labels for batch in feed.training(seeds, 1)], dim=1)
     weight = model.classifier.weight.detach()
@@ -279,7 +261,7 @@ def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
         assert result.best_epoch == 1 + accuracies.index(max(accuracies))
         model = toys.load(saved("bert"))
         classifier = PackedClassifier(model, [0])
-        lora_arm.adapt(model, config, [0])
+        lora_arm.adapt(model, [config], [0])
         rows = dict(classifier.named_parameters())
         with torch.no_grad():
             for name, tensor in result.state.items():
