@@ -43,7 +43,8 @@ class LoraArm(Arm):
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
         used = device(settings)
-        return train_lora(self.model, self.config, runs, self.data, settings, used, progress)
+        configs = [self.config] * len(runs)
+        return train_lora(self.model, configs, runs, self.data, settings, used, progress)
 
 
 def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
@@ -73,18 +74,27 @@ def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
 
 def train_lora(
     model: PreTrainedModel,
-    config: LoRAConfig,
+    configs: Sequence[LoRAConfig],
     runs: Sequence[Run],
     data: Prepared,
     settings: TrainSettings,
     device: torch.device,
     progress: Progress,
 ) -> list[RunResult]:
-    """Train the factors and heads of all runs together; the model is as before afterwards."""
-    classifier = PackedClassifier(model, [run.seed for run in runs])
-    adapt(model, config, [run.seed for run in runs])
-    classifier.to(device)
+    """Train the factors and heads of all runs together.
+
+    Args:
+        model: as before afterwards, on the device, with another head.
+        configs: of each run; ranks may differ.
+
+    Raises:
+        StudyError: as `adapt`.
+    """
+    seeds = [run.seed for run in runs]
+    classifier = PackedClassifier(model, seeds)
+    adapt(model, configs, seeds)
     try:
+        classifier.to(device)
         every = dict(classifier.named_parameters())
         names = [f"model.{name}" for name in adapter_parameters(model)]
         heads = set(classifier.head_names)
@@ -101,8 +111,13 @@ def train_lora(
         eject(model)
 
 
-def adapt(model: PreTrainedModel, config: LoRAConfig, seeds: Sequence[int]) -> tuple[str, ...]:
-    """Inject one adapter a seed; return the names of the adapted modules.
+def adapt(
+    model: PreTrainedModel, configs: Sequence[LoRAConfig], seeds: Sequence[int]
+) -> tuple[str, ...]:
+    """Inject one adapter a run; return the names of the adapted modules.
+
+    Args:
+        configs, seeds: of each run; see `lora.inject.inject` for what configurations share.
 
     Raises:
         StudyError: a target that matches nothing, a layer that is not there, or a rank above a
@@ -110,7 +125,7 @@ def adapt(model: PreTrainedModel, config: LoRAConfig, seeds: Sequence[int]) -> t
     """
     generators = [streams.generator(seed, "lora_A") for seed in seeds]
     try:
-        names = inject(model, [config] * len(seeds), generators)
+        names = inject(model, configs, generators)
     except ValueError as error:
         raise StudyError(f"lora: {error}") from error
     replace_dropout(model)
@@ -121,11 +136,12 @@ def adapt(model: PreTrainedModel, config: LoRAConfig, seeds: Sequence[int]) -> t
 def adapter_of(model: PreTrainedModel, config: LoRAConfig, state: dict[str, Tensor]) -> Adapter:
     """Turn what one run learned (`RunResult.state`) into an adapter of this model."""
     state = {name.removeprefix("model."): tensor for name, tensor in state.items()}
-    adapt(model, config, [0])
+    adapt(model, [config], [0])
     try:
         for name, layer in adapted_modules(model).items():
-            layer.lora_A[0] = state.pop(f"{name}.lora_A")
-            layer.lora_B[0] = state.pop(f"{name}.lora_B")
+            rank = layer.ranks[0]  # what trained beside larger ranks is padded with zeros
+            layer.lora_A[0] = state.pop(f"{name}.lora_A")[:rank]
+            layer.lora_B[0] = state.pop(f"{name}.lora_B")[:, :rank]
         return extract(model, head=state)
     finally:
         eject(model)
@@ -135,7 +151,7 @@ def size(model: PreTrainedModel, config: LoRAConfig) -> Size:
     """Count a single run's adapter and head, and the model without the adapter."""
     classifier = PackedClassifier(model, seeds=[0])
     total = parameter_count(model)
-    adapt(model, config, [0])
+    adapt(model, [config], [0])
     adapter = sum(p.numel() for p in adapter_parameters(model).values())
     every = dict(classifier.named_parameters())
     head = sum(every[name].numel() for name in classifier.head_names)

@@ -12,19 +12,13 @@ from transformers import PreTrainedModel
 
 from benchmarks.data import first
 from benchmarks.together.timer import Chunks, Cost, StepTimer
-from lora.config import LoRAConfig
-from lora.inject import adapter_parameters, eject, inject
-from study import lora_arm, streams
-from study.dropout import no_dropout, replace_dropout
+from study import lora_arm
 from study.environment import compute_dtype
 from study.errors import StudyError
-from study.feeds import TokenFeed
-from study.models import PackedClassifier, load_pretrained
-from study.optimizer import FlatParameters
+from study.models import load_pretrained
 from study.prepared import Prepared
-from study.progress import Progress
-from study.settings import Settings, TrainSettings
-from study.training import Run, RunResult, train
+from study.settings import Settings
+from study.training import Run
 
 
 def first_runs(settings: Settings, count: int) -> list[Run]:
@@ -43,40 +37,6 @@ def first_runs(settings: Settings, count: int) -> list[Run]:
         for rank in ranks
     )
     return list(itertools.islice(every, count))
-
-
-def train_together(
-    model: PreTrainedModel,
-    configs: Sequence[LoRAConfig],
-    runs: Sequence[Run],
-    data: Prepared,
-    settings: TrainSettings,
-    device: torch.device,
-    progress: Progress,
-) -> list[RunResult]:
-    """Train runs of any ranks in one pass, as `lora_arm.train_lora` does those of one rank.
-
-    The model is as before afterwards, on the device, with another head.
-    """
-    seeds = [run.seed for run in runs]
-    classifier = PackedClassifier(model, seeds)
-    inject(model, list(configs), [streams.generator(seed, "lora_A") for seed in seeds])
-    try:
-        replace_dropout(model)
-        classifier.to(device)
-        every = dict(classifier.named_parameters())
-        names = [*(f"model.{name}" for name in adapter_parameters(model)), *classifier.head_names]
-        parameters = FlatParameters(
-            {name: every[name] for name in names},
-            len(runs),
-            compute_dtype(settings),
-            has_run_axis=lambda _: True,
-            keep_fp32=set(classifier.head_names).__contains__,
-        )
-        feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
-        return train(classifier, parameters, runs, feed, settings, settings.epochs, progress)
-    finally:
-        eject(model)
 
 
 def measure(
@@ -104,7 +64,7 @@ def measure(
         torch.cuda.reset_peak_memory_stats(device)
     fits = True
     try:
-        train_together(model, configs, runs, data, short, device, timer)
+        lora_arm.train_lora(model, configs, runs, data, short, device, timer)
     except torch.OutOfMemoryError:
         fits = False
     peak = torch.cuda.max_memory_allocated(device) if gpu else None

@@ -93,7 +93,8 @@ def train(
     config = lora_arm.config_of(settings.lora, rank, name)
     rate = settings.lora.learning_rates[0]
     runs = [Run("lora", rank, rate, seed) for seed in job.seeds]
-    results = lora_arm.train_lora(model, config, runs, data, chosen, used, progress)
+    configs = [config] * len(runs)
+    results = lora_arm.train_lora(model, configs, runs, data, chosen, used, progress)
     if job.folder is not None:
         model.to(torch.device("cpu"))
         adapter = lora_arm.adapter_of(model, config, results[0].state)

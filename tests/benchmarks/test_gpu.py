@@ -26,7 +26,6 @@ from benchmarks.together.traffic import Traffic
 from study import settings as study_settings
 from study.errors import StudyError
 from study.figures import style
-from study.progress import Progress
 from tests.benchmarks.made import variants
 from tests.pipeline import toys as pipeline_toys
 from tests.study import toys
@@ -54,26 +53,6 @@ def test_runs_are_ranks_of_rates_of_seeds_the_largest_rank_first() -> None:
     assert training.first_runs(settings(), 5) == runs[:5]
 
 
-def test_runs_of_several_ranks_learn_what_each_learns_with_its_own_rank() -> None:
-    runs = [toys.lora_run(0, 0.01, 4), toys.lora_run(0, 0.03, 1), toys.lora_run(5, 0.01, 2)]
-    family = toys.FAMILIES["bert"]
-    model = toys.load(toys.saved("bert"))
-    together = training.train_together(
-        model,
-        [toys.lora_config(family, run.rank) for run in runs],
-        runs,
-        toys.prepared(),
-        toys.train_settings(),
-        CPU,
-        Progress("toy", 3),
-    )
-    for run, result in zip(runs, together, strict=True):
-        (alone,) = toys.train_lora([run])
-        assert result.run == run
-        assert result.loss_values == pytest.approx(alone.loss_values, abs=1e-6)
-    assert not [name for name, _ in model.named_parameters() if "lora" in name]
-
-
 def test_it_stops_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
@@ -82,7 +61,7 @@ def test_it_stops_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
         if len(runs) > most:
             raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(training, "train_together", train)
+    monkeypatch.setattr(training.lora_arm, "train_lora", train)
     monkeypatch.setattr(training, "load_pretrained", lambda *_: None)
     most = 2
     arguments = (settings(), toys.prepared(), (1, 2, 4, 8), Chunks(3, 1, 1), CPU)

@@ -90,7 +90,7 @@ def peft_of(family: Family, rank: int) -> tuple[Any, list[str]]:
     """
     plain, ours = toys.reference(saved(family.name)), toys.load(saved(family.name))
     names = lend_head(plain, ours)
-    lora_arm.adapt(ours, toys.lora_config(family, rank), [SEED])
+    lora_arm.adapt(ours, [toys.lora_config(family, rank)], [SEED])
     adapted = peft.get_peft_model(
         plain,
         peft.LoraConfig(

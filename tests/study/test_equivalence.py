@@ -241,7 +241,7 @@ def test_no_arm_changes_the_base(family: Family, arm: str) -> None:
         full_arm.train_full(model, runs, data, settings, toys.CPU, progress)
     else:
         config = toys.lora_config(family)
-        (result,) = lora_arm.train_lora(model, config, runs, data, settings, toys.CPU, progress)
+        (result,) = lora_arm.train_lora(model, [config], runs, data, settings, toys.CPU, progress)
         lora_arm.adapter_of(model, config, result.state)
     after = model.state_dict()
     assert after.keys() == before.keys()

@@ -129,13 +129,12 @@ def train_lora(
     data: Prepared | None = None,
     **changes: Any,
 ) -> list[RunResult]:
-    """Train LoRA on a freshly loaded model; `dropout` goes to base and adapter alike."""
+    """Train LoRA on a freshly loaded model; `dropout` goes to base and adapters alike."""
     settings = train_settings(**changes)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    config = lora_config(FAMILIES[family], runs[0].rank or 1, dropout)
     return lora_arm.train_lora(
         load(saved(family), dropout, dtype),
-        config,
+        [lora_config(FAMILIES[family], run.rank or 1, dropout) for run in runs],
         runs,
         data or prepared(pad=FAMILIES[family].config.pad_token_id or 0),
         settings,
