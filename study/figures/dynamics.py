@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from study.figures import style
 from study.figures.axes import percent_axis
-from study.figures.text import short_count
+from study.figures.text import percent, short_count
 
 Row = Mapping[str, Any]
 
@@ -54,6 +54,39 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     figure.legend(handles, labels, loc="outside right center", title="Rank", handlelength=2.8)
     figure.supxlabel(_words(summary), x=0.01, ha="left", color=style.GREY, fontsize=style.SMALL)
     return figure
+
+
+def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    """Say what there is to see."""
+    loss = _last(rows, "training loss", "{:.2f}".format)
+    accuracy = _last(rows, "validation accuracy", percent)
+    return (
+        f"Training loss (above) and validation accuracy (below) by optimiser step, at the learning "
+        f"rate that validation picked. Loss ends at {loss}; accuracy at {accuracy}."
+    )
+
+
+def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    last = max(row["step"] for row in rows if row["arm"] == "full")
+    head_only = max(row["step"] for row in rows if row["arm"] == "head_only")
+    return (
+        f"Six panels of curves: training loss and validation accuracy of LoRA at every rank, of "
+        f"full fine-tuning, each over {last:,} steps, and of the head alone, over {head_only:,}. "
+        f"{_words(summary)}"
+    )
+
+
+def _last(rows: Sequence[Row], quantity: str, written: Callable[[float], str]) -> str:
+    """Return where the mean of each kind of arm ends, LoRA's from its lowest to its highest."""
+    ends: dict[str, dict[int | None, float]] = {}
+    for row in sorted(rows, key=lambda row: int(row["step"])):
+        if row["quantity"] == quantity:
+            ends.setdefault(row["arm"], {})[row["rank"]] = row["value"]
+    low, high = (written(found(ends["lora"].values())) for found in (min, max))
+    lora = f"{low} with LoRA" if low == high else f"{low} to {high} with LoRA"
+    full, head_only = (written(ends[arm][None]) for arm in ("full", "head_only"))
+    return f"{lora}, {full} with full fine-tuning and {head_only} with the head alone"
 
 
 def _arm(axes: Axes, rows: Sequence[Row], looks: Mapping[int, style.Look]) -> None:

@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from study.figures import style
 from study.figures.axes import panels
 from study.figures.placing import Label, Point, place_labels
-from study.figures.text import below, interval_words, short_count
+from study.figures.text import below, interval_words, percent, short_count
+from study.words import apart, listed, share
 
 Row = Mapping[str, Any]
 
@@ -42,6 +43,38 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     ]
     place_labels(figure, all_axes, points, [_label(row) for row in rows], lines=front)
     return figure
+
+
+def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    """Say what there is to see."""
+    headline = next(row for row in rows if row["headline"])
+    full = next(row for row in rows if row["arm"] == "full")
+    gap = headline["test_accuracy"] - full["test_accuracy"]
+    front = [_name(row) for row in rows if row["on_front"]]
+    return (
+        f"On the dashed line stand the arms that no arm with as few trainable parameters beats: "
+        f"{listed(front)}. The headline rank, {headline['rank']}, trains "
+        f"{headline['trainable_parameters']:,} parameters, {share(headline['trainable_share'])} "
+        f"of all, and is {apart(gap, 'full fine-tuning')}."
+    )
+
+
+def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    arms = [
+        f"{_name(row)} {percent(row['test_accuracy'])} with {row['trainable_parameters']:,}"
+        for row in rows
+    ]
+    return (
+        f"Test accuracy by number of trainable parameters on a log scale, fewest first: "
+        f"{listed(arms)}. {interval_words(summary)}."
+    )
+
+
+def _name(row: Row) -> str:
+    return {"head_only": "head only", "full": "full fine-tuning"}.get(
+        row["arm"], f"rank {row['rank']}"
+    )
 
 
 def _corners(rows: Sequence[Row], most: int) -> list[tuple[float, float]]:

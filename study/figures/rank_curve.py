@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from study.figures import style
 from study.figures.axes import panels, rank_axis
 from study.figures.text import below, interval_words, percent, spread
+from study.words import capitalised, listed, points
 
 Row = Mapping[str, Any]
 
@@ -42,6 +43,57 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     for axes, texts in zip(all_axes, names, strict=True):
         _keep_apart(axes, texts)
     return figure
+
+
+def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    """Say what there is to see."""
+    lora = _sorted_lora(rows)
+    full, head_only = _accuracy_of(rows, "full"), _accuracy_of(rows, "head_only")
+    others = f"full fine-tuning reaches {full} and the head alone {head_only}"
+    if len(lora) == 1:
+        first = f"LoRA of rank {lora[0]['rank']} reaches {percent(lora[0]['test_accuracy'])}"
+        change = ""
+    else:
+        best = max(lora, key=lambda row: row["test_accuracy"])
+        worst = min(lora, key=lambda row: row["test_accuracy"])
+        first = (
+            f"LoRA is best at rank {best['rank']} ({percent(best['test_accuracy'])}) "
+            f"and worst at rank {worst['rank']} ({percent(worst['test_accuracy'])})"
+        )
+        rise = lora[-1]["test_accuracy"] - lora[0]["test_accuracy"]
+        change = (
+            f"From the smallest rank to the largest it {'gains' if rise >= 0 else 'loses'} "
+            f"{points(rise)}; "
+        )
+    return f"{first}; {others}. {capitalised(change + _seeds_apart(lora, summary))}."
+
+
+def _seeds_apart(lora: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    if len(summary["seeds"]) == 1:
+        return "with one seed, how far another would lie from it cannot be seen"
+    apart = max(max(row["seed_accuracies"]) - min(row["seed_accuracies"]) for row in lora)
+    return f"seeds of one rank lie up to {points(apart)} apart"
+
+
+def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    values = [
+        f"{percent(row['test_accuracy'])} at rank {row['rank']}" for row in _sorted_lora(rows)
+    ]
+    return (
+        f"Test accuracy by LoRA rank, with intervals: {listed(values)}. Level bands show full "
+        f"fine-tuning at {_accuracy_of(rows, 'full')} and the head alone at "
+        f"{_accuracy_of(rows, 'head_only')}. {interval_words(summary)}."
+    )
+
+
+def _sorted_lora(rows: Sequence[Row]) -> list[Row]:
+    lora = [row for row in rows if row["arm"] == "lora"]
+    return sorted(lora, key=lambda row: int(row["rank"]))
+
+
+def _accuracy_of(rows: Sequence[Row], arm: str) -> str:
+    return percent(next(row["test_accuracy"] for row in rows if row["arm"] == arm))
 
 
 def _band(axes: Axes, row: Row) -> None:

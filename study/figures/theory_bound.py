@@ -12,6 +12,7 @@ from study.figures import style
 from study.figures.axes import rank_axis
 from study.figures.text import SEEDS, below
 from study.theory_rows import BOUND, FITTED, FORMULA, LEARNED, POPULATION, TRAIN, TRUNCATION
+from study.words import listed, share
 
 Row = Mapping[str, Any]
 
@@ -20,6 +21,7 @@ _LABELS = {
     TRAIN: "Loss on the sample\n(squared error)",
     POPULATION: "Risk in population\n(squared error)",
 }
+_MET = 0.001  # of the bound: what is no farther from it meets it
 _SERIES = {
     BOUND: ("Exact bound", style.Look(style.BLACK, "", style.SOLID)),
     TRUNCATION: (
@@ -55,6 +57,59 @@ def draw(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel("Rank (log scale)")
     below(figure, grid[1, 0], SEEDS)
     return figure
+
+
+def caption(rows: Sequence[Row]) -> str:
+    """Say what there is to see."""
+    kinds = list(dict.fromkeys(row["input"] for row in rows))
+    above = max(_excess(rows, kind, TRAIN, LEARNED) for kind in kinds)
+    reached = "less than 0.1 %" if above < _MET else f"up to {share(above)}"
+    best = [f"{_best_rank(rows, kind)} on {kind}" for kind in kinds]
+    return (
+        f"On a linear model, B A as trained ends {reached} above the least loss that its rank "
+        f"allows. Plain truncation of the SVD {_truncation(rows, kinds)}. Fitted to a finite "
+        f"sample, the best rank for new inputs is {listed(best)} inputs."
+    )
+
+
+def _truncation(rows: Sequence[Row], kinds: Sequence[str]) -> str:
+    """Say by how much it misses the bound on the risk, by kind of inputs."""
+    excess = {kind: _excess(rows, kind, POPULATION, TRUNCATION) for kind in kinds}
+    words = [
+        f"meets the bound on {kind} inputs"
+        if above < _MET
+        else f"has up to {share(above)} more risk than the bound on {kind} inputs"
+        for kind, above in excess.items()
+    ]
+    return listed(words)
+
+
+def alternative(rows: Sequence[Row]) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    kinds = list(dict.fromkeys(row["input"] for row in rows))
+    ranks = sorted({row["rank"] for row in rows if row["series"] == LEARNED})
+    return (
+        f"Squared error of a linear model by rank, with {listed(kinds)} inputs: loss on the sample "
+        f"above, risk in population below. Lines are the exact bound, plain truncation and the "
+        f"best fit to the sample; circles are B A as trained at rank {listed(ranks)}."
+    )
+
+
+def _excess(rows: Sequence[Row], kind: str, quantity: str, series: str) -> float:
+    """Return by how much, as a share of it, a series lies above the bound at most."""
+    of = {
+        (row["series"], row["rank"]): row["value"]
+        for row in rows
+        if (row["input"], row["quantity"]) == (kind, quantity)
+    }
+    found = [of[one, rank] / of[BOUND, rank] - 1 for one, rank in of if one == series]
+    return float(max(0.0, *found))
+
+
+def _best_rank(rows: Sequence[Row], kind: str) -> int:
+    wanted = (kind, POPULATION, FITTED)
+    fitted = [row for row in rows if (row["input"], row["quantity"], row["series"]) == wanted]
+    return int(min(fitted, key=lambda row: row["value"])["rank"])
 
 
 def _series(axes: Axes, rows: Sequence[Row]) -> None:

@@ -13,6 +13,7 @@ from study.figures import style
 from study.figures.axes import percent_axis, rank_axis
 from study.figures.text import SEEDS, below
 from study.theory_rows import GRADIENT, UNREACHED, UPDATE
+from study.words import listed, share, significant
 
 Row = Mapping[str, Any]
 
@@ -21,6 +22,11 @@ _SCALINGS = {
     "fixed": ("α fixed: s = α / r", style.Look(style.VERMILLION, "s", style.DASHED)),
     "rslora": ("rsLoRA: s = α / √r", style.Look(style.GREEN, "^", style.DOTTED)),
     "proportional": ("α grows with r: s = α", style.Look(style.BLUE, "o", style.SOLID)),
+}
+_SHORT = {
+    "fixed": "with α fixed",
+    "rslora": "with rsLoRA",
+    "proportional": "where α grows with the rank",
 }
 
 
@@ -64,6 +70,55 @@ def draw(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel("Rank (log scale)")
     below(figure, right, SEEDS)
     return figure
+
+
+def caption(rows: Sequence[Row]) -> str:
+    """Say what there is to see."""
+    largest = max(row["rank"] for row in rows)
+    left = []
+    for optimizer in dict.fromkeys(row["optimizer"] for row in rows):
+        shares = [
+            f"{share(_value(rows, optimizer, scaling, UNREACHED, largest))} {name}"
+            for scaling, name in _SHORT.items()
+        ]
+        left.append(f"{_OPTIMIZERS.get(optimizer, optimizer)} leaves {listed(shares)}")
+    return (
+        f"What is left of the way to the bound at rank {largest}, with one learning rate for all "
+        f"ranks and scalings: {'; '.join(left)}. {_gradients(rows)}"
+    )
+
+
+def _gradients(rows: Sequence[Row]) -> str:
+    """Say how the first gradient changes from the smallest to the largest rank."""
+    low, high = (found(row["rank"] for row in rows) for found in (min, max))
+    if low == high:
+        return "With one rank, the scalings differ by a constant factor alone."
+    optimizer = rows[0]["optimizer"]
+    factors = []
+    for scaling, name in _SHORT.items():
+        first, last = (_value(rows, optimizer, scaling, GRADIENT, rank) for rank in (low, high))
+        factors.append(f"{significant(last / first)} {name}")
+    return (
+        f"From rank {low} to {high}, the gradient's norm at the first step is multiplied by "
+        f"{listed(factors)}."
+    )
+
+
+def alternative(rows: Sequence[Row]) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    ranks = sorted({row["rank"] for row in rows})
+    names = [_OPTIMIZERS.get(o, o) for o in dict.fromkeys(row["optimizer"] for row in rows)]
+    return (
+        f"Three scalings of alpha on a linear model at rank {listed(ranks)}: the gap to the bound "
+        f"that is still open and the norm of the update after training with {listed(names)}, and "
+        f"the gradient's norm at the first step."
+    )
+
+
+def _value(rows: Sequence[Row], optimizer: str, scaling: str, quantity: str, rank: int) -> float:
+    wanted = (optimizer, scaling, quantity, rank)
+    keys = ("optimizer", "scaling", "quantity", "rank")
+    return float(next(row["value"] for row in rows if tuple(row[k] for k in keys) == wanted))
 
 
 def _panel(axes: Axes, rows: Sequence[Row]) -> None:
