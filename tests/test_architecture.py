@@ -148,21 +148,13 @@ def test_pictures_are_no_dependencies() -> None:
 # --- The training path ---------------------------------------------------------------------------
 
 WITHOUT = """
-import importlib.machinery, json, sys
-absent = set(json.loads(sys.argv[1]))
-
-class Finder(importlib.machinery.PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name.partition(".")[0] in absent:
-            return None
-        return super().find_spec(name, path, target)
-
-finders = sys.meta_path
-sys.meta_path = [Finder if f is importlib.machinery.PathFinder else f for f in finders]
-for module in json.loads(sys.argv[2]):
+import json, sys
+from tests.absent import hide
+absent, modules = map(json.loads, sys.argv[1:])
+hide(absent)
+for module in modules:
     __import__(module)
-print(json.dumps(sorted(absent & set(sys.modules))))
+print(json.dumps(sorted(set(absent) & set(sys.modules))))
 """
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -26,12 +23,12 @@ from benchmarks.together.traffic import Traffic
 from study import settings as study_settings
 from study.errors import StudyError
 from study.figures import style
+from tests.benchmarks.command import ROOT, call
 from tests.benchmarks.made import variants
 from tests.pipeline import toys as pipeline_toys
 from tests.study import toys
 from tests.study.test_figures import check_texts, drawn_texts
 
-ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 GPU = torch.device("cuda")
 
@@ -292,36 +289,10 @@ def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-COMMAND = """
-import importlib.machinery, sys
-absent = set(sys.argv.pop(1).split(","))
-
-class Finder(importlib.machinery.PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name.partition(".")[0] in absent:
-            return None
-        return super().find_spec(name, path, target)
-
-sys.meta_path = [Finder if f is importlib.machinery.PathFinder else f for f in sys.meta_path]
-from benchmarks import gpu
-from stages import cli
-cli.run(gpu.main)
-"""
-
-
 def test_the_command_trains_carried_data_where_nothing_heavy_is_installed(carried: Path) -> None:
     absent = "datasets,dvc,papermill,pandas,ray,ruamel"
     given = ("--data", "data", "--model", "model", "--out", "out", "--quick", "--no-study")
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, absent, *given],
-        cwd=carried,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = call(carried, "tests.absent", absent, "benchmarks.gpu", *given)
     assert done.returncode == 0, done.stdout
     (path,) = (carried / "out").glob("quick-*-runs.json")
     assert path.with_suffix(".png").stat().st_size > 0
