@@ -1,4 +1,4 @@
-"""Each stage's code dependencies in dvc.yaml, against what its module really imports.
+"""Each stage's code dependencies in a dvc.yaml, against what its module really imports.
 
     python -m checks.dependencies          says what differs
     python -m checks.dependencies --fix    writes it into dvc.yaml
@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
+
+from checks.repository import from_root, pipeline_files
 
 PACKAGES = ("stages", "study", "lora")
 
@@ -71,27 +74,35 @@ def stage_module(command: str) -> str | None:
 
 
 def differences(root: Path, fix: bool = False) -> list[str]:
-    """Return a line for each code dependency that is missing or needless; mend them with `fix`."""
+    """Compare every pipeline of the repository, and mend its deps with `fix`.
+
+    Returns:
+        A line for each code dependency that is missing or needless.
+    """
+    return [line for file in pipeline_files(root) for line in _of_pipeline(root, file, fix)]
+
+
+def _of_pipeline(root: Path, file: str, fix: bool) -> list[str]:
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 4096
-    file = root / "dvc.yaml"
-    pipeline = yaml.load(file.read_text(encoding="utf-8"))
+    pipeline = yaml.load((root / file).read_text(encoding="utf-8"))
     lines = []
     for name, stage in pipeline["stages"].items():
         module = stage_module(stage["cmd"])
         if module is None or module.split(".")[0] not in PACKAGES:
             continue
-        declared = [dep for dep in stage["deps"] if dep.endswith(".py")]
+        folder = from_root(str(Path(file).parent), stage.get("wdir", "."))
+        code = {from_root(folder, dep): dep for dep in stage["deps"] if dep.endswith(".py")}
         wanted = closure(module, root)
-        missing, needless = sorted(wanted - set(declared)), sorted(set(declared) - wanted)
-        lines += [f"{name}: {dep} is imported, but not in deps" for dep in missing]
-        lines += [f"{name}: {dep} is in deps, but not imported" for dep in needless]
+        missing, needless = sorted(wanted - code.keys()), sorted(code.keys() - wanted)
+        lines += [f"{file}: {name}: {dep} is imported, but not in deps" for dep in missing]
+        lines += [f"{file}: {name}: {dep} is in deps, but not imported" for dep in needless]
         if missing or needless:
             data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
-            stage["deps"][:] = sorted(wanted) + data
+            stage["deps"][:] = [os.path.relpath(dep, folder) for dep in sorted(wanted)] + data
     if fix and lines:
-        with file.open("w", encoding="utf-8") as stream:
+        with (root / file).open("w", encoding="utf-8") as stream:
             yaml.dump(pipeline, stream)
     return lines
 
@@ -128,7 +139,7 @@ def main() -> None:
     fix = parser.parse_args().fix
     lines = differences(Path.cwd(), fix)
     for line in lines:
-        print(f"dvc.yaml: {line}{' (mended)' if fix else '; run `make deps`'}")
+        print(f"{line}{' (mended)' if fix else '; run `make deps`'}")
     sys.exit(1 if lines and not fix else 0)
 
 

@@ -9,42 +9,55 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from checks.pipelines import Declared, Locked
 
 FLOAT_TOLERANCE = 1e-9  # relative: another CPU may sum in another order
 
 
-def disagreements(root: Path, command: str, entry: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each committed output that the command does not give again.
+def disagreements(root: Path, stage: Declared, ran: Locked) -> Iterator[str]:
+    """Yield a line for each committed output that the stage's command does not give again.
 
     Args:
         root: the repository.
-        command: of the stage.
-        entry: the stage's in dvc.lock, for its dependencies and outputs.
+        stage: with its command and the files of settings that it reads.
+        ran: the same stage in dvc.lock, for its dependencies and outputs.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path in ["params.yaml", *(row["path"] for row in entry["deps"])]:
+        for path in [*stage.params, *(row["path"] for row in ran.deps)]:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if (root / path).is_dir():
                 shutil.copytree(root / path, target, dirs_exist_ok=True)
             else:
                 shutil.copyfile(root / path, target)
+        for path in [f"{stage.folder}/here", *stage.outs]:  # DVC makes these folders too
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
         python = str(Path(sys.executable).parent)
         env = os.environ | {"PATH": python + os.pathsep + os.environ.get("PATH", "")}
-        ran = subprocess.run(
-            command, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False
+        done = subprocess.run(
+            stage.command,
+            shell=True,
+            cwd=folder / stage.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        if ran.returncode:
-            last = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            yield f"`{command}` fails on the committed files ({last})"
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            yield f"`{stage.command}` fails on the committed files ({last})"
             return
-        for row in entry["outs"]:
+        for row in ran.outs:
             if not _same(root / row["path"], folder / row["path"]):
-                yield f"{row['path']}: `{command}` computes something else from what is committed"
+                yield (
+                    f"{row['path']}: `{stage.command}` computes something else from what is "
+                    "committed"
+                )
 
 
 def _same(committed: Path, computed: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from checks import dependencies
 
@@ -32,6 +34,20 @@ stages:
       - study/bulk.py
       - data/prepared
 """
+MORE = """\
+stages:
+  plot:
+    cmd: python -m stages.plot
+    wdir: ..
+    deps:
+      - stages/plot.py
+      - study/bulk.py
+  train:
+    cmd: PYTHONPATH=.. python -m stages.train
+    deps:
+      - ../stages/train.py
+      - data
+"""
 
 
 @pytest.fixture
@@ -41,6 +57,7 @@ def project(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     return tmp_path
 
 
@@ -70,8 +87,8 @@ def test_closure_sees_relative_imports_inside_functions_and_survives_cycles(proj
 
 def test_differences_name_what_is_missing_and_what_is_needless(project: Path) -> None:
     lines = dependencies.differences(project)
-    assert "train: study/bulk.py is in deps, but not imported" in lines
-    assert "train: lora/layer.py is imported, but not in deps" in lines
+    assert "dvc.yaml: train: study/bulk.py is in deps, but not imported" in lines
+    assert "dvc.yaml: train: lora/layer.py is imported, but not in deps" in lines
 
 
 def test_fix_mends_deps_and_keeps_data_and_comments(project: Path) -> None:
@@ -80,3 +97,20 @@ def test_fix_mends_deps_and_keeps_data_and_comments(project: Path) -> None:
     text = (project / "dvc.yaml").read_text()
     assert "# why train is as it is" in text
     assert text.rstrip().endswith("- data/prepared")
+
+
+def test_every_pipeline_is_compared_and_mended_as_its_stages_see_the_files(project: Path) -> None:
+    dependencies.differences(project, fix=True)
+    more = project / "more/dvc.yaml"
+    more.parent.mkdir()
+    more.write_text(MORE)
+    lines = dependencies.differences(project, fix=True)
+    assert "more/dvc.yaml: plot: study/bulk.py is in deps, but not imported" in lines
+    assert "more/dvc.yaml: train: lora/layer.py is imported, but not in deps" in lines
+    assert not any(line.startswith("dvc.yaml") for line in lines)
+    assert dependencies.differences(project) == []
+    stages = YAML(typ="safe").load(more.read_text())["stages"]
+    assert "stages/plot.py" in stages["plot"]["deps"]
+    assert "study/bulk.py" not in stages["plot"]["deps"]
+    assert stages["train"]["deps"][-1] == "data"
+    assert "../lora/layer.py" in stages["train"]["deps"]

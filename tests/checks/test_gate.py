@@ -38,6 +38,14 @@ stages:
     cmd: python aggregate.py
     deps: [aggregate.py, metrics/runs]
     outs: [{metrics/summary.json: {cache: false}}]
+  sufficient_rank:
+    cmd: python sufficient_rank.py
+    deps: [sufficient_rank.py, metrics/summary.json]
+    outs: [{metrics/sufficient.json: {cache: false}}]
+  claims:
+    cmd: python claims.py
+    deps: [claims.py, metrics/sufficient.json]
+    outs: [{metrics/claims.json: {cache: false}}]
 """,
     "params.yaml": "size: 3\nrate: 0.5\nranks:\n- 1\n- 2\n",
     "prepare.py": """\
@@ -63,6 +71,44 @@ shutil.copytree("data/adapters/r1", "data/picked")
 import json, pathlib
 runs = sorted(pathlib.Path("metrics/runs").glob("*.json"))
 json.dump({p.stem: json.loads(p.read_text()) for p in runs}, open("metrics/summary.json", "w"))
+""",
+    "sufficient_rank.py": """\
+import json
+scores = json.load(open("metrics/summary.json"))
+json.dump(min(scores), open("metrics/sufficient.json", "w"))
+""",
+    "claims.py": """\
+import json
+json.dump([json.load(open("metrics/sufficient.json"))], open("metrics/claims.json", "w"))
+""",
+    # A second pipeline, with settings of its own; one of its stages works in the root.
+    "more/dvc.yaml": """\
+stages:
+  learn:
+    wdir: ..
+    cmd: python more/learn.py
+    deps: [more/learn.py, data/prepared]
+    params: [more/params.yaml: [rate]]
+    outs: [data/more, {more/runs.json: {cache: false}}]
+  aggregate:
+    cmd: python aggregate.py
+    deps: [aggregate.py, runs.json]
+    params: [digits]
+    outs: [{summary.json: {cache: false}}]
+""",
+    "more/params.yaml": "rate: 0.25\ndigits: 1\n",
+    "more/learn.py": """\
+import json, os, yaml
+rate = yaml.safe_load(open("more/params.yaml"))["rate"]
+size = len(open("data/prepared/text").read())
+os.makedirs("data/more", exist_ok=True)
+open("data/more/weights", "w").write("w" * size)
+json.dump({"score": rate * size}, open("more/runs.json", "w"))
+""",
+    "more/aggregate.py": """\
+import json, yaml
+digits = yaml.safe_load(open("params.yaml"))["digits"]
+json.dump(round(json.load(open("runs.json"))["score"], digits), open("summary.json", "w"))
 """,
     ".gitignore": "/data/\n",
 }
@@ -93,8 +139,10 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gate") / "origin"
     folder.mkdir()
     for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
-    shell(folder, "git init -q", "dvc init -q", "dvc repro -q", "git add -A", "git commit -qm all")
+    shell(folder, "git init -q", "dvc init -q", "dvc repro -q -P")
+    shell(folder, "git add -A", "git commit -qm all")
     return folder
 
 
@@ -138,6 +186,14 @@ def test_a_fresh_clone_without_a_cache_passes(clone: Path) -> None:
         ("dvc.yaml", "cmd: python prepare.py", "cmd: python -B prepare.py", "prepare: changed com"),
         ("dvc.yaml", "[rate]", "[rate, size]", "params.yaml: size is not what train@1, train@2"),
         ("dvc.yaml", "[prepare.py]", "[prepare.py, train.py]", "prepare: train.py stands among"),
+        ("more/learn.py", '"w"', "'w'", "more/learn.py: modified since more/dvc.yaml:learn ran"),
+        ("more/params.yaml", "0.25", "0.5", "more/params.yaml: rate is not what more/dvc.yaml:le"),
+        ("more/params.yaml", "1", "2", "more/params.yaml: digits is not what more/dvc.yaml:aggre"),
+        ("more/summary.json", "0", "9", "more/summary.json: modified since more/dvc.yaml:aggregat"),
+        ("more/dvc.yaml", "[digits]", "[digits, rate]", "more/params.yaml: rate is not what more"),
+        ("more/dvc.yaml", "python agg", "python -B agg", "more/dvc.yaml:aggregate: changed comma"),
+        ("more/dvc.yaml", "  aggregate:", "  total:", "more/dvc.yaml:total: has never run with"),
+        ("more/dvc.yaml", "  aggregate:", "  total:", "more/dvc.lock: more/dvc.yaml:aggregate is"),
     ],
 )
 def test_an_edit_without_repro_fails_in_one_line(
@@ -180,23 +236,49 @@ def test_data_prepared_anew_but_not_trained_on_fails_without_the_data(
     assert any(
         line.startswith("train@1: read another data/prepared than prepare wrote") for line in lines
     )
+    assert any(line.startswith("more/dvc.yaml:learn: read another data/prepared") for line in lines)
 
 
+def test_entries_of_every_lock_file_are_pruned(checkout: Path) -> None:
+    edit(checkout / "more/dvc.yaml", lambda text: text.partition("  aggregate:")[0])
+    assert gate.prune(checkout) == ["more/dvc.yaml:aggregate"]
+    assert gate.findings(checkout) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stage", "command"),
+    [
+        ("metrics/summary.json", "1.5", "9.5", "aggregate", "aggregate.py"),
+        ("metrics/sufficient.json", "r1", "r2", "sufficient_rank", "sufficient_rank.py"),
+        ("metrics/claims.json", "r1", "r2", "claims", "claims.py"),
+        ("more/summary.json", "0.8", "0.9", "more/dvc.yaml:aggregate", "aggregate.py"),
+    ],
+)
 def test_results_edited_together_with_their_hash_are_computed_again_and_caught(
-    clone: Path,
+    clone: Path, file: str, old: str, new: str, stage: str, command: str
 ) -> None:
-    summary = clone / "metrics/summary.json"
-    edit(summary, lambda text: text.replace("1.5", "9.5"))
-    shell(clone, "dvc commit -fq aggregate")
+    edit(clone / file, lambda text: text.replace(old, new))
+    shell(clone, f"dvc commit -fq {stage}")
+    readers = {"aggregate": ["sufficient_rank", "claims"], "sufficient_rank": ["claims"]}
+    for reader in readers.get(stage, []):  # so that it alone is wrong
+        shell(clone, f"dvc repro -q -s {reader}")
     lines = gate.findings(clone)
     assert len(lines) == 1
-    assert lines[0].startswith("metrics/summary.json: `python aggregate.py` computes something")
+    assert lines[0].startswith(f"{file}: `python {command}` computes something")
+    assert ("--all-pipelines" in lines[0]) == ("more" in file)
+
+
+def test_all_that_was_edited_with_its_hash_is_caught_at_once(clone: Path) -> None:
+    edit(clone / "metrics/claims.json", lambda text: text.replace("r1", "r2"))
+    edit(clone / "more/summary.json", lambda text: "0.5")
+    shell(clone, "dvc commit -fq claims more/dvc.yaml:aggregate")
+    assert len(gate.findings(clone)) == 2
 
 
 def test_the_last_digit_of_a_float_is_no_finding(clone: Path) -> None:
     """Another CPU may sum in another order."""
     edit(clone / "metrics/summary.json", lambda text: text.replace("1.5", "1.5000000000000002"))
-    shell(clone, "dvc commit -fq aggregate")
+    shell(clone, "dvc commit -fq aggregate", "dvc repro -q -s sufficient_rank")
     assert gate.findings(clone) == []
 
 
