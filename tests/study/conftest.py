@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from study import frozen
+
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -28,3 +30,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     yield
     assert not requests
+
+
+@pytest.fixture(params=[False, True], ids=["plain products", "packed weights"])
+def each_product(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of multiplying with a frozen bf16 weight; where oneDNN packs none, one is left."""
+    if not request.param:
+        monkeypatch.setattr(frozen, "can_pack", lambda _: False)
