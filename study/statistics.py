@@ -58,18 +58,41 @@ def bootstrap_means(scores: Scores, resamples: int, seed: int) -> Floats:
         raise ValueError(f"scores: shape {scores.shape}; allowed: (arms, seeds, sentences)")
     num_arms, num_seeds, num_sentences = scores.shape
     columns = scores.reshape(num_arms * num_seeds, num_sentences).astype(np.float64).T
+    means = []
+    for drawn in draw(num_seeds, num_sentences, resamples, seed):
+        sums = drawn.times_sentence @ columns  # (some, sentences) @ (sentences, arms * seeds)
+        by_arm = sums.reshape(-1, num_arms, num_seeds)
+        means.append(np.einsum("ras,rs->ar", by_arm, drawn.times_seed))
+    together: Floats = np.concatenate(means, axis=1)
+    together /= num_seeds * num_sentences
+    return together
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How often each seed, (some, num_seeds), and sentence, (some, num_sentences), was drawn."""
+
+    times_seed: Floats
+    times_sentence: Floats
+
+
+def everything_once(num_seeds: int, num_sentences: int) -> Draws:
+    """Return the one draw that is the data themselves."""
+    return Draws(np.ones((1, num_seeds)), np.ones((1, num_sentences)))
+
+
+def draw(num_seeds: int, num_sentences: int, resamples: int, seed: int) -> Iterator[Draws]:
+    """Draw seeds and, independently, sentences, with replacement, `resamples` times.
+
+    Yields some at a time, so that memory does not grow with resamples x sentences; how many changes
+    nothing in what is drawn.
+    """
     seed_stream, sentence_stream = np.random.default_rng(seed).spawn(2)
     times_seed = np.concatenate(list(_draw_counts(seed_stream, num_seeds, resamples)))
-    means = np.empty((num_arms, resamples))
     done = 0
     for times_sentence in _draw_counts(sentence_stream, num_sentences, resamples):
-        part = slice(done, done + len(times_sentence))
-        sums = times_sentence @ columns  # (part, sentences) @ (sentences, arms * seeds)
-        by_arm = sums.reshape(-1, num_arms, num_seeds)
-        means[:, part] = np.einsum("ras,rs->ar", by_arm, times_seed[part])
-        done = part.stop
-    means /= num_seeds * num_sentences
-    return means
+        yield Draws(times_seed[done : done + len(times_sentence)], times_sentence)
+        done += len(times_sentence)
 
 
 def _draw_counts(stream: np.random.Generator, size: int, resamples: int) -> Iterator[Floats]:

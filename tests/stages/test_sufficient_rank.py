@@ -1,0 +1,58 @@
+"""Stage sufficient_rank: from records and logits alone, the same bytes, or one clear error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from stages import cli, sufficient_rank
+from study import settings
+from tests.study.fake_records import write_study
+from tests.study.sufficiency.fake_logits import write_logits
+
+PARAMS = Path(__file__).parents[2] / "params.yaml"
+WRITTEN = Path("metrics/sufficient_rank.json")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with settings, records and logits, and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    raw["seeds"] = [0, 1]
+    raw["lora"] |= {"ranks": [4, 1], "rank": 2}
+    raw["statistics"]["resamples"] = 50
+    Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    write_study(Path("metrics"), settings.load(), num_sentences=60)
+    for rank, accuracy in ((1, 0.6), (4, 0.9)):
+        right = np.random.default_rng(rank).random((2, 80)) < accuracy
+        write_logits(Path(f"metrics/logits/lora-r{rank}.safetensors"), right, seeds=(0, 1))
+    return tmp_path
+
+
+def test_it_writes_the_record_of_the_sweep(here):
+    sufficient_rank.main()
+    record = json.loads(WRITTEN.read_text())
+    assert record["recommended"]["rank"] == 4
+    assert [row["rank"] for row in record["differences"]] == [1, 4]
+    assert (record["sentences"], record["validation_sentences"]) == (60, 80)
+
+
+def test_it_writes_the_same_bytes_each_time(here):
+    sufficient_rank.main()
+    once = WRITTEN.read_bytes()
+    sufficient_rank.main()
+    assert WRITTEN.read_bytes() == once
+
+
+def test_missing_logits_are_an_error_and_nothing_is_written(here, capsys):
+    Path("metrics/logits/lora-r4.safetensors").unlink()
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(sufficient_rank.main)
+    assert stopped.value.code == 2
+    assert "lora-r4.safetensors: no such file" in capsys.readouterr().err
+    assert not WRITTEN.exists()
