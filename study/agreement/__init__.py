@@ -1,0 +1,1 @@
+"""Whether arms of the same accuracy are the same model: predictions, outputs, calibration."""
