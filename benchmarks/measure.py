@@ -14,11 +14,12 @@ from transformers import AutoConfig
 from benchmarks import plan, rows, study_cost
 from benchmarks.child import Child, whole
 from benchmarks.data import load_data
-from benchmarks.flops import Encoder, step_flops
 from benchmarks.interleave import Measured, interleave
 from benchmarks.job import Job
 from benchmarks.plan import Plan
-from study import arms
+from study import arms, lora_arm
+from study.cost.flops import Flops, training_flops
+from study.labels import FULL, HEAD_ONLY, LORA
 from study.prepared import Prepared
 from study.settings import Settings
 from study.sources import display_name, resolve_model
@@ -40,7 +41,11 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
     chosen = plan.make(per_epoch, train.epochs, sentences, quick)
     config = AutoConfig.from_pretrained(resolve_model(settings.model.name))
     lora = settings.lora
-    encoder = Encoder.of(config, data.num_labels, lora.rank, lora.target_modules, lora.layers)
+    adapter = lora_arm.config_of(lora, lora.rank, settings.model.name)
+    flops = {
+        arm: training_flops(config, data.num_labels, arm, adapter if arm == LORA else None)
+        for arm in (HEAD_ONLY, LORA, FULL)
+    }
     peak = Child(Job("peak", sentences=1 if quick else None))
     try:
         peak.hear()
@@ -56,7 +61,8 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
     sizes = study_cost.Sizes(per_epoch, len(data.validation), len(data.test))
     fit = arms.runs_that_fit(config, data, train)
     variants = {
-        name: _variant(took, encoder, data, per_epoch, peaks) for name, took in measured.items()
+        name: _variant(took, flops[took.arm], data, per_epoch, peaks)
+        for name, took in measured.items()
     }
     return {
         "machine": machine,
@@ -147,7 +153,7 @@ def _head_only(settings: Settings, chosen: Plan) -> dict[str, Measured]:
 
 def _variant(
     took: Measured,
-    encoder: Encoder,
+    counted: Flops,
     data: Prepared,
     per_epoch: int,
     peaks: list[dict[str, float]],
@@ -158,13 +164,8 @@ def _variant(
         return made
     lengths = data.train.lengths.double()
     tokens = float(lengths.sum()) / per_epoch
-    flops = took.runs * step_flops(
-        encoder,
-        took.arm,
-        len(lengths) / per_epoch,
-        tokens,
-        float(lengths.square().sum()) / per_epoch,
-    )
+    squares = float(lengths.square().sum()) / per_epoch
+    flops = took.runs * counted.of(len(lengths) / per_epoch, tokens, squares)
     made["real_tokens_per_second"] = took.runs * tokens / took.seconds
     made["real_gflop_per_step"] = flops / 1e9
     for name in ("fp32", "bf16"):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import cache
 from typing import Any
 
 from transformers import AutoConfig
 
 from benchmarks import rows, study_cost
-from benchmarks.flops import Encoder, step_flops
 from benchmarks.interleave import Measured
 from benchmarks.together.timer import Chunks, Cost
 from benchmarks.together.training import first_runs
+from study import lora_arm
+from study.cost.flops import training_flops
+from study.labels import LORA
 from study.prepared import Prepared
 from study.settings import Settings
 from study.sources import resolve_model
@@ -25,7 +28,7 @@ def figures(
     chunks: Chunks,
     peaks: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    """Return the figures of every number of runs; real tokens alone count, as in `step_flops`."""
+    """Return the figures of every number of runs; real tokens alone count."""
     lora = settings.lora
     config = AutoConfig.from_pretrained(resolve_model(settings.model.name))
     batch = settings.train.batch_size
@@ -33,13 +36,16 @@ def figures(
     tokens = float(lengths.sum()) / chunks.total
     squares = float(lengths.square().sum()) / chunks.total
 
-    def encoder(rank: int) -> Encoder:
-        return Encoder.of(config, data.num_labels, rank, lora.target_modules, lora.layers)
+    @cache
+    def step_flops(rank: int) -> float:
+        adapter = lora_arm.config_of(lora, rank, settings.model.name)
+        counted = training_flops(config, data.num_labels, LORA, adapter)
+        return counted.of(batch, tokens, squares)
 
     found = []
     for count, cost in costs.items():
         ranks = [run.rank or 0 for run in first_runs(settings, count)]
-        flops = sum(step_flops(encoder(rank), "lora", batch, tokens, squares) for rank in ranks)
+        flops = sum(step_flops(rank) for rank in ranks)
         seconds = cost.seconds
         found.append(
             {

@@ -1,17 +1,11 @@
-"""How many floating-point operations the matrix products of one training step need.
+"""The operations of a BERT-like model's training step in closed form, to hold the counter against.
 
-Only what real tokens need is counted, and only products that some gradient or loss needs: padding,
-recomputing and unneeded gradients earn nothing. A product of (m, k) and (k, n) is 2 m k n. Element
-by element work (norms, gelu, softmax, the optimiser) counts as nothing, though it takes time.
+Only products that some gradient or loss needs: a product of (m, k) and (k, n) is 2 m k n.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-from study.errors import StudyError
 
 _PROJECTIONS = ("query", "key", "value")
 
@@ -32,32 +26,6 @@ class Encoder:
     rank: int
     adapted: tuple[str, ...]
     adapted_layers: tuple[int, ...]
-
-    @staticmethod
-    def of(config: Any, num_labels: int, rank: int, targets: Iterable[str], layers: Any) -> Encoder:
-        """Read a transformers configuration.
-
-        Raises:
-            StudyError: the model is built otherwise, or other modules are adapted.
-        """
-        targets = tuple(targets)
-        try:
-            count, hidden, inner = (
-                config.num_hidden_layers,
-                config.hidden_size,
-                config.intermediate_size,
-            )
-        except AttributeError as error:
-            raise StudyError(
-                f"model.name: the benchmark counts BERT-like models ({error})"
-            ) from error
-        if not set(targets) <= set(_PROJECTIONS):
-            raise StudyError(
-                f"lora.target_modules: {list(targets)}; the benchmark counts "
-                f"{', '.join(_PROJECTIONS)} of BERT-like models"
-            )
-        chosen = tuple(range(count)) if layers is None else tuple(layers)
-        return Encoder(count, hidden, inner, num_labels, rank, targets, chosen)
 
 
 def step_flops(

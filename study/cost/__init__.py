@@ -1,0 +1,1 @@
+"""What the methods cost: parameters, storage, operations, memory, training and inference time."""
