@@ -68,6 +68,16 @@ def _verdict(p_equivalent: float, p_worse: float, p_better: float, alpha: float)
     return next((verdict for verdict, p in shown.items() if p <= alpha), UNTOLD)
 
 
+def verdicts(differences: Sequence[Crossed], margin: float, alpha: float) -> list[str]:
+    """Return every rank's verdict alone: that of `judge`, found without p values."""
+    means = np.stack([difference.mean for difference in differences])
+    worse = step_down(-margin - means, differences, alpha)[:, 0]
+    better = step_down(means - margin, differences, alpha)[:, 0]
+    shown = equivalent(differences, margin, alpha)[:, 0]
+    names = np.select([shown, worse, better], [EQUIVALENT, WORSE, BETTER], UNTOLD)
+    return [str(name) for name in names]
+
+
 def equivalent(differences: Sequence[Crossed], margin: float, alpha: float) -> NDArray[np.bool_]:
     """Return which rank is shown to be equivalent in which draw, (num_ranks, num_draws).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -22,6 +23,7 @@ WRITTEN = Path("metrics/sufficient_rank.json")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with settings, records and logits, and nothing else."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)  # statsmodels does, at every call
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     raw["seeds"] = [0, 1]
     raw["lora"] |= {"ranks": [4, 1], "rank": 2}

@@ -16,6 +16,7 @@ from study.sufficiency.equivalence import (
     equivalent,
     judge,
     step_down,
+    verdicts,
 )
 from tests.study.sufficiency.simulated import at_most, differences, repeated, study
 
@@ -72,12 +73,14 @@ def test_verdicts_in_draws_are_those_of_judge():
     rng = np.random.default_rng(3)
     seen = set()
     for _ in range(60):
-        accuracies = [*rng.uniform(0.7, 0.8, rng.integers(1, 6)), 0.78]
-        of_arms = differences(study(rng, accuracies, 4, 250))
-        judged = [each.verdict == EQUIVALENT for each in judge(of_arms, 0.12, ALPHA)]
-        assert equivalent(of_arms, 0.12, ALPHA)[:, 0].tolist() == judged
+        accuracies = [*rng.uniform(0.6, 0.95, rng.integers(1, 6)), 0.78]
+        of_arms = differences(study(rng, accuracies, 6, 250))
+        judged = [each.verdict for each in judge(of_arms, 0.09, ALPHA)]
+        shown = equivalent(of_arms, 0.09, ALPHA)[:, 0]
+        assert shown.tolist() == [verdict == EQUIVALENT for verdict in judged]
+        assert verdicts(of_arms, 0.09, ALPHA) == judged
         seen |= set(judged)
-    assert seen == {True, False}
+    assert seen == {EQUIVALENT, WORSE, BETTER, UNTOLD}
 
 
 def test_step_down_is_holms_procedure():
