@@ -3,8 +3,9 @@
 In bf16 on a CPU a matrix product first lays the weight out as its kernel likes it, on every call.
 oneDNN can keep that layout, and it can add the bias and a second tensor while it writes the result;
 torch reaches this through the operations that its own compiler uses when it freezes a model. Where
-they are not there (other dtypes, other devices, other builds) the ordinary product is taken. A
-frozen layer of the default model is 10 to 25 % faster so (benchmarks/README.md).
+they are not there (other dtypes, other devices, other builds) the ordinary product is taken. For
+the default model's layers a product went from 0.110 to 0.080 ms (384 to 384 features) and from 0.48
+to 0.31 ms (384 to 1536), 27 to 35 % less (benchmarks/README.md).
 """
 
 from __future__ import annotations
