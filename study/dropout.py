@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.errors import StudyError
+
 _LEVELS = 1 << 16
 
 
@@ -98,9 +100,26 @@ class RunDropout(nn.Dropout):
 def replace_dropout(model: nn.Module) -> None:
     """Put a `RunDropout` of the same p in the place of every `nn.Dropout` of the model."""
     for module in list(model.modules()):
-        for name, child in module.named_children():
+        for name, child in list(module._modules.items()):  # also one with two names
             if isinstance(child, nn.Dropout) and not isinstance(child, RunDropout):
                 setattr(module, name, RunDropout(child.p).train(child.training))
+
+
+def drawing(dropout: nn.Module) -> RunDropout | None:
+    """Return a layer's dropout if it drops anything now; None: it hands on what it gets.
+
+    Raises:
+        StudyError: a plain `nn.Dropout`, whose masks would not be the runs' own.
+    """
+    if isinstance(dropout, RunDropout):
+        return dropout if dropout.draws else None
+    if isinstance(dropout, nn.Dropout) and not (dropout.training and dropout.p > 0):
+        return None
+    raise StudyError(
+        f"a layer that trains runs together holds {dropout}, whose masks would not be each run's "
+        "own; allowed is a RunDropout: call study.dropout.replace_dropout(model) once the model "
+        "has all its modules"
+    )
 
 
 def no_dropout(model: nn.Module) -> bool:

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from study.attention import Packing, attend, attend_backward
+from study.dropout import drawing
 from study.fused_linear import TENSORS, FusedLinear, LinearStep
 
 
@@ -62,10 +63,12 @@ def has_berts_form(module: nn.Module) -> bool:
     own, out = layer.attention.self, layer.attention.output
     linear = (own.query, own.key, own.value, out.dense, layer.intermediate.dense)
     norms = (out.LayerNorm, layer.output.LayerNorm)
+    dropouts = (own.dropout, out.dropout, layer.output.dropout)
     activation = layer.intermediate.intermediate_act_fn
     return (
         all(type(x) is nn.Linear for x in (*linear, layer.output.dense))
         and all(type(x) is nn.LayerNorm for x in norms)
+        and all(isinstance(x, nn.Dropout) for x in dropouts)
         and own.query.out_features == own.query.in_features
         and getattr(activation, "act", None) is F.gelu
         and not getattr(layer, "is_decoder", False)
@@ -212,13 +215,16 @@ class _Fused(torch.autograd.Function):
 
 
 def _drop_and_add(
-    step: LinearStep, dropout: Any, rows: Tensor, other: Tensor, runs: int
+    step: LinearStep, dropout: nn.Module, rows: Tensor, other: Tensor, runs: int
 ) -> tuple[Tensor, Tensor | None]:
     """Return drop(step(rows)) + other, and dropout's factors if any are drawn."""
-    if not dropout.draws:
+    drawn = drawing(dropout)
+    if drawn is None:
         return step.forward(rows, other), None
-    y = step.forward(rows)
-    keep = dropout.factors((runs, len(other) // runs, other.shape[1]), other).view(other.shape)
+    y = step.forward(rows)  # draws first, as the modules do
+    keep = drawn.factors((runs, len(other) // runs, other.shape[1]), other)
+    assert keep is not None
+    keep = keep.view(other.shape)
     return y.mul_(keep).add_(other), keep
 
 

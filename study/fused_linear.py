@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.dropout import drawing
 from study.frozen import FrozenLinear, FrozenWeight
 
 TENSORS = 4  # that `FusedLinear.read` hands to autograd: weight, bias, lora_A, lora_B
@@ -19,7 +20,7 @@ class FusedLinear:
 
     What it reads is an `nn.Linear`, or a module with low-rank factors around one, which it knows by
     its attributes `base`, `lora_A` (R, r, in), `lora_B` (R, out, r), `scaling` (R,), the same as
-    floats in `scalings`, and `dropout`, a `RunDropout`.
+    floats in `scalings`, and `dropout`, which is a `RunDropout` wherever it draws.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,8 @@ class LinearStep:
         if self._A is None or self._B is None:
             return y
         by_run = x.view(len(self._A), -1, x.shape[1])
-        self._keep = self._dropout.factors(by_run.shape, x)
+        dropout = drawing(self._dropout)
+        self._keep = None if dropout is None else dropout.factors(by_run.shape, x)
         if self._keep is not None:
             by_run = by_run * self._keep
         self._low = self._scale(_matmul(by_run, self._A.mT))

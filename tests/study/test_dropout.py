@@ -101,6 +101,13 @@ def test_takes_the_place_of_every_dropout() -> None:
     assert [(m.p, m.training) for m in found] == [(0.2, False), (0.3, True)]
 
 
+def test_takes_the_place_of_a_dropout_with_two_names() -> None:
+    model = nn.Module()
+    model.first = model.second = nn.Dropout(0.2)
+    replace_dropout(model)
+    assert type(model.first) is type(model.second) is RunDropout
+
+
 def test_the_global_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
     dropout(0.5, [1])(torch.ones(1, 10, 10))

@@ -47,6 +47,15 @@ def test_other_berts_are_left_alone(changes: dict[str, Any], layers: int) -> Non
     assert fused_layers(bert(**changes)) == layers
 
 
+def test_a_layer_without_dropout_is_left_alone() -> None:
+    model = bert()
+    for layer in model.encoder.layer:
+        del layer.forward
+    model.encoder.layer[1].output.dropout = nn.Identity()
+    fuse(model)
+    assert fused_layers(model) == 1
+
+
 def test_a_layer_with_further_parts_is_left_alone() -> None:
     """X-MOD's layers have BERT's parts and language adapters behind them."""
     words = FAMILIES["roberta"].config.to_diff_dict() | {"default_language": "en_XX"}

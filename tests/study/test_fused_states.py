@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from lora.inject import disabled
 from lora.merge import merge, merged, unmerge
+from study.dropout import replace_dropout
+from study.errors import StudyError
 from tests.lora.models import HIDDEN
 from tests.study.fused_case import ALL_SIX, Case, distance, each_shape, factors_alone
 
@@ -125,3 +127,18 @@ class TestMemory:
             before = self.held()
             out = case.fused()
         assert self.held() - before == out.untyped_storage().nbytes()
+
+
+@pytest.mark.parametrize("place", ["attention.self.query.dropout", "output.dropout"])
+def test_a_dropout_that_would_not_draw_each_runs_masks_is_refused(place: str) -> None:
+    case = Case(dropout=0.3)
+    still = case.fused()
+    case.layer.set_submodule(place, nn.Dropout(0.3))
+    case.model.train()
+    with pytest.raises(StudyError, match=r"Dropout\(p=0.3.*replace_dropout\("):
+        case.fused()
+    case.model.eval()
+    assert torch.equal(case.fused(), still)
+    case.model.train()
+    replace_dropout(case.model)
+    assert distance(case.fused(), still) > 0.1
