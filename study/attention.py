@@ -36,7 +36,7 @@ class Packing:
     Attributes:
         generators: of dropout, one per run.
         readout: (S,) int64, the one token of each sentence that the head reads, which must be the
-            sentence's first, or None. A last layer that can makes no other token's output.
+            sentence's first, or None. A fused encoder then makes no other token's output.
     """
 
     layout: Layout

@@ -10,7 +10,7 @@ Hugging Face's own modules stay in place and keep the weights; only their layer'
 replaced, and only where the layer is of exactly this form (BERT, RoBERTa and their kin). The tests
 hold it against the modules it replaces.
 
-The last layer makes the outputs of `Packing.readout` alone: nobody reads the others.
+The encoder's last layer makes the outputs of `Packing.readout` alone: nobody reads the others.
 """
 
 from __future__ import annotations
@@ -28,13 +28,23 @@ from study.attention import Packing, attend, attend_backward
 from study.dropout import drawing
 from study.fused_linear import TENSORS, FusedLinear, LinearStep
 
+_PICKS = "_picks_readout"  # where a fused model keeps what `picks_readout` tells
+
 
 def fuse(model: PreTrainedModel) -> None:
     """Let every layer of BERT's form compute with the fused forward and backward."""
     layers = [module for module in model.modules() if has_berts_form(module)]
+    stacks = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
+    last = [layer for layer in layers[-1:] if any(layer is stack[-1] for stack in stacks if stack)]
     for layer in layers:
-        fused = FusedLayer(layer, last=layer is layers[-1])
+        fused = FusedLayer(layer, last=layer in last)
         layer.forward = MethodType(fused.forward, layer)
+    setattr(model, _PICKS, bool(last))
+
+
+def picks_readout(model: PreTrainedModel) -> bool:
+    """Tell whether the encoder gives the outputs of `Packing.readout` alone, in their order."""
+    return bool(getattr(model, _PICKS, False))
 
 
 # A layer of BERT's form has these modules and no others.
@@ -80,7 +90,7 @@ class FusedLayer:
 
     Args:
         layer: of BERT's form.
-        last: no layer reads this one's output.
+        last: of the encoder; no layer reads its output.
     """
 
     def __init__(self, layer: nn.Module, last: bool) -> None:

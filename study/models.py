@@ -23,7 +23,7 @@ from study import attention, streams
 from study.attention import Packing
 from study.dropout import replace_dropout, use_generators
 from study.errors import StudyError
-from study.fused_layer import fuse
+from study.fused_layer import fuse, picks_readout
 from study.packing import Batch, FeatureBatch, PackedBatch
 from study.sources import display_name, resolve_model
 
@@ -65,6 +65,7 @@ class PackedClassifier(nn.Module):
         self.runs = len(seeds)
         prefix = model.base_model_prefix + "."
         self._place_of_head = _head_reader(model)
+        self._encoder_picks = self._place_of_head == "first" and picks_readout(model)
         heads = {
             name: module
             for name, module in model.named_modules()
@@ -95,11 +96,11 @@ class PackedClassifier(nn.Module):
         hidden: Tensor = self.model.base_model(
             input_ids=batch.input_ids,
             position_ids=self._positions(batch.position_ids),
-            packing=Packing(batch.layout, generators, places if first else None),
+            packing=Packing(batch.layout, generators, places if self._encoder_picks else None),
             **({} if first else {"use_cache": False}),
         ).last_hidden_state
         rows = hidden.reshape(-1, hidden.shape[-1])
-        if len(rows) != len(places) or not first:  # else the last layer has picked them
+        if not self._encoder_picks:
             rows = rows.index_select(0, places)
         return rows.unsqueeze(1)
 

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 from transformers import XmodConfig, XmodModel
 
-from study.fused_layer import fuse
+from study.fused_layer import fuse, picks_readout
+from study.models import PackedClassifier
+from study.packing import pack
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.fused_case import Case, bert, distance, factors_alone
@@ -24,12 +26,16 @@ def fused_layers(model: nn.Module) -> int:
 
 @pytest.mark.parametrize("name", ["bert", "roberta"])
 def test_bert_and_its_kin(name: str) -> None:
-    assert fused_layers(toys.load(saved(name))) == 2
+    model = toys.load(saved(name))
+    assert fused_layers(model) == 2
+    assert picks_readout(model)
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"bert", "roberta"}))
 def test_other_families_are_left_alone(name: str) -> None:
-    assert fused_layers(toys.load(saved(name))) == 0
+    model = toys.load(saved(name))
+    assert fused_layers(model) == 0
+    assert not picks_readout(model)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +53,18 @@ def test_other_berts_are_left_alone(changes: dict[str, Any], layers: int) -> Non
     assert fused_layers(bert(**changes)) == layers
 
 
-def test_a_layer_without_dropout_is_left_alone() -> None:
-    model = bert()
-    for layer in model.encoder.layer:
+def test_a_model_whose_last_layer_is_left_alone_computes_the_same() -> None:
+    model = toys.load(saved("bert"))
+    data = toys.split(8, seed=2)
+    batch = pack(data, [torch.arange(8).flip(0)], 0, 2)
+    expected = PackedClassifier(model, [0])(batch)
+    for layer in model.bert.encoder.layer:
         del layer.forward
-    model.encoder.layer[1].output.dropout = nn.Identity()
+    model.bert.encoder.layer[-1].output.dropout = nn.Identity()  # of no known form
     fuse(model)
     assert fused_layers(model) == 1
+    assert not picks_readout(model)
+    torch.testing.assert_close(PackedClassifier(model, [0])(batch), expected, atol=1e-6, rtol=1e-6)
 
 
 def test_a_layer_with_further_parts_is_left_alone() -> None:
