@@ -10,7 +10,7 @@ PINS   := requirements.txt requirements-dev.txt requirements-ray.txt constraints
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro table test bench check lint types deps-check gate readme readme-check format deps lock clean
+.PHONY: help venv repro table test browser bench check lint types deps-check gate readme readme-check format deps lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,8 +30,18 @@ repro: venv ## run the study: every stage that is not up to date, then print the
 table: venv ## print the table of the last run
 	@python -m stages.aggregate --table
 
-test: venv ## run all tests
+test: venv browser ## run all tests
 	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist worksteal
+
+browser: ## install Chromium for the test of the report, where there is no browser yet
+	@for name in "$$REPORT_BROWSER" chromium chromium-browser google-chrome; do \
+		if [ -n "$$name" ] && command -v "$$name" >/dev/null; then exit 0; fi; \
+	done; \
+	command -v apt-get >/dev/null || { \
+		echo "no browser found: install Chromium, or set REPORT_BROWSER to one" >&2; exit 1; }; \
+	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	$$sudo apt-get update -qq && \
+	$$sudo apt-get install -y -qq --no-install-recommends chromium >/dev/null
 
 bench: venv ## measure training side by side with Hugging Face's Trainer and PEFT (10 minutes)
 	python -m benchmarks

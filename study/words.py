@@ -47,9 +47,9 @@ def margin(value: float) -> str:
     return f"{value:g} point{'' if value == 1 else 's'}"
 
 
-def counted(number: int, thing: str) -> str:
-    """Write how many there are: 1 seed, 3 seeds, 3,000 sentences."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, thing: str, many: str | None = None) -> str:
+    """Write how many there are: 1 seed, 3 seeds, 3,000 sentences; `many` is an odd plural."""
+    return f"{number:,} {thing if number == 1 else many or f'{thing}s'}"
 
 
 def spelled(number: int) -> str:

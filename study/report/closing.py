@@ -1,0 +1,221 @@
+"""The end of the page: claims, data, settings, hardware, and how to make it all again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.report.contents import titled
+from study.report.html import (
+    Html,
+    Text,
+    badge,
+    code,
+    commands,
+    facts,
+    paragraph,
+    subsection,
+    table,
+    verdicts,
+)
+from study.report.inputs import MACHINE, Study
+from study.report.numbers import NOTHING, number, stored
+from study.words import listed, spelled
+
+Record = Mapping[str, Any]
+
+_VERDICTS = ("holds", "does not hold", "cannot be told")
+_COUNTED = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "cannot be told": ("cannot be told", "cannot be told"),
+}
+
+
+def claims(study: Study) -> Html:
+    """Show every claim with its verdict and numbers."""
+    rows: Sequence[Record] = study["claims"]
+    counts = Counter(row["verdict"] for row in rows)
+    said = [
+        f"{spelled(counts[verdict])} {_COUNTED[verdict][counts[verdict] != 1]}"
+        for verdict in _VERDICTS
+        if counts[verdict]
+    ]
+    return titled(
+        "claims",
+        paragraph(f"Of {len(rows)} claims about LoRA, put to the numbers above, {listed(said)}."),
+        verdicts((badge(row["verdict"]), row["claim"], _rests_on(row)) for row in rows),
+    )
+
+
+def _rests_on(row: Record) -> str:
+    parts = [f"{_spaced(name)}: {_value(value)}" for name, value in row["numbers"].items()]
+    return "; ".join([*parts, f"source: {row['source']}"])
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    """Write a number, a word, a list or a mapping on one line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return NOTHING
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_spaced(str(key))}: {_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(item) for item in value)
+    return str(value)
+
+
+def data(study: Study) -> Html:
+    """Show what was trained and tested on."""
+    record = study["data"]
+    rows: list[list[Text]] = []
+    for name, split in record["splits"].items():
+        shares = list(split["class_shares"].values())
+        rows.append(
+            [
+                name.capitalize(),
+                f"{split['sentences']:,}",
+                f"{100 * min(shares):.1f} to {100 * max(shares):.1f}",
+                number(split["length_mean"]),
+                f"{split['length_max']:,}",
+                f"{100 * split['truncated_share']:.1f}",
+            ]
+        )
+    return titled(
+        "data",
+        table(
+            "The splits",
+            (
+                "Split",
+                "Sentences",
+                "Share of a class, %",
+                "Mean length, tokens",
+                "Longest, tokens",
+                "Cut off, %",
+            ),
+            rows,
+        ),
+        *(_source(name, source) for name, source in record["sources"].items()),
+    )
+
+
+def _source(name: str, source: Record) -> Html:
+    dropped = [f"{count:,} {_spaced(why)}" for why, count in source["dropped"].items() if count]
+    words = f"dropped: {listed(dropped)}" if dropped else "nothing was dropped"
+    label = "" if name == "main" else f"{name.capitalize()} sentences: "
+    return paragraph(
+        f"{label}`{source['name']}`, {source['rows']:,} rows, {words}; "
+        f"{source['sentences']:,} sentences were left.",
+        "note",
+    )
+
+
+def settings(study: Study) -> Html:
+    """Show every setting, as params.yaml has them."""
+    plain: dict[str, Any] = {}
+    sections: dict[str, Record] = {}
+    for name, value in study.settings.items():
+        (sections if isinstance(value, Mapping) else plain)[name] = value
+    parts = [facts(_pairs(plain), "settings")]
+    parts += [subsection(name, facts(_pairs(own), "settings")) for name, own in sections.items()]
+    columns = "\n".join(f"<div>{part}</div>" for part in parts)
+    return titled("settings", Html(f'<div class="columns">\n{columns}\n</div>'))
+
+
+def _pairs(own: Record) -> list[tuple[Text, Text]]:
+    return [(name, code(_setting(value))) for name, value in own.items()]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(item, list | tuple) for item in value):
+            return ", ".join(f"{column}: {_setting(of)}" for column, of in value)  # data.where
+        return f"[{', '.join(_setting(item) for item in value)}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def machine(study: Study) -> Html:
+    """Show what the study ran on, as far as it was noted."""
+    files = {name: row for name, row in study.machine.items() if "versions" in row}
+    if not files:
+        return titled(
+            "machine",
+            paragraph(
+                f"Nothing is known of the machine: there is no file in `{MACHINE}/`.", "missing"
+            ),
+        )
+    found = {
+        "Device": [row.get("device") for row in files.values()],
+        "Precision": [row.get("precision") for row in files.values()],
+        "Threads": [row.get("threads") for row in files.values()],
+        "Python": [row.get("python") for row in files.values()],
+    }
+    packages = sorted({name for row in files.values() for name in row["versions"]})
+    for package in packages:
+        found[package] = [row["versions"].get(package) for row in files.values()]
+    rows = [
+        [
+            name,
+            NOTHING if row.get("seconds") is None else f"{row['seconds']:,.0f}",
+            stored(row.get("peak_memory_bytes")),
+            stored(row.get("peak_gpu_memory_bytes")),
+        ]
+        for name, row in files.items()
+    ]
+    return titled(
+        "machine",
+        paragraph(
+            "Measured on the machine that each stage last ran on; another machine gives other "
+            "numbers here, and nothing above depends on them."
+        ),
+        facts([(name, _distinct(values)) for name, values in found.items()]),
+        table(
+            "Time and memory by stage",
+            ("Stage", "Seconds", "Peak memory", "Peak GPU memory"),
+            rows,
+        ),
+    )
+
+
+def _distinct(values: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values if value is not None)) or NOTHING
+
+
+REPRODUCE = """\
+git clone REPOSITORY lora-rank-study && cd lora-rank-study
+make repro    # installs the pinned packages, runs every stage that is not up to date
+make check    # that the committed results follow from code and settings
+make test"""
+
+VARY = """\
+dvc exp run -S 'lora.ranks=[1,2,4,8,16,32,64]'    # one more rank: trains that rank alone
+dvc exp run -S 'seeds=[0,1,2,3,4]'                # more seeds: narrower intervals
+dvc exp run -S data.name=my/reviews.csv -S data.where=null -S data.text=sentence -S data.label=stars
+dvc metrics diff"""
+
+
+def reproduce(study: Study) -> Html:
+    """Show the commands that make it all again."""
+    return titled(
+        "reproduce",
+        paragraph(
+            "Every number but those of the machine is a function of code, settings and data: the "
+            "same commit gives the same bytes on the same machine."
+        ),
+        commands(REPRODUCE),
+        paragraph("To ask another question, change a setting; only what depends on it runs again."),
+        commands(VARY),
+    )

@@ -1,0 +1,75 @@
+"""The figures of the report, drawn from the records: no picture is read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from matplotlib.figure import Figure
+
+from study.figures import (
+    capacity,
+    dynamics,
+    pareto,
+    rank_curve,
+    style,
+    theory_bound,
+    theory_scalings,
+)
+from study.report.html import Html, figure
+from study.report.inputs import Study
+from study.theory_rows import bound_rows, scaling_rows
+
+
+class Module(Protocol):
+    """What a module of `study.figures` offers; all three take the same arguments."""
+
+    draw: Callable[..., Figure]
+    caption: Callable[..., str]
+    alternative: Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure, and which records it is drawn from."""
+
+    module: Any
+    arguments: Callable[[Study], tuple[Any, ...]]
+
+
+def _record(*names: str) -> Callable[[Study], tuple[Any, ...]]:
+    return lambda study: tuple(study[name] for name in names)
+
+
+FIGURES: Mapping[str, Entry] = {
+    "accuracy_vs_rank": Entry(rank_curve, _record("rank_curve", "summary")),
+    "accuracy_vs_parameters": Entry(pareto, _record("pareto", "summary")),
+    "capacity": Entry(capacity, _record("capacity")),
+    "training_dynamics": Entry(dynamics, _record("dynamics", "summary")),
+    "theory_bound": Entry(
+        theory_bound, lambda study: (bound_rows(study["theory_bound"], study["theory"]),)
+    ),
+    "theory_scalings": Entry(theory_scalings, lambda study: (scaling_rows(study["theory"]),)),
+}
+
+
+def drawn(name: str, study: Study) -> Html:
+    """Return a figure with its caption and its alternative text."""
+    if name not in FIGURES:
+        return Html("")
+    entry = FIGURES[name]
+    arguments = entry.arguments(study)
+    with style.styled():
+        svg = svg_of(entry.module.draw(*arguments))
+    caption, alternative = entry.module.caption(*arguments), entry.module.alternative(*arguments)
+    return figure(name, svg, caption, alternative)
+
+
+def svg_of(drawing: Figure) -> bytes:
+    """Return a figure as SVG: the bytes that `style.save` writes."""
+    style.settle(drawing)
+    stream = io.BytesIO()
+    drawing.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()

@@ -1,0 +1,236 @@
+"""The tables of what was measured beside accuracy: rules of thumb, agreement, rates, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.labels import arm_label
+from study.report.html import Html, Text, badge, paragraph, table, text
+from study.report.numbers import (
+    NOTHING,
+    accuracy,
+    counted_short,
+    number,
+    stored,
+    with_interval,
+)
+from study.report.tables import rank_or_none
+from study.words import listed, percent, significant
+
+Record = Mapping[str, Any]
+
+
+def rules(record: Record) -> Html:
+    """Return what each rule of thumb would have picked, against what was measured."""
+    rows = []
+    for row in record["rules"]:
+        span = NOTHING
+        if row.get("low") is not None and row.get("high") is not None:
+            span = f"{number(row['low'])} to {number(row['high'])}"
+        verdict = row["verdict"]
+        rows.append(
+            [
+                Html(f'{text(row["rule"])}<span class="interval">{text(row["source"])}</span>'),
+                number(row["rank"]),
+                span,
+                badge(verdict) if len(verdict) < 30 else verdict,
+            ]
+        )
+    measured = record["measured"]
+    equivalent = [
+        f"{rank_or_none(rank)} at {margin} points"
+        for margin, rank in measured["equivalent"].items()
+    ]
+    return table(
+        "What each rule would have picked",
+        ("Rule", "Rank", "From, to", "Verdict"),
+        rows,
+        note=f"Measured: rank {measured['one_standard_error']} within one standard error of the "
+        f"best; equivalent to full fine-tuning {listed(equivalent)}.",
+        words=(0, 3),
+        long=True,
+    )
+
+
+def agreement(record: Record) -> Html:
+    """Return how often each arm answers otherwise than full fine-tuning, and how far it moved."""
+    parted = record["divergence"]
+    moved = {(row["arm"], row["rank"]): row for row in parted["arms"]}
+    rows: list[list[Text]] = []
+    for row in record["disagreement"]["arms"]:
+        name = row["arm"], row["rank"]
+        label = arm_label(*name)
+        rows.append([label, *_disagreement(row), *_divergence(moved.get(name))])
+    itself = [_itself(record["disagreement"]), _itself_divergence(parted), NOTHING]
+    rows.append(["Full fine-tuning, another seed", *itself])
+    return table(
+        "Agreement with full fine-tuning on the test sentences",
+        (
+            "Arm",
+            "Other answers, %",
+            "Divergence from full, nats",
+            "Divergence from pretrained, nats",
+        ),
+        rows,
+        note=f"Below each number its {100 * record['confidence']:g} % interval, over "
+        f"{record['interval']}. Divergences are Kullback-Leibler's, means over sentences.",
+    )
+
+
+def _disagreement(row: Record) -> list[Text]:
+    if row.get("mean") is None:
+        return [NOTHING]
+    low, high = row.get("low"), row.get("high")
+    if low is None or high is None:
+        return [f"{100 * row['mean']:.1f}"]
+    return [with_interval(*(f"{100 * value:.1f}" for value in (row["mean"], low, high)))]
+
+
+def _divergence(row: Record | None) -> list[Text]:
+    return [_nats(row, "from_full"), _nats(row, "from_pretrained")]
+
+
+def _nats(row: Record | None, key: str) -> Text:
+    if row is None or row.get(key) is None:
+        return NOTHING
+    low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
+    if low is None or high is None:
+        return number(row[key])
+    return with_interval(number(row[key]), number(low), number(high))
+
+
+def _itself(disagreement: Record) -> Text:
+    return _disagreement(disagreement["full_with_itself"])[0]
+
+
+def _itself_divergence(divergence: Record) -> Text:
+    own = divergence["full_with_itself"]
+    key = "mean" if "mean" in own else "from_full"
+    return _nats({"from_full": own.get(key), **own}, "from_full")
+
+
+def calibration(record: Record) -> Html:
+    """Return how far each arm's confidence is what it says."""
+    rows = [
+        [
+            arm_label(row["arm"], row["rank"]),
+            number(100 * row["ece"]),
+            number(row["brier"]),
+            number(row["nll"]),
+            row.get("verdict", NOTHING),
+        ]
+        for row in record["calibration"]
+    ]
+    return table(
+        "Calibration on the test sentences",
+        ("Arm", "Calibration error, %", "Brier score", "Log loss, nats", "Verdict"),
+        rows,
+        words=(0, 4),
+    )
+
+
+def learning_rate(record: Record) -> list[Html]:
+    """Return validation and test accuracy by learning rate, and what follows from them."""
+    rows = [
+        [
+            arm_label(arm["arm"], arm["rank"]),
+            f"{row['rate']:g}{' *' if row['rate'] == arm['best'] else ''}",
+            percent(row["validation"]),
+            accuracy(row["test"]),
+        ]
+        for arm in record["arms"]
+        for row in arm["rates"]
+    ]
+    return [
+        table(
+            "Every learning rate that was tried",
+            ("Arm", "Learning rate", "Validation accuracy", "Test accuracy"),
+            rows,
+            note="* the rate that validation picked.",
+        ),
+        paragraph(_ratio(record)),
+        paragraph(_exponent(record["exponent"])),
+        *_forced(record["forced"]),
+    ]
+
+
+def _ratio(record: Record) -> str:
+    """Say how LoRA's rates stand to full fine-tuning's."""
+    ratios = [row["ratio"] for row in record["ratio_to_full"]]
+    low, high = significant(min(ratios)), significant(max(ratios))
+    between = low if low == high else f"{low} to {high}"
+    reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
+    why = f"; {'; '.join(reasons)}" if reasons else ""
+    return (
+        f"LoRA's rate is {between} times full fine-tuning's, where about "
+        f"{significant(record['ratio_expected'])} is expected{why}."
+    )
+
+
+def _exponent(exponent: Record) -> str:
+    """Say how the best rate moves with the rank."""
+    if exponent.get("reason"):
+        return f"How the best rate moves with the rank cannot be told: {exponent['reason']}."
+    interval = ""
+    if exponent["low"] is not None:
+        interval = f" ({number(exponent['low'])} to {number(exponent['high'])})"
+    note = f"; {exponent['note']}" if exponent.get("note") else ""
+    predicted = {row["scaling"]: row["exponent"] for row in exponent["predictions"]}
+    return (
+        f"The best rate goes with the rank to the power {number(exponent['value'])}{interval}, "
+        f"give or take {number(exponent['resolution'])} for the steps between the rates tried; "
+        f"the nearest prediction is that of alpha {exponent['nearest']}, "
+        f"{number(predicted[exponent['nearest']])}{note}."
+    )
+
+
+def _forced(forced: Any) -> list[Html]:
+    if isinstance(forced, Mapping):
+        return [
+            paragraph(f"What one rate for all ranks would do cannot be told: {forced['reason']}.")
+        ]
+    lines = []
+    for row in forced:
+        turned = "; ".join(row["turned_over"]) or "no conclusion turns over"
+        lines.append(paragraph(f"With the rate {row['rate']:g} forced on every rank: {turned}."))
+    return lines
+
+
+def cost(record: Record) -> Html:
+    """Return what each arm costs, as far as it follows without a clock."""
+    rows = [
+        [
+            arm_label(row["arm"], row["rank"]),
+            f"{row['trainable_parameters']:,}",
+            stored(row["storage_bytes"]),
+            stored(row["optimizer_state_bytes"]),
+            counted_short(row["flops_per_token"]),
+            {True: "yes", False: "no"}.get(row["mergeable"], NOTHING),
+            accuracy(row["test_accuracy"]),
+        ]
+        for row in record["arms"]
+    ]
+    return table(
+        "Cost and quality of every arm",
+        (
+            "Arm",
+            "Trainable parameters",
+            "Storage of a task",
+            "Optimiser state",
+            "Operations of training, per token",
+            "Merges into the base",
+            "Test accuracy",
+        ),
+        rows,
+    )
+
+
+def measured_cost(record: Record | None) -> Html:
+    """Return what was timed, which holds for the machine that it was timed on."""
+    if record is None:
+        return paragraph(
+            "Speed and memory were not measured here: there is no `metrics/machine/cost.json`.",
+            "missing",
+        )
+    return paragraph("Measured.", "missing")

@@ -1,0 +1,119 @@
+"""The sections of the page that say what was found, from the rank to the linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.report import measures, tables
+from study.report.contents import titled
+from study.report.figures import drawn
+from study.report.html import Html, Text, joined, paragraph
+from study.report.inputs import Study
+from study.words import capitalised
+
+Record = Mapping[str, Any]
+
+
+def rank(study: Study) -> Html:
+    """Show which rank is enough, and how sure that is."""
+    record = study["sufficient_rank"]
+    return titled(
+        "rank",
+        drawn("accuracy_vs_rank", study),
+        drawn("sufficient_rank", study),
+        tables.equivalence(record),
+        tables.choice(record),
+        _trend(record["trend"]),
+        tables.arms(study["summary"]),
+    )
+
+
+def _trend(trend: Record) -> Html:
+    if trend.get("reason"):
+        return paragraph(f"Whether accuracy rises with the rank cannot be told: {trend['reason']}.")
+    rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
+    return paragraph(
+        f"Page's test over the ranks, with seeds as blocks: p = {rise:.2g} for a rise of accuracy "
+        f"with the rank, p = {fall:.2g} for a fall."
+    )
+
+
+def capacity(study: Study) -> Html:
+    """Show whether small ranks lack room or were badly trained."""
+    record = study["capacity"]
+    meanings = [f"**{capitalised(name)}**: {words}." for name, words in record["meaning"].items()]
+    seen = {row["reading"] for row in record["readings"]}
+    told = [words for name, words in zip(record["meaning"], meanings, strict=True) if name in seen]
+    return titled(
+        "capacity",
+        drawn("capacity", study),
+        tables.readings(record),
+        *(paragraph(words, "note") for words in told),
+    )
+
+
+def weights(study: Study) -> Html:
+    """Show singular values and vectors of what was learned."""
+    record = study["spectra"]
+    return titled(
+        "weights",
+        drawn("spectra", study),
+        tables.spectra(record),
+        *(drawn(name, study) for name in ("similarity", "amplification", "intruders")),
+        *_notes(record["notes"]),
+        *_notes(record["reasons"]),
+    )
+
+
+def _notes(words: Mapping[str, str]) -> list[Text]:
+    return [
+        paragraph(f"**{capitalised(name.replace('_', ' '))}**: {said.rstrip('.')}.", "note")
+        for name, said in words.items()
+    ]
+
+
+def rules(study: Study) -> Html:
+    """Score the rules of thumb."""
+    return titled("rules", drawn("rules_of_thumb", study), measures.rules(study["rules_of_thumb"]))
+
+
+def sameness(study: Study) -> Html:
+    """Show whether models of one accuracy are one model."""
+    record = study["agreement"]
+    return titled(
+        "sameness",
+        paragraph(f"{record['disagreement']['answer'].rstrip('.')}."),
+        drawn("agreement", study),
+        measures.agreement(record),
+        drawn("calibration", study),
+        measures.calibration(record),
+    )
+
+
+def training(study: Study) -> Html:
+    """Show how training went, and what the learning rate does."""
+    return titled(
+        "training",
+        drawn("training_dynamics", study),
+        drawn("learning_rate", study),
+        *measures.learning_rate(study["learning_rate"]),
+    )
+
+
+def cost(study: Study) -> Html:
+    """Show what a point of accuracy costs."""
+    return titled(
+        "cost",
+        drawn("accuracy_vs_parameters", study),
+        measures.cost(study["cost"]),
+        measures.measured_cost(study.machine.get("cost")),
+    )
+
+
+def theory(study: Study) -> Html:
+    """Show the linear model, whose optimum is known."""
+    return titled(
+        "theory",
+        joined(drawn(name, study) for name in ("theory_bound", "theory_scalings")),
+    )
