@@ -5,6 +5,7 @@ Everything is computed in fp64 and returned in it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -86,6 +87,38 @@ def energy(S: Tensor, rank: int) -> float:
     return float(squares[:rank].sum() / squares.sum())
 
 
+def energy_rank(S: Tensor, share: float) -> int:
+    """The smallest r with E_r >= share.
+
+    Raises:
+        ValueError: a zero matrix, or a share that is not above 0 and at most 1
+    """
+    _require_share(share)
+    squares = _nonzero(S).square().cumsum(0)
+    # Rounding may leave the last of the sums a hair under share = 1 of the total.
+    return min(int((squares < share * squares[-1]).sum()) + 1, len(squares))
+
+
+def peft_ranks(delta: Tensor, thresholds: Sequence[float]) -> list[int]:
+    """The ranks that PEFT's `convert_to_lora(model, rank=threshold)` gives a module's update.
+
+    The rule of `energy_rank` in PEFT 0.21's own steps: everything in fp32, and the first rank at
+    which the running sum of squares is not below threshold times the last of the sums.
+
+    Args:
+        delta: (out, in), what `get_delta_weight` returns
+        thresholds: PEFT's `rank`, a float
+
+    Raises:
+        ValueError: a zero matrix, or a threshold that is not above 0 and at most 1
+    """
+    for threshold in thresholds:
+        _require_share(threshold)
+    S = torch.linalg.svd(delta.float(), full_matrices=False).S
+    sums = _nonzero(S).float().square().cumsum(0)
+    return [int(torch.searchsorted(sums, threshold * sums[-1])) + 1 for threshold in thresholds]
+
+
 def effective_rank(S: Tensor) -> float:
     """exp(-sum_i p_i ln p_i), p_i = s_i / sum s (Roy and Vetterli 2007): k for k equal values."""
     S = _nonzero(S)
@@ -103,6 +136,11 @@ def _nonzero(S: Tensor) -> Tensor:
     if S.numel() == 0 or not bool((S > 0).any()):
         raise ValueError("the matrix is zero: it has no spectrum to speak of")
     return S.double()
+
+
+def _require_share(share: float) -> None:
+    if not 0 < share <= 1:
+        raise ValueError(f"share {share}: above 0 and at most 1 is allowed")
 
 
 def _require_rank(rank: int, limit: int) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
 
+import peft
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft.tuners.lora.conversion import _find_cutoff_index
 
 from lora.spectra import (
     effective_rank,
     energy,
+    energy_rank,
+    peft_ranks,
     stable_rank,
     svd_of_product,
     truncate,
     truncate_weighted,
 )
-from tests.lora.models import generator
+from tests.lora.models import FAMILIES, generator
 
 sizes = st.integers(1, 7)
 
@@ -107,3 +112,64 @@ def test_what_has_no_answer_is_refused():
         truncate(svd_of_product(normal(0, 3, 5), normal(1, 4, 3)), 0)
     with pytest.raises(ValueError, match=r"A \(3, 5\) and B \(4, 2\)"):
         svd_of_product(normal(0, 3, 5), normal(1, 4, 2))
+
+
+def test_the_energy_rank_is_the_first_that_holds_the_share():
+    S = torch.tensor([3.0, 2.0, 1.0, 1.0, 0.0])  # squares 9, 4, 1, 1 of 15
+    assert [energy_rank(S, share) for share in (0.1, 9 / 15, 0.61, 0.9, 0.95, 1.0)] == [
+        *(1, 1, 2, 3, 4, 4)
+    ]
+
+
+@given(
+    values=st.lists(st.floats(1e-3, 10), min_size=1, max_size=8),
+    share=st.floats(0.01, 1),
+    factor=st.floats(0.1, 10),
+)
+def test_the_energy_rank_holds_the_share_and_one_less_does_not(values, share, factor):
+    S = torch.tensor(values, dtype=torch.float64).sort(descending=True).values
+    rank = energy_rank(S, share)
+    assert energy(S, rank) >= share - 1e-12
+    assert rank == 1 or energy(S, rank - 1) < share + 1e-12
+
+
+@given(seed=st.integers(0, 10**6), threshold=st.floats(0.01, 1), n_in=sizes, n_out=sizes)
+def test_peft_would_take_the_same_rank(seed, threshold, n_in, n_out):
+    delta = normal(seed, n_out, n_in).float()
+    S = torch.linalg.svd(delta, full_matrices=False).S
+    assert peft_ranks(delta, [threshold]) == [_find_cutoff_index(S, threshold)]
+    assert abs(energy_rank(S, threshold) - peft_ranks(delta, [threshold])[0]) <= 1
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2"])
+def test_peft_converts_an_adapter_to_these_ranks(name):
+    """Through `convert_to_lora`, on modules of either orientation."""
+    family = FAMILIES[name]
+    config = peft.LoraConfig(
+        r=6,
+        lora_alpha=9,
+        target_modules=list(family.targets),
+        fan_in_fan_out=name == "gpt2",
+        init_lora_weights=False,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = peft.get_peft_model(family.build(), config)
+    layers = {name: module for name, module in model.named_modules() if hasattr(module, "lora_A")}
+    thresholds = [0.3, 0.5, 0.7, 0.9, 0.95]
+    for place, threshold in enumerate(thresholds):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is a LoRA already
+            _, state = peft.convert_to_lora(model, rank=threshold)
+        for layer, module in layers.items():
+            delta = module.get_delta_weight("default")
+            ranks = {min(t.shape) for key, t in state.items() if key.startswith(f"{layer}.lora_")}
+            assert ranks == {peft_ranks(delta, thresholds)[place]}
+
+
+def test_shares_that_are_none_are_refused():
+    for share in (0.0, -0.5, 1.1):
+        with pytest.raises(ValueError, match="above 0 and at most 1"):
+            energy_rank(torch.ones(3), share)
+        with pytest.raises(ValueError, match="above 0 and at most 1"):
+            peft_ranks(torch.eye(3), [0.5, share])

@@ -1,0 +1,40 @@
+"""Stage spectra: singular values and vectors of what fine-tuning did to the weights.
+
+Reads data/prepared/, data/full/ and data/adapters/; writes metrics/spectra.json, whose parts are
+described in `study.spectra.record`. The pretrained weights are the model's own, in fp32.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from stages.cli import run
+from study import prepared, settings
+from study.models import load_pretrained
+from study.records import write_json
+from study.spectra.gradient import initial_gradients
+from study.spectra.record import spectra_record
+from study.spectra.updates import read_updates
+
+OUTPUT = "metrics/spectra.json"
+
+
+def main() -> None:
+    """Measure every update of the settings' ranks and seeds, and the gradient at the start."""
+    chosen = settings.load()
+    data = prepared.load("data/prepared")
+    model = load_pretrained(chosen.model.name, data.num_labels, torch.float32, 0.0, data.max_length)
+    updates = read_updates(model, chosen.lora.ranks, chosen.seeds)
+    targets = [matrix.module for matrix in updates.matrices if matrix.target]
+    sentences = chosen.spectra.gradient_sentences
+    gradients = {
+        seed: initial_gradients(model, targets, data, seed, sentences)
+        for seed in sorted(chosen.seeds)
+    }
+    record = spectra_record(updates, gradients, chosen.spectra)
+    write_json(OUTPUT, record)
+    print(f"spectra: {len(record['full'])} full updates, {len(record['lora'])} of LoRA")
+
+
+if __name__ == "__main__":
+    run(main)

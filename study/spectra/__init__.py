@@ -1,0 +1,1 @@
+"""What fine-tuning did to the weights, seen through singular values and vectors."""

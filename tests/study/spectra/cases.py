@@ -1,0 +1,67 @@
+"""Made-up runs of a toy model on disk: tuned models and adapters whose updates are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lora import peft_format
+from lora.adapter import Adapter
+from lora.config import LoRAConfig
+from study.matrices import linear_modules, weight_of
+from study.settings import SpectraSettings
+from tests.lora.models import FAMILIES
+from tests.study.toys import load, saved
+
+SETTINGS = SpectraSettings(energy=0.9, intruder_cosine=0.5, gradient_sentences=8)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Draw a standard normal tensor, fp64."""
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+
+def orthonormal(d: int, k: int, seed: int = 0) -> Tensor:
+    """Draw a random basis (d, k)."""
+    return torch.linalg.qr(normal(d, k, seed=seed)).Q
+
+
+def write_runs(
+    root: Path,
+    ranks: Sequence[int],
+    seeds: Sequence[int],
+    family: str = "bert",
+    full: Callable[[tuple[int, ...], int], Tensor] | None = None,
+    lora: float = 0.3,
+) -> None:
+    """Write root/full/s{seed}/ and root/adapters/r{rank}/s{seed}/.
+
+    Args:
+        full: shape and seed to the update of every matrix; by default random ones
+        lora: size of B, 0 for no update at all
+    """
+    targets = FAMILIES[family].targets
+    for seed in seeds:
+        model = load(saved(family))
+        for place, module in enumerate(linear_modules(model).values()):
+            W = weight_of(module)
+            shape = tuple(W.shape)
+            update = full(shape, seed) if full else 0.1 * normal(*shape, seed=100 * seed + place)
+            W += update.float()
+        model.save_pretrained(root / f"full/s{seed}")
+    shapes = {n: weight_of(m).shape for n, m in linear_modules(load(saved(family))).items()}
+    for rank in ranks:
+        config = LoRAConfig(rank, 2.0 * rank, targets, base_model_name="toy", task_type="SEQ_CLS")
+        for seed in seeds:
+            factors = {
+                name: (
+                    normal(rank, shapes[name][1], seed=1000 * rank + seed).float(),
+                    lora * normal(shapes[name][0], rank, seed=2000 * rank + seed).float(),
+                )
+                for name in FAMILIES[family].adapted
+            }
+            peft_format.save(Adapter(config, factors), root / f"adapters/r{rank}/s{seed}")
