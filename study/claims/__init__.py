@@ -1,0 +1,1 @@
+"""What the seed documents conclude, suppose and ask, each put to a test on the study's numbers."""

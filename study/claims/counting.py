@@ -1,0 +1,156 @@
+"""Claims that counting decides: parameters and bytes. They are true or false.
+
+Memory is counted as far as it follows from the number of parameters. What the machine took stands
+in metrics/machine/, on which nothing may depend, and in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.claims.arms import FEW, share_of
+from study.claims.evidence import Study, Test, part
+from study.claims.verdicts import Verdict, exactly
+from study.labels import FULL, LORA
+from study.words import share
+
+MUCH = 0.1
+"""More than this share of a model's bytes is much memory."""
+
+MEGABYTE = 10**6
+_STATE = 16  # bytes that AdamW holds a trainable number: itself, its gradient, two moments, in fp32
+
+
+def linear_in_rank(study: Study) -> Verdict:
+    """Adapter parameters over rank are the same number at every rank of the sweep."""
+    per_rank = {r: study.lora(r).adapter_parameters / r for r in study.several_ranks()}
+    return Verdict(
+        exactly(len(set(per_rank.values())) == 1),
+        "adapter parameters divided by the rank, at every rank of the sweep",
+        {
+            "least_per_rank": min(per_rank.values()),
+            "most_per_rank": max(per_rank.values()),
+            "ranks": len(per_rank),
+        },
+    )
+
+
+def formula(study: Study) -> Verdict:
+    """Adapter parameters are the rank times inputs plus outputs, summed over adapted matrices."""
+    per_rank = part(study.capacity, "capacity", "numbers_per_rank", LORA)
+    modules = part(study.capacity, "capacity", "target_modules")
+    differ = [r for r in study.ranks if study.lora(r).adapter_parameters != r * per_rank]
+    rank = study.ranks[-1]
+    return Verdict(
+        exactly(not differ),
+        f"inputs plus outputs of {len(modules)} adapted matrices are {per_rank} in sum; times the "
+        "rank, against the parameters that were counted",
+        {
+            "per_rank": per_rank,
+            "rank": rank,
+            "by_formula": rank * per_rank,
+            "counted": study.lora(rank).adapter_parameters,
+        },
+    )
+
+
+def share_below(rank: int, most: float) -> Test:
+    """With this rank, whether or not it is in the sweep, less than a share is trained."""
+
+    def test(study: Study) -> Verdict:
+        found = _share_at(study, rank)
+        return Verdict(
+            exactly(found < most),
+            f"share of the parameters that rank {rank} trains in this model, against {share(most)}",
+            {"rank": rank, "share": found},
+        )
+
+    return test
+
+
+def share_about(rank: int, about: float) -> Test:
+    """The share that this rank trains is between half and twice of what is said."""
+
+    def test(study: Study) -> Verdict:
+        found = _share_at(study, rank)
+        return Verdict(
+            exactly(about / 2 <= found <= 2 * about),
+            f"share of the parameters that rank {rank} trains in this model, against half and "
+            f"twice of {share(about)}",
+            {"rank": rank, "share": found},
+        )
+
+    return test
+
+
+def small_head(study: Study) -> Verdict:
+    """The head has fewer parameters than the adapter of any rank of the sweep."""
+    smallest = study.lora(study.ranks[0])
+    return Verdict(
+        exactly(smallest.head_parameters < smallest.adapter_parameters),
+        f"parameters of the head against those of the adapter of rank {study.ranks[0]}",
+        {
+            "head_parameters": smallest.head_parameters,
+            "adapter_parameters": smallest.adapter_parameters,
+        },
+    )
+
+
+def small_storage(study: Study) -> Verdict:
+    """Every rank's files take 10 MB or less, and less than 5 % of full fine-tuning's."""
+    largest = max(row["storage_bytes"] for row in rows_of(study, LORA))
+    (full,) = (row["storage_bytes"] for row in rows_of(study, FULL))
+    return Verdict(
+        exactly(largest <= 10 * MEGABYTE and largest < FEW * full),
+        "bytes that a task takes: the largest rank's adapter and head, and a fully tuned model",
+        {"largest_adapter_mb": largest / MEGABYTE, "full_mb": full / MEGABYTE},
+    )
+
+
+def memory_grows(study: Study) -> Verdict:
+    """The largest rank's trained state takes over a tenth of the model's bytes more than the least.
+
+    Counted are parameters, gradients and AdamW's two moments in fp32, beside the model in fp32.
+    """
+    small, *_, large = (study.lora(rank) for rank in study.several_ranks())
+    more = _STATE * (large.trainable_parameters - small.trainable_parameters)
+    model = 4 * large.total_parameters
+    return Verdict(
+        exactly(more > MUCH * model),
+        "counted, not measured: bytes of parameters, gradients and AdamW's moments that the "
+        "largest rank has and the smallest has not, beside the bytes of the model",
+        {"more_mb": more / MEGABYTE, "model_mb": model / MEGABYTE, "share": more / model},
+    )
+
+
+def less_memory_than_full(study: Study) -> Verdict:
+    """The largest rank's weights, gradients and moments take less than half of full's bytes.
+
+    All in fp32, activations aside, which both have.
+    """
+    arm = study.lora(study.ranks[-1])
+    frozen = 4 * (arm.total_parameters + arm.adapter_parameters - arm.trainable_parameters)
+    lora = frozen + _STATE * arm.trainable_parameters
+    full = _STATE * study.full.trainable_parameters
+    return Verdict(
+        exactly(lora < full / 2),
+        f"counted, not measured: bytes of weights, gradients and AdamW's moments at rank "
+        f"{study.ranks[-1]} and in full fine-tuning; activations are left out",
+        {"lora_mb": lora / MEGABYTE, "full_mb": full / MEGABYTE, "ratio": lora / full},
+    )
+
+
+def rows_of(study: Study, arm: str) -> list[Mapping[str, Any]]:
+    """Return the arm's rows of metrics/cost.json, which count what the claim needs."""
+    rows: Sequence[Mapping[str, Any]] = part(study.cost, "cost", "arms")
+    return [row for row in rows if row["arm"] == arm]
+
+
+def _share_at(study: Study, rank: int) -> float:
+    """Return the trainable share at a rank: measured, or in proportion to one that was."""
+    if rank in study.ranks:
+        return share_of(study.lora(rank))
+    arm = study.lora(study.ranks[0])
+    adapter = arm.adapter_parameters / study.ranks[0] * rank
+    return (adapter + arm.head_parameters) / (arm.total_parameters + adapter)

@@ -1,0 +1,62 @@
+"""Puts every claim to its test: `metrics/claims.json`, and the same for `dvc metrics show`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from study.claims.evidence import Study
+from study.claims.list import Claim
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
+from study.errors import StudyError
+
+Row = dict[str, Any]
+
+
+def judge(claim: Claim, study: Study) -> Verdict:
+    """Return the verdict on a claim.
+
+    Raises:
+        StudyError: a record lacks what the claim reads; the claim is named.
+    """
+    try:
+        return claim.test(study)
+    except CannotTell as unclear:
+        return Verdict(UNTOLD, str(unclear), unclear.numbers)
+    except (KeyError, TypeError, IndexError) as error:
+        raise StudyError(
+            f"claim {claim.name}: a record of metrics/ is not as expected ({error!r}); run "
+            "`dvc repro`"
+        ) from error
+
+
+def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
+    """Return a row a claim: `claim`, `source`, `verdict`, `numbers`.
+
+    `numbers` holds what the verdict rests on, in points where it is about accuracy, and `why`: what
+    was held against what, in words.
+    """
+    rows = []
+    for claim in claims:
+        found = judge(claim, study)
+        rows.append(
+            {
+                "claim": claim.claim,
+                "source": "; ".join(claim.sources),
+                "verdict": found.verdict,
+                "numbers": {**found.numbers, "why": found.why},
+            }
+        )
+    return rows
+
+
+def verdicts_record(claims: Sequence[Claim], rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the verdicts by the claims' short names, and how many there are of each.
+
+    DVC shows no list (it reads numbers and words in mappings only), so `dvc metrics show` and
+    `dvc metrics diff` read this.
+    """
+    verdicts = [row["verdict"] for row in rows]
+    counts = {verdict: verdicts.count(verdict) for verdict in (HOLDS, FAILS, UNTOLD)}
+    by_name = {claim.name: verdict for claim, verdict in zip(claims, verdicts, strict=True)}
+    return {"claims": {"all": len(rows), **counts}, "verdicts": by_name}

@@ -1,0 +1,150 @@
+"""Claims about learning rates; they take a study that tried several.
+
+Which rate is best was picked on validation (metrics/learning_rate.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from study.claims.evidence import Study, Test, part, rank_words
+from study.claims.verdicts import (
+    FAILS,
+    HOLDS,
+    UNTOLD,
+    CannotTell,
+    Verdict,
+    every,
+    from_interval,
+    over_seeds,
+)
+from study.labels import FULL, LORA
+from study.records import ArmRecord
+from study.words import margin, significant
+
+ONE_SEED = "one seed does not tell how certain the best learning rates are"
+
+SAME = 0.125
+"""Up to this exponent of the rank one rate serves all: 16 times the rank, 1.4 times the rate."""
+
+
+def lora_takes_a_higher_rate(study: Study) -> Verdict:
+    """Every rank's best rate is above full fine-tuning's, where both were searched.
+
+    By the interval over seeds of their ratio; refuted if no rank's is. A best rate at the edge of
+    what was tried does not support what it would if it moved on.
+    """
+    rows = part(study.learning_rate, "learning_rate", "ratio_to_full")
+    arms = part(study.learning_rate, "learning_rate", "arms")
+    for row in rows:
+        if row["reason"] or row["low"] is None:
+            raise CannotTell(row["reason"] or ONE_SEED)
+    edges = {(row["arm"], row["at_edge"]) for row in arms}
+    may_be_lower = {(LORA, "lowest"), (FULL, "highest")} & edges
+    may_be_higher = {(LORA, "highest"), (FULL, "lowest")} & edges
+    above = all(row["low"] > 1 for row in rows) and not may_be_lower
+    not_above = all(row["high"] <= 1 for row in rows) and not may_be_higher
+    least = min(rows, key=lambda row: row["ratio"])
+    return Verdict(
+        HOLDS if above else FAILS if not_above else UNTOLD,
+        f"best learning rate of each rank over full fine-tuning's; least at rank {least['rank']}",
+        {key: least[key] for key in ("rank", "ratio", "low", "high")}
+        | {"largest_ratio": max(row["ratio"] for row in rows)},
+    )
+
+
+def best_rate_within(least: float, most: float) -> Test:
+    """Every rank's best rate lies in a range, beyond which rates were tried too.
+
+    By the share of resampled seeds in which the best lies inside: holds if at every rank it is at
+    least the study's confidence, refuted if at none it is more than the rest. A best rate inside at
+    the edge of what was tried may lie beyond, and supports nothing.
+    """
+
+    def test(study: Study) -> Verdict:
+        every_arm = part(study.learning_rate, "learning_rate", "arms")
+        rows = [row for row in every_arm if row["arm"] == LORA]
+        span = f"{significant(least)} to {significant(most)}"
+        shares = []
+        for row in rows:
+            inside = [one for one in row["rates"] if least <= one["rate"] <= most]
+            if not inside or len(inside) == len(row["rates"]):
+                raise CannotTell(f"rank {row['rank']} was not tried both in {span} and beyond")
+            if inside[0]["chosen"] is None:
+                raise CannotTell(ONE_SEED)
+            if row["at_edge"] and least <= row["best"] <= most:
+                raise CannotTell(f"the best rate of rank {row['rank']} is at the edge of its rates")
+            shares.append(sum(one["chosen"] for one in inside))
+        holds = min(shares) >= study.confidence
+        return Verdict(
+            HOLDS if holds else FAILS if max(shares) <= study.alpha else UNTOLD,
+            f"best learning rate of {rank_words([row['rank'] for row in rows])}, at the study's "
+            f"scaling of alpha ({study.scaling}); share of resampled seeds in which it is in "
+            f"{span}",
+            {
+                "least_best": min(row["best"] for row in rows),
+                "largest_best": max(row["best"] for row in rows),
+                "least_share": min(shares),
+                "largest_share": max(shares),
+            },
+        )
+
+    return test
+
+
+def extremes_hurt(study: Study) -> Verdict:
+    """The lowest and the highest rate tried are both much worse on validation than the best.
+
+    For each rank with three rates or more; points by seed, mean over ranks, held against the
+    middle margin. The best one was picked on the same sentences, which flatters it.
+    """
+    arms = [study.lora(rank) for rank in study.ranks]
+    arms = [arm for arm in arms if len(arm.learning_rates) > 2]
+    if not arms:
+        raise CannotTell("no rank was tried with three learning rates or more")
+    losses = {
+        which: over_seeds(_behind(arms, which), "a difference") for which in ("lowest", "highest")
+    }
+    return Verdict(
+        every([loss.above(study.similar) for loss in losses.values()], study.alpha),
+        "points of validation accuracy that the lowest and the highest rate are behind the best, "
+        f"mean over ranks, held against {margin(study.similar)}",
+        study.numbers(losses["lowest"], "lowest_behind")
+        | study.numbers(losses["highest"], "highest_behind"),
+    )
+
+
+def one_rate_serves_all(study: Study) -> Verdict:
+    """With alpha in proportion to the rank the best rate does not depend on the rank.
+
+    Its exponent of the rank is to lie within an eighth of 0; the interval over seeds is widened by
+    what the grid of rates leaves open.
+    """
+    if study.scaling != "proportional":
+        raise CannotTell(
+            f"it is a claim about alpha in proportion to the rank, and this study's scaling is "
+            f"{study.scaling}"
+        )
+    exponent = part(study.learning_rate, "learning_rate", "exponent")
+    if "value" not in exponent or exponent["low"] is None:
+        raise CannotTell(exponent.get("reason") or ONE_SEED)
+    low, high = exponent["low"] - exponent["resolution"], exponent["high"] + exponent["resolution"]
+    found = from_interval(exponent["value"], low, high, study.alpha)
+    return Verdict(
+        every(found.within(SAME), study.alpha),
+        "exponent of the rank in the best learning rate (0: one serves all), held against "
+        f"{SAME:g}",
+        study.numbers(found, "exponent"),
+    )
+
+
+def _behind(arms: Sequence[ArmRecord], which: str) -> list[float]:
+    """Return, by seed, how far the lowest or highest rate is behind the picked one, in points."""
+    by_seed: dict[int, list[float]] = {}
+    for arm in arms:
+        extreme = (min if which == "lowest" else max)(arm.learning_rates)
+        there = {run.seed: run for run in arm.runs if run.learning_rate == extreme}
+        for run in arm.picked():
+            lost = 100 * (run.validation_accuracy - there[run.seed].validation_accuracy)
+            by_seed.setdefault(run.seed, []).append(lost)
+    return [sum(lost) / len(lost) for lost in by_seed.values()]

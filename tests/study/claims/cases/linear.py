@@ -1,0 +1,123 @@
+"""Claims about the linear model and the scaling of alpha."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.study.claims.cases.case import NO, OPEN, YES, Case
+from tests.study.claims.made import THEORY, THEORY_BOUND, changed, study, table
+
+FIRST = "scalings.optimizers.sgd.scalings."
+LEARNED = "learned.isotropic."
+PLAIN = study()
+WILD = [[5.0, 1.0, 9.0], [1.0, 9.0, 5.0], [9.0, 5.0, 1.0]]
+
+
+def theory(path: str, value: Any) -> Any:
+    return study(theory=changed(THEORY, path, value))
+
+
+def first_steps(scaling: str, *norms: float) -> Any:
+    """Both optimisers' first update with this scaling, by rank."""
+    record = THEORY
+    for optimizer in ("sgd", "adam"):
+        path = f"scalings.optimizers.{optimizer}.scalings.{scaling}.curves.update_norm"
+        record = changed(record, path, [[0.0, norm] for norm in norms])
+    return study(theory=record)
+
+
+def bound(path: str, value: Any) -> Any:
+    return study(theory_bound=changed(THEORY_BOUND, path, value))
+
+
+def one_seed(value: Any) -> Any:
+    """A record's tables with their first seed alone."""
+    if isinstance(value, dict):
+        return {k: v if k in ("ranks", "curves") else one_seed(v) for k, v in value.items()}
+    return [row[:1] for row in value]
+
+
+ONE_SEED = study(theory=one_seed(THEORY))
+ONE_RANK = study(theory=changed(THEORY, "ranks", [4]))
+FIXED, PROPORTIONAL = f"{FIRST}fixed.", f"{FIRST}proportional."
+
+CASES = [
+    Case("linear_bound", YES, PLAIN),
+    Case("linear_bound", NO, bound("inputs.anisotropic.singular_values", [2.0, 1.1])),
+    Case("linear_truncation_is_best", YES, PLAIN),
+    Case(
+        "linear_truncation_is_best",
+        NO,
+        bound("inputs.anisotropic.population.truncation_over_bound", [1.0, 1.4, None]),
+    ),
+    Case(
+        "linear_truncation_is_best", OPEN, bound("settings.condition_number", 1.0), "no direction"
+    ),
+    Case("linear_learned_tracks_bound", YES, PLAIN),
+    Case(
+        "linear_learned_tracks_bound",
+        NO,
+        theory(f"{LEARNED}ratio", [[1.0] * 3, [1.2] * 3, [1.0] * 3]),
+    ),
+    Case("linear_learned_tracks_bound", OPEN, theory(f"{LEARNED}ratio", [[1.0, 1.2, 1.0]] * 3)),
+    Case("linear_fit_improves_with_rank", YES, PLAIN),
+    Case("linear_fit_improves_with_rank", NO, theory(f"{LEARNED}train_loss", table(5.0, 4.0, 4.5))),
+    Case("linear_fit_improves_with_rank", OPEN, theory(f"{LEARNED}train_loss", WILD)),
+    Case("linear_fit_improves_with_rank", OPEN, ONE_SEED, "one seed"),
+    Case("linear_fit_improves_with_rank", OPEN, ONE_RANK, "one rank"),
+    Case("linear_weights_improve_with_rank", YES, PLAIN),
+    Case(
+        "linear_weights_improve_with_rank",
+        NO,
+        theory(f"{LEARNED}population_risk", table(5.0, 4.0, 4.5)),
+    ),
+    Case("linear_weights_improve_with_rank", OPEN, theory(f"{LEARNED}population_risk", WILD)),
+    Case("linear_no_u_shape", YES, PLAIN),
+    Case("linear_no_u_shape", NO, theory(f"{PROPORTIONAL}population_risk", table(5.0, 3.0, 4.0))),
+    Case("linear_no_u_shape", OPEN, theory(f"{PROPORTIONAL}population_risk", WILD)),
+    Case("linear_no_u_shape", OPEN, ONE_SEED, "one seed"),
+    Case("starts_as_the_base", YES, PLAIN),
+    Case("starts_as_the_base", NO, theory(f"{FIXED}curves.update_norm", [[0.1, 1.0]] * 3)),
+    Case(
+        "starts_as_the_base",
+        NO,
+        theory(f"{FIXED}curves.loss", [[9.0, 8.0], [9.1, 8.0], [9.0, 8.0]]),
+    ),
+    Case("fixed_alpha_shrinks_updates", YES, PLAIN),
+    Case("fixed_alpha_shrinks_updates", NO, theory(f"{FIXED}update_norm", table(1.0, 1.0, 2.0))),
+    Case("fixed_alpha_shrinks_updates", OPEN, theory(f"{FIXED}update_norm", WILD)),
+    Case("fixed_alpha_hampers_large_ranks", YES, PLAIN),
+    Case(
+        "fixed_alpha_hampers_large_ranks",
+        NO,
+        theory(f"{PROPORTIONAL}unreached", table(0.0, 0.0, 0.9)),
+    ),
+    Case("fixed_alpha_hampers_large_ranks", OPEN, theory(f"{FIXED}unreached", WILD)),
+    Case("fixed_alpha_hampers_large_ranks", OPEN, ONE_RANK, "one rank"),
+    Case("alpha_over_r_same_size", YES, first_steps("fixed", 1.0, 1.01, 1.0)),
+    Case("alpha_over_r_same_size", NO, PLAIN),
+    Case("alpha_over_r_same_size", OPEN, first_steps("fixed", 1.0, 9.0, 1.0)),
+    Case("alpha_over_r_same_size", OPEN, study(theory=changed(THEORY, "ranks", [1, 2])), "three"),
+    Case("proportional_alpha_same_size", YES, first_steps("proportional", 1.0, 1.01, 1.0)),
+    Case("proportional_alpha_same_size", NO, PLAIN),
+    Case("proportional_alpha_same_size", OPEN, first_steps("proportional", 1.0, 9.0, 1.0)),
+    Case("proportional_alpha_trains_all", YES, PLAIN),
+    Case(
+        "proportional_alpha_trains_all",
+        NO,
+        theory(f"{PROPORTIONAL}unreached", table(0.0, 0.5, 0.0)),
+    ),
+    Case(
+        "proportional_alpha_trains_all",
+        OPEN,
+        theory(f"{PROPORTIONAL}unreached", [[0.0, 0.3, 0.0]] * 3),
+    ),
+    Case("rank_expresses_scaling_optimises", YES, PLAIN),
+    Case(
+        "rank_expresses_scaling_optimises", NO, theory(f"{LEARNED}train_loss", table(5.0, 4.0, 4.5))
+    ),
+    Case(
+        "rank_expresses_scaling_optimises", NO, theory(f"{FIXED}unreached", table(0.0, 0.0, -0.5))
+    ),
+    Case("rank_expresses_scaling_optimises", OPEN, ONE_SEED, "one seed"),
+]

@@ -1,0 +1,91 @@
+"""Claims about one LoRA rank against another."""
+
+from __future__ import annotations
+
+from tests.study.claims.cases.case import NO, OPEN, YES, Case
+from tests.study.claims.made import FALLING, SCATTERED, arm, study
+
+ONE_RANK = study({8: 0.8})
+LEVEL = study({1: 0.8, 2: 0.8, 4: 0.8, 8: 0.8, 16: 0.8, 64: 0.8})
+RISING = study({1: 0.70, 2: 0.73, 4: 0.76, 8: 0.80, 16: 0.84, 64: 0.88})
+FALLS = study({1: 0.84, 2: 0.84, 4: 0.84, 8: 0.84, 16: 0.80, 64: 0.76})
+UNSURE = study({1: 0.8, 2: SCATTERED, 4: 0.8, 8: SCATTERED, 16: 0.8, 64: SCATTERED})
+
+
+def fits_better(accuracy: float, last: float) -> object:
+    """A rank 64 with another loss in its last quarter."""
+    return arm("lora", 64, accuracy, losses=(*FALLING[:3], last))
+
+
+CASES = [
+    Case("gains_up_to_8", YES, RISING),
+    Case("gains_up_to_8", NO, LEVEL),
+    Case("gains_up_to_8", OPEN, UNSURE),
+    Case("gains_up_to_8", OPEN, ONE_RANK, "no rank below 8"),
+    Case("gains_up_to_8", OPEN, study({1: 0.7, 4: 0.8}), "no rank 8"),
+    Case("saturates_at_8", YES, LEVEL),
+    Case("saturates_at_8", NO, RISING),
+    Case("saturates_at_8", OPEN, UNSURE),
+    Case("saturates_at_8", OPEN, study({4: 0.8, 8: 0.8}), "no rank above 8"),
+    Case("saturates_at_4", YES, LEVEL),
+    Case("saturates_at_4", NO, RISING),
+    Case("saturates_at_4", OPEN, UNSURE),
+    Case("diminishing_returns", YES, LEVEL, "from rank 1 on"),
+    Case("diminishing_returns", YES, study({1: 0.7, 2: 0.8, 4: 0.8}), "from rank 2 on"),
+    Case("diminishing_returns", NO, RISING),
+    Case("diminishing_returns", OPEN, study({1: 0.8, 2: SCATTERED})),
+    Case("diminishing_returns", OPEN, ONE_RANK, "one rank"),
+    Case("no_u_shape_once_scaled", YES, RISING),
+    Case("no_u_shape_once_scaled", NO, FALLS),
+    Case("no_u_shape_once_scaled", OPEN, UNSURE),
+    Case("no_u_shape_once_scaled", OPEN, study({1: 0.7, 8: 0.8}, scaling="fixed"), "fixed"),
+    Case("high_rank_overfits", YES, FALLS),
+    Case("high_rank_overfits", NO, RISING),
+    Case("high_rank_overfits", OPEN, UNSURE),
+    Case("capacity_not_overfitting", YES, study({1: 0.8, 64: fits_better(0.82, 0.2)})),
+    Case("capacity_not_overfitting", NO, study({1: 0.8, 64: fits_better(0.75, 0.2)})),
+    Case("capacity_not_overfitting", NO, study({1: 0.8, 64: fits_better(0.82, 0.5)})),
+    Case("capacity_not_overfitting", OPEN, UNSURE),
+    Case("capacity_not_overfitting", OPEN, study({1: 0.8, 2: 0.8}, seeds=[0]), "one seed"),
+    Case("low_rank_underfits", YES, RISING),
+    Case("low_rank_underfits", NO, LEVEL),
+    Case("low_rank_underfits", OPEN, UNSURE),
+    Case("low_rank_underfits", OPEN, ONE_RANK, "one rank"),
+    Case("rank_8_underfits", YES, RISING),
+    Case("rank_8_underfits", NO, LEVEL),
+    Case("rank_8_underfits", OPEN, UNSURE),
+    Case("rank_8_underfits", OPEN, ONE_RANK, "no rank above 8"),
+    Case("tiny_ranks_are_strong", YES, LEVEL),
+    Case("tiny_ranks_are_strong", NO, RISING),
+    Case("tiny_ranks_are_strong", OPEN, UNSURE),
+    Case("tiny_ranks_are_strong", OPEN, ONE_RANK),
+    Case("band_below_1_point", YES, study({1: 0.800, 2: 0.801})),
+    Case("band_below_1_point", NO, study({1: 0.80, 2: 0.82})),
+    Case("band_below_1_point", NO, study({1: 0.82, 2: 0.80})),
+    Case("band_below_1_point", OPEN, UNSURE),
+    Case("band_below_1_point", OPEN, ONE_RANK),
+    Case("falls_are_noise", YES, study({1: 0.80, 2: 0.799, 4: 0.85})),
+    Case("falls_are_noise", NO, FALLS),
+    Case("falls_are_noise", OPEN, UNSURE),
+    Case("falls_are_noise", OPEN, RISING, "nothing to explain"),
+    Case("no_dramatic_change", YES, LEVEL),
+    Case("no_dramatic_change", NO, RISING),
+    Case("no_dramatic_change", OPEN, UNSURE),
+    Case("alike_from_16", YES, LEVEL),
+    Case("alike_from_16", NO, RISING),
+    Case("alike_from_16", OPEN, UNSURE),
+    Case("alike_from_16", OPEN, study({1: 0.7, 16: 0.8}), "fewer than two"),
+    Case("rank_8_equals_64", YES, LEVEL),
+    Case("rank_8_equals_64", NO, RISING),
+    Case("rank_8_equals_64", OPEN, study({8: 0.8, 64: SCATTERED})),
+    Case("rank_8_equals_64", OPEN, study({8: 0.8, 32: 0.8}), "largest is 32"),
+    Case("rank_8_equals_64", OPEN, study({4: 0.8, 64: 0.8}), "no rank 8"),
+    Case("start_with_4_to_16", YES, LEVEL),
+    Case("start_with_4_to_16", NO, RISING),
+    Case("start_with_4_to_16", OPEN, study({1: 0.8, 4: SCATTERED})),
+    Case("start_with_4_to_16", OPEN, study({1: 0.8, 2: 0.8}), "no rank from 4 to 16"),
+    Case("start_with_8", YES, LEVEL),
+    Case("start_with_8", NO, RISING),
+    Case("start_with_8", NO, study({1: 0.85, 8: 0.8})),
+    Case("start_with_8", OPEN, UNSURE),
+]
