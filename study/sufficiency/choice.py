@@ -19,8 +19,7 @@ from study.statistics import Draws, Scores, draw
 from study.sufficiency.crossed import crossed
 from study.sufficiency.equivalence import equivalent
 from study.sufficiency.rule import one_standard_error
-
-NONE = "none"
+from study.sufficiency.verdicts import NONE
 
 
 def shares_of_one_standard_error(

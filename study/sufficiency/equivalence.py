@@ -19,11 +19,7 @@ from statsmodels.stats.multitest import multipletests
 
 from study.statistics import Floats
 from study.sufficiency.crossed import Crossed
-
-EQUIVALENT = "equivalent"
-WORSE = "worse"
-BETTER = "better"
-UNTOLD = "cannot be told"
+from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from study.sufficiency.equivalence import UNTOLD
+from study.sufficiency.verdicts import UNTOLD
 from study.words import counted
 from study.words import margin as margin_words
 

@@ -13,11 +13,12 @@ from study.settings import StatisticsSettings
 from study.statistics import Floats, Scores
 from study.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
 from study.sufficiency.crossed import Crossed, crossed
-from study.sufficiency.equivalence import EQUIVALENT, judge
+from study.sufficiency.equivalence import judge
 from study.sufficiency.planning import Components, Question, seeds_needed, sentences_needed
 from study.sufficiency.reasons import reason
 from study.sufficiency.rule import one_standard_error
 from study.sufficiency.trend import trend
+from study.sufficiency.verdicts import EQUIVALENT
 from study.words import margin as margin_words
 
 RULE = "the smallest rank within one paired standard error of the best"

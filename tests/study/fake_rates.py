@@ -51,8 +51,9 @@ def peaked(best: Sequence[float], rates: Sequence[float] = RATES, top: float = 0
     }
 
 
-def sweep(lora: Mapping[int, ArmRecord], full: ArmRecord) -> Results:
+def sweep(lora: Mapping[int, ArmRecord], full: ArmRecord, sentences: int = 1000) -> Results:
     """Return the results of these arms; head-only has two rates."""
     seeds = len(full.picked())
-    head_only = arm("head_only", None, {0.1: [0.7] * seeds, 0.3: [0.71] * seeds})
+    table = {0.1: [0.7] * seeds, 0.3: [0.71] * seeds}
+    head_only = arm("head_only", None, table, sentences=sentences)
     return Results(head_only, full, dict(lora), next(iter(lora.values())))

@@ -8,16 +8,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
 from study.sufficiency.crossed import crossed
-from study.sufficiency.equivalence import (
-    BETTER,
-    EQUIVALENT,
-    UNTOLD,
-    WORSE,
-    equivalent,
-    judge,
-    step_down,
-    verdicts,
-)
+from study.sufficiency.equivalence import equivalent, judge, step_down, verdicts
+from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from tests.study.sufficiency.simulated import at_most, differences, repeated, study
 
 ALPHA = 0.05

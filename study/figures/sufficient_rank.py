@@ -1,0 +1,243 @@
+"""Which rank is enough: differences to full fine-tuning, verdicts, and how often each is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from study.figures import style
+from study.figures.cells import cell, lines, share_cell
+from study.sufficiency.verdicts import BETTER, EQUIVALENT, NONE, UNTOLD, WORSE
+from study.words import counted, listed
+from study.words import margin as margin_words
+
+Record = Mapping[str, Any]
+
+_SIGNS = {
+    EQUIVALENT: ("=", "#bfe3d6"),
+    WORSE: ("<", "#f3cbb4"),
+    BETTER: (">", "#b8d8ec"),
+    UNTOLD: ("?", "#ececec"),
+}
+_ROOM = 0.08  # above and below what the differences' axis is to show, as a share of it
+
+
+def draw(record: Record) -> Figure:
+    """Draw `metrics/sufficient_rank.json`: three panels, a column for each rank."""
+    ranks = [row["rank"] for row in record["differences"]]
+    heights = (2.3, 0.36 * len(record["equivalence"]), 0.25 * len(record["choice"]))
+    figure = Figure(figsize=(style.WIDTH, sum(heights) + 2.35), layout="constrained")
+    figure.suptitle("Which rank is enough?", x=0.01, ha="left")
+    top, middle, bottom = figure.subplots(3, 1, gridspec_kw={"height_ratios": heights})
+    _differences(top, record)
+    _verdicts(middle, record["equivalence"], with_seeds=record["seeds"] > 1)
+    _choices(bottom, record["choice"], ranks)
+    for axes in (top, middle, bottom):
+        axes.set_xlim(-0.5, len(ranks) + 0.5)
+        axes.set_xticks(range(len(ranks)), [str(rank) for rank in ranks])
+    bottom.set_xticks(range(len(ranks) + 1), [*(str(rank) for rank in ranks), "none"])
+    bottom.set_xlabel("LoRA rank")
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _differences(axes: Axes, record: Record) -> None:
+    """Draw every rank's difference to full fine-tuning, with the margins."""
+    rows = record["differences"]
+    axes.set_title(_difference_words(record), loc="left", color=style.GREY)
+    margins = [entry["margin"] for entry in record["equivalence"]]
+    axes.set_ylim(*_span(rows, max(margins)))
+    axes.axhline(0, color=style.ARMS["full"].color, linewidth=1, zorder=1)
+    for margin in margins:
+        for side in (-margin, margin):
+            axes.axhline(side, color=style.GREY, linewidth=0.8, linestyle=style.DOTTED, zorder=1)
+    for place, row in enumerate(rows):
+        _interval(axes, place, row, "low_together", "high_together", 1.0)
+        _interval(axes, place, row, "low", "high", 3.5)
+        look = style.ARMS["lora"]
+        if row["rank"] == record["recommended"]["rank"]:
+            look = style.HEADLINE
+        axes.plot(
+            place,
+            row["difference"],
+            marker=look.marker,
+            color=look.color,
+            markeredgecolor="black",
+            markersize=7,
+            zorder=4,
+        )
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    axes.set_ylabel("Difference to full\nfine-tuning (points)")
+
+
+def _span(rows: Sequence[Record], margin: float) -> tuple[float, float]:
+    """Return what y shows: the margins and each rank's own interval; wider ones run out of it."""
+    ends = [(row["low"], row["high"]) for row in rows if row["low"] is not None]
+    values = [-margin, margin, *(row["difference"] for row in rows)]
+    values += [end for pair in ends for end in pair]
+    low, high = min(values), max(values)
+    return low - _ROOM * (high - low), high + _ROOM * (high - low)
+
+
+def _interval(axes: Axes, place: int, row: Record, low: str, high: str, width: float) -> None:
+    if row[low] is not None:
+        axes.plot(
+            [place, place],
+            [row[low], row[high]],
+            color=style.ARMS["lora"].color,
+            linewidth=width,
+            solid_capstyle="butt",
+            zorder=2,
+        )
+
+
+def _difference_words(record: Record) -> str:
+    alone = f"{100 * (1 - 2 * record['alpha']):g} % intervals"
+    over = f"{counted(record['sentences'], 'test sentence')}"
+    if record["error_from"] == "sentences":
+        return f"One seed; {alone} over {over} alone"
+    return f"{alone} over {counted(record['seeds'], 'seed')} and {over}"
+
+
+def _verdicts(axes: Axes, entries: Sequence[Record], with_seeds: bool) -> None:
+    """Draw the verdict of every rank at every margin, with the seeds that it would take."""
+    words = "Equivalent to full fine-tuning?"
+    for line, entry in enumerate(entries):
+        for place, row in enumerate(entry["ranks"]):
+            sign, color = _SIGNS[row["verdict"]]
+            if with_seeds and row["verdict"] == UNTOLD:
+                sign += f"\n{_seeds(row['seeds_needed'])}"
+            cell(axes, place, line, color, sign)
+    if with_seeds:
+        words += " Below a “?”: seeds that would tell, – if none would"
+    axes.set_title(words, loc="left", color=style.GREY)
+    lines(axes, [f"within {margin_words(entry['margin'])}" for entry in entries])
+
+
+def _seeds(needed: int | None) -> str:
+    if needed is None:
+        return "–"
+    return str(needed) if needed < 10_000 else f"{needed / 1000:.0f}k"
+
+
+def _choices(axes: Axes, choice: Mapping[str, Mapping[str, float]], ranks: Sequence[int]) -> None:
+    """Draw in which share of resamples each rule chooses each rank."""
+    columns = [*(str(rank) for rank in ranks), "none"]
+    for line, shares in enumerate(choice.values()):
+        for place, column in enumerate(columns):
+            share_cell(axes, place, line, shares.get(column, 0.0))
+    axes.set_title("Chosen in how many resamples (%)", loc="left", color=style.GREY)
+    lines(axes, [_rule_words(rule) for rule in choice])
+
+
+def _rule_words(rule: str) -> str:
+    short = rule.replace("one standard error on", "one error,")
+    return short.replace("equivalent within", "equivalent,")
+
+
+def _legend() -> list[Any]:
+    lora, headline = style.ARMS["lora"], style.HEADLINE
+
+    def line(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], label=label, **look)
+
+    marks = [
+        line("interval of each rank alone", color=lora.color, linewidth=3.5),
+        line("of all ranks together", color=lora.color, linewidth=1),
+        line(
+            "recommended, by validation",
+            color=headline.color,
+            marker=headline.marker,
+            markeredgecolor="black",
+            markersize=7,
+            linestyle="none",
+        ),
+        line("margins of equivalence", color=style.GREY, linewidth=0.8, linestyle=style.DOTTED),
+    ]
+    signs = [
+        Rectangle((0, 0), 1, 1, facecolor=color, label=f"{sign}  {verdict}")
+        for verdict, (sign, color) in _SIGNS.items()
+    ]
+    return [*marks, *signs]
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see."""
+    recommended = record["recommended"]["rank"]
+    if len(record["differences"]) == 1:
+        first = f"Rank {recommended} is the only one of the sweep"
+    else:
+        share = record["choice"]["one standard error on validation"][str(recommended)]
+        first = (
+            f"Rank {recommended} is recommended: the smallest within one standard error of the "
+            f"best on validation, as in {100 * share:.0f} % of resamples"
+        )
+    rows = [row for entry in record["equivalence"] for row in entry["ranks"]]
+    untold = sum(row["verdict"] == UNTOLD for row in rows)
+    with_these = counted(record["seeds"], "seed")
+    return (
+        f"{first}. {_smallest(record)}{_worse(record)}. With {with_these} and "
+        f"{counted(record['sentences'], 'test sentence')} {untold} of {len(rows)} verdicts cannot "
+        "be told."
+    )
+
+
+def _smallest(record: Record) -> str:
+    entries = sorted(record["equivalence"], key=lambda entry: float(entry["margin"]))
+    for entry in entries:
+        if entry["rank"] is not None:
+            within = margin_words(entry["margin"])
+            return f"Rank {entry['rank']} is shown to be within {within} of full fine-tuning"
+    within = margin_words(entries[-1]["margin"])
+    return f"No rank is shown to be within {within} of full fine-tuning"
+
+
+def _worse(record: Record) -> str:
+    entries = sorted(record["equivalence"], key=lambda entry: -float(entry["margin"]))
+    for entry in entries:
+        ranks = [row["rank"] for row in entry["ranks"] if row["verdict"] == WORSE]
+        if ranks:
+            which = f"rank{'' if len(ranks) == 1 else 's'} {listed(ranks)}"
+            verb = "is" if len(ranks) == 1 else "are"
+            return f"; {which} {verb} more than {margin_words(entry['margin'])} below it"
+    return ""
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    differences = [
+        f"{row['difference']:+.1f} points at rank {row['rank']}" for row in record["differences"]
+    ]
+    verdicts = [
+        f"within {margin_words(entry['margin'])}: " + listed(_by_verdict(entry["ranks"]))
+        for entry in record["equivalence"]
+    ]
+    chosen = [f"{rule}: {_most_chosen(shares)}" for rule, shares in record["choice"].items()]
+    return (
+        f"Difference of LoRA to full fine-tuning in test accuracy: {listed(differences)}. Verdicts "
+        f"on equivalence, {'; '.join(verdicts)}. Most often chosen in resamples, "
+        f"{'; '.join(chosen)}."
+    )
+
+
+def _by_verdict(rows: Sequence[Record]) -> list[str]:
+    ranks: dict[str, list[int]] = {}
+    for row in rows:
+        ranks.setdefault(row["verdict"], []).append(row["rank"])
+    return [
+        f"rank{'' if len(of_verdict) == 1 else 's'} {listed(of_verdict)} "
+        f"{'undecided' if verdict == UNTOLD else verdict}"
+        for verdict, of_verdict in ranks.items()
+    ]
+
+
+def _most_chosen(shares: Mapping[str, float]) -> str:
+    name, share = max(shares.items(), key=lambda pair: pair[1])
+    return f"{'none' if name == NONE else f'rank {name}'} ({100 * share:.0f} %)"
