@@ -1,0 +1,131 @@
+"""The whole comparison: every arm, seed by seed, and which test sentences it got right."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from study.capacity.adapters import adapter_predictions, read_adapter, truncated_adapter
+from study.capacity.evaluator import Evaluator, first
+from study.capacity.record import FULL, LARGEST, LORA, Arm, Comparison, Right
+from study.capacity.tuned import tuned_arms
+from study.errors import StudyError
+from study.matrices import read_tuned
+from study.prepared import Prepared
+from study.records import RunRecord
+from study.results import Results, scores
+from study.settings import Settings
+
+ROUNDING = 0.01  # share of the sentences that another machine's rounding may decide otherwise
+
+Predicted = dict[Arm, list[Tensor]]  # classes (num_sentences,) of each seed
+
+
+def compare(
+    settings: Settings, data: Prepared, results: Results, full: Path, adapters: Path
+) -> Comparison:
+    """Classify the test sentences with every arm.
+
+    Args:
+        results: of the same study, as `study.results.read_results` gives them.
+        full: folder of the tuned models, s{seed}.
+        adapters: folder of the sweep's adapters, r{rank}/s{seed}.
+
+    Raises:
+        StudyError: a model or an adapter is missing, does not fit, or does not classify as its run
+            did.
+    """
+    if results.full.test_labels != tuple(data.test.labels.tolist()):
+        raise StudyError("data/prepared: other test sentences than metrics/runs; run `dvc repro`")
+    ranks = sorted(settings.lora.ranks)
+    largest = ranks[-1]
+    total = len(settings.seeds) * (3 * len(ranks) + 3)
+    with tqdm(total=total, desc="capacity", unit="arm", disable=None, dynamic_ncols=True) as bar:
+        cut, reproduced = _adapters(settings, data, results, adapters, bar)
+        targets = tuple(read_adapter(largest, settings.seeds[0], adapters).factors)
+        evaluator = Evaluator(settings, data)
+        of_full, same = _full(evaluator, settings, data, results, targets, full, bar)
+    labels = data.test.labels
+    right: dict[Arm, Right] = {
+        arm: torch.stack(rows).eq(labels).numpy() for arm, rows in (cut | of_full).items()
+    }
+    # Where there is a run's own record, it stands for the model: the same but for rounding.
+    right |= {(LORA, rank): scores(results.lora[rank]) for rank in ranks}
+    right |= {(FULL, None): scores(results.full), (LARGEST, largest): right[LORA, largest]}
+    shapes = {name: (len(W), len(W.T)) for name, W in evaluator.matrices.items()}
+    return Comparison(right, shapes, targets, {FULL: same, LORA: reproduced})
+
+
+def _full(
+    evaluator: Evaluator,
+    settings: Settings,
+    data: Prepared,
+    results: Results,
+    targets: tuple[str, ...],
+    folder: Path,
+    bar: tqdm[None],
+) -> tuple[Predicted, list[int]]:
+    """Return the arms of the tuned models, and how many sentences full itself has otherwise."""
+    ranks = sorted(settings.lora.ranks)
+    sentences = first(data.train, settings.capacity.covariance_sentences)
+    predicted: Predicted = defaultdict(list)
+    differing = []
+    for run in results.full.picked():
+        tuned = read_tuned(run.seed, folder)
+        for arm, found in tuned_arms(evaluator, tuned, ranks, targets, sentences):
+            if arm == (FULL, None):
+                differing.append(_differing(found, run, folder / f"s{run.seed}", "full"))
+            predicted[arm].append(found)
+            bar.update()
+        _say(bar, f"capacity: full fine-tuning's update, seed {run.seed}, at {len(ranks)} ranks")
+    return predicted, differing
+
+
+def _adapters(
+    settings: Settings, data: Prepared, results: Results, folder: Path, bar: tqdm[None]
+) -> tuple[Predicted, list[int]]:
+    """Return the largest LoRA at every rank, and how many sentences it has otherwise than its run.
+
+    The ranks of a seed share the passes over the base.
+    """
+    ranks = sorted(settings.lora.ranks)
+    largest = ranks[-1]
+    predicted: Predicted = defaultdict(list)
+    differing = []
+    for run in results.lora[largest].picked():
+        whole = read_adapter(largest, run.seed, folder)
+        every = [truncated_adapter(whole, rank) for rank in ranks]
+        found = adapter_predictions(settings, data, every)
+        path = folder / f"r{largest}" / f"s{run.seed}"
+        differing.append(_differing(found[-1], run, path, f"lora@{largest}"))
+        for rank, row in zip(ranks, found, strict=True):
+            predicted[LARGEST, rank].append(row)
+        bar.update(len(ranks))
+        _say(bar, f"capacity: LoRA of rank {largest}, seed {run.seed}, at {len(ranks)} ranks")
+    return predicted, differing
+
+
+def _differing(found: Tensor, run: RunRecord, path: Path, stage: str) -> int:
+    """Count the sentences that a rebuilt model classifies otherwise than its run did.
+
+    Raises:
+        StudyError: more than rounding explains.
+    """
+    differing = int((found != torch.tensor(run.test_predictions)).sum())
+    if differing > math.ceil(ROUNDING * len(found)):
+        raise StudyError(
+            f"{path}: classifies {differing} of {len(found)} test sentences otherwise than its run "
+            f"in metrics/runs did, so it is not that run's model; run `dvc repro {stage}`"
+        )
+    return differing
+
+
+def _say(bar: tqdm[None], words: str) -> None:
+    """Leave a line where there is no bar."""
+    if bar.disable:
+        print(words, flush=True)

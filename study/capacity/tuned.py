@@ -1,0 +1,53 @@
+"""The arms that are made of one fully tuned model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from study.capacity.evaluator import Evaluator
+from study.capacity.record import FULL, RANK_ZERO, TARGETS, Arm
+from study.capacity.truncation import KINDS, TruncatedUpdate
+from study.matrices import linear_modules, weight_of
+from study.prepared import Split
+
+
+def tuned_arms(
+    evaluator: Evaluator,
+    tuned: PreTrainedModel,
+    ranks: Sequence[int],
+    targets: Collection[str],
+    sentences: Split,
+) -> Iterator[tuple[Arm, Tensor]]:
+    """Yield (arm, predicted classes of the test sentences (n,)): `FULL` first, as it was tuned.
+
+    In the truncated arms and in `RANK_ZERO` everything but the matrices of linear layers stays as
+    it was tuned; in `TARGETS` everything but the head and the matrices of `targets` is pretrained.
+
+    Args:
+        evaluator: of the pretrained model; holds the last arm afterwards.
+        sentences: whose inputs to each layer weigh the truncation.
+
+    Raises:
+        StudyError: the tuned model is of another form than the pretrained one.
+    """
+    every = {name: p.detach() for name, p in tuned.named_parameters()}
+    evaluator.put(every)
+    yield (FULL, None), evaluator.predictions()
+    after = {name: weight_of(module) for name, module in linear_modules(tuned).items()}
+    moments = evaluator.second_moments(sentences)
+    updates = {
+        name: TruncatedUpdate(W0, after[name], moments.get(name), max(ranks))
+        for name, W0 in evaluator.matrices.items()
+    }
+    for kind in KINDS:
+        for rank in ranks:
+            evaluator.put_matrices({name: x.weight(kind, rank) for name, x in updates.items()})
+            yield (kind, rank), evaluator.predictions()
+    evaluator.put_matrices(evaluator.matrices)
+    yield (RANK_ZERO, None), evaluator.predictions()
+    evaluator.put(evaluator.pretrained)
+    evaluator.put_matrices({name: after[name] for name in targets})
+    yield (TARGETS, None), evaluator.predictions()

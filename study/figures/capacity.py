@@ -1,0 +1,205 @@
+"""Capacity or training: full fine-tuning's update cut down to a rank, against LoRA of that rank."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from study.figures import style
+from study.figures.axes import panels, rank_axis
+from study.figures.text import below, interval_words, spread
+from study.words import capitalised, listed, percent
+
+Record = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+_CURVES = {
+    "lora": ("LoRA, trained at the rank", style.ARMS["lora"]),
+    "largest_lora_truncated": (
+        "LoRA of rank {largest}, cut down",
+        style.Look(style.BLACK, "D", style.DOTTED),
+    ),
+    "weighted": (
+        "Full's update, cut down, weighted by inputs",
+        style.Look(style.GREEN, "^", style.DASH_DOTTED),
+    ),
+    "truncated": (
+        "Full's update, cut down plainly",
+        style.Look(style.ORANGE, "v", style.DASHED),
+    ),
+}
+_FULL, _RANK_ZERO, _TARGETS = "full", "rank_zero", "target_modules_alone"
+_LINES = {
+    _FULL: ("Full fine-tuning", style.ARMS["full"]),
+    _RANK_ZERO: ("Full, all its\nmatrices pretrained", style.Look(style.GREY, "", style.DOTTED)),
+    _TARGETS: ("Full, in LoRA's\nmatrices alone", style.Look(style.GREY, "", style.DASH_DOTTED)),
+}
+
+
+def draw(record: Record) -> Figure:
+    """Draw `metrics/capacity.json`: four curves over the rank, and three level lines."""
+    figure = Figure(figsize=(style.WIDTH, 5.0), layout="constrained")
+    figure.suptitle("Capacity or training? Updates cut down to a rank", x=0.01, ha="left")
+    rows = [row for curve in record["curves"].values() for row in curve]
+    levels = {name: record[name] for name in _LINES}
+    spans = [(row["low"], row["high"]) for row in [*rows, *levels.values()]]
+    all_axes = panels(figure, spans, "Test accuracy (%)")
+    for axes in all_axes:
+        _levels(axes, levels)
+        for place, curve in enumerate(_shown(record)):
+            _curve(axes, record, curve, place)
+    names = [_name_levels(axes, levels) for axes in all_axes]
+    rank_axis(all_axes[-1], [row["rank"] for row in record["curves"]["lora"]], 330)
+    all_axes[-1].set_xlabel("Rank (log scale)")
+    all_axes[0].set_title(interval_words(_summary(record)), loc="left", color=style.GREY)
+    below(figure, all_axes[0])
+    style.settle(figure)
+    for axes, texts in zip(all_axes, names, strict=True):
+        _keep_apart(axes, texts)
+    return figure
+
+
+def _shown(record: Record) -> list[str]:
+    """Return the curves to draw: at its own rank the largest LoRA is the trained one."""
+    single = len(record["curves"]["lora"]) == 1
+    return [curve for curve in _CURVES if not (single and curve == "largest_lora_truncated")]
+
+
+def _curve(axes: Axes, record: Record, curve: str, place: int) -> None:
+    """Draw one curve with its intervals, a little beside the rank so that all four are seen."""
+    rows = _sorted(record["curves"][curve])
+    name, look = _CURVES[curve]
+    aside = (place - (len(_CURVES) - 1) / 2) * _step([row["rank"] for row in rows])
+    values = [row["accuracy"] for row in rows]
+    axes.errorbar(
+        [row["rank"] * 2**aside for row in rows],
+        values,
+        yerr=[
+            [value - row["low"] for row, value in zip(rows, values, strict=True)],
+            [row["high"] - value for row, value in zip(rows, values, strict=True)],
+        ],
+        color=look.color,
+        linestyle=look.dashes,
+        linewidth=1.2,
+        elinewidth=0.9,
+        marker=look.marker,
+        markerfacecolor="white" if curve == "largest_lora_truncated" else look.color,
+        capsize=2,
+        label=name.format(largest=record["largest_rank"]),
+    )
+
+
+def _step(ranks: Sequence[int]) -> float:
+    """Return how far apart the curves stand, in octaves of rank."""
+    octaves = [math.log2(rank) for rank in ranks]
+    closest = min((b - a for a, b in pairwise(octaves)), default=1.0)
+    return min(closest, 0.6) / 6
+
+
+def _levels(axes: Axes, levels: Mapping[str, Row]) -> None:
+    for name, level in levels.items():
+        look = _LINES[name][1]
+        axes.axhspan(level["low"], level["high"], color=look.color, alpha=0.1, linewidth=0)
+        axes.axhline(level["accuracy"], color=look.color, linestyle=look.dashes, linewidth=1.2)
+
+
+def _name_levels(axes: Axes, levels: Mapping[str, Row]) -> list[Text]:
+    """Write the names of the levels that are seen at their right ends."""
+    low, high = axes.get_ylim()
+    return [
+        axes.text(
+            1.01,
+            level["accuracy"],
+            f"{_LINES[name][0]}\n{percent(level['accuracy'])}",
+            transform=axes.get_yaxis_transform(),
+            color=_LINES[name][1].color,
+            va="center",
+        )
+        for name, level in levels.items()
+        if low <= level["accuracy"] <= high
+    ]
+
+
+def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
+    """Move names up and down until they do not touch, once the layout stands."""
+    if not texts:
+        return
+    unit = axes.transData.inverted().transform
+    boxes = [text.get_window_extent() for text in texts]
+    height = max(float(unit((0, box.y1))[1] - unit((0, box.y0))[1]) for box in boxes)
+    low, high = axes.get_ylim()
+    places = spread([text.get_position()[1] for text in texts], 1.1 * height, low, high)
+    for text, place in zip(texts, places, strict=True):
+        text.set_y(place)
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see, with the numbers."""
+    curves = {name: _sorted(rows) for name, rows in record["curves"].items()}
+    ends = [0, -1] if len(curves["lora"]) > 1 else [0]
+    cut = [
+        f"{percent(max(curves[kind][end]['accuracy'] for kind in ('truncated', 'weighted')))} "
+        f"at rank {curves['lora'][end]['rank']}"
+        for end in ends
+    ]
+    trained = [percent(curves["lora"][end]["accuracy"]) for end in ends]
+    full = percent(record[_FULL]["accuracy"])
+    rest = percent(record[_RANK_ZERO]["accuracy"])
+    return (
+        f"Full fine-tuning's update, cut down, keeps {listed(cut)}, where LoRA trained at the same "
+        f"rank reaches {listed(trained)} and full fine-tuning {full}; with no update of its "
+        f"matrices at all, full fine-tuning keeps {rest}. {_readings(record)}."
+    )
+
+
+_READINGS = {
+    "badly trained": "LoRA is badly trained at {}: the largest LoRA cut down to it is better",
+    "not for lack of rank": "LoRA is short, but not for lack of rank, at {}",
+    "uses its room better": "LoRA uses its room better than full's update cut down at {}",
+    "room enough": "there is room enough at {}",
+    "lacks room": "neither LoRA nor full's update cut down reaches full fine-tuning at {}",
+    "cannot be told": "capacity or training cannot be told at {}",
+}
+
+
+def _readings(record: Record) -> str:
+    """Say which ranks have which reading."""
+    words = []
+    for reading, phrase in _READINGS.items():
+        ranks = [row["rank"] for row in record["readings"] if row["reading"] == reading]
+        if ranks:
+            words.append(phrase.format(f"rank{'s' if len(ranks) > 1 else ''} {listed(ranks)}"))
+    return capitalised("; ".join(words))
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    words = []
+    for curve in _shown(record):
+        name = _CURVES[curve][0]
+        rows = _sorted(record["curves"][curve])
+        values = listed([f"{percent(row['accuracy'])} at rank {row['rank']}" for row in rows])
+        words.append(f"{name.format(largest=record['largest_rank'])}: {values}")
+    levels = [
+        f"{name.replace(chr(10), ' ')} {percent(record[key]['accuracy'])}"
+        for key, (name, _) in _LINES.items()
+    ]
+    return (
+        f"Test accuracy by rank with intervals. {'. '.join(words)}. Level lines: "
+        f"{'; '.join(levels)}. {interval_words(_summary(record))}."
+    )
+
+
+def _sorted(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: int(row["rank"]))
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    keys = {"seeds": "seeds", "test_sentences": "sentences", "confidence": "confidence"}
+    return {key: record[name] for key, name in keys.items()}
