@@ -1,0 +1,114 @@
+"""The figure of capacity or training reads well for any study, and its words say what is drawn."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study.capacity.readings import MEANING
+from study.capacity.record import (
+    FULL,
+    LARGEST,
+    LORA,
+    RANK_ZERO,
+    TARGETS,
+    Arm,
+    Comparison,
+    capacity_record,
+)
+from study.capacity.truncation import PLAIN, WEIGHTED
+from study.figures import capacity, style
+from study.settings import StatisticsSettings
+from tests.study.test_figures import check_texts, drawn_texts
+
+STATISTICS = StatisticsSettings(0.95, 50, 0, margins=(2.0,), power=0.8)
+STUDIES: dict[str, tuple[tuple[int, ...], int]] = {
+    "six": ((1, 2, 4, 8, 16, 32), 3),
+    "one": ((4,), 1),
+    "twelve": ((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64), 5),
+}
+
+
+@pytest.fixture(autouse=True)
+def in_style():
+    with style.styled():
+        yield
+
+
+def right(accuracy: float, seeds: int) -> np.ndarray:
+    return np.tile(np.arange(1000) < round(1000 * accuracy), (seeds, 1))
+
+
+@functools.cache
+def record(name: str) -> dict[str, Any]:
+    """Cut updates that come from far below towards full with the rank; all lines within a point."""
+    ranks, seeds = STUDIES[name]
+    levels: dict[Arm, float] = {(FULL, None): 0.81, (RANK_ZERO, None): 0.55, (TARGETS, None): 0.56}
+    for rank in ranks:
+        levels |= {(PLAIN, rank): 0.805 - 0.2 / rank, (WEIGHTED, rank): 0.807 - 0.1 / rank}
+        levels |= {(LORA, rank): 0.8, (LARGEST, rank): 0.8 - (rank != max(ranks)) * 0.02}
+    arms = {arm: right(level, seeds) for arm, level in levels.items()}
+    return capacity_record(Comparison(arms, {"q": (3, 4)}, ("q",), {}), STATISTICS, range(seeds))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_texts_are_large_enough_whole_and_apart(name: str) -> None:
+    check_texts(capacity.draw(record(name)))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_value_and_interval_is_drawn_at_its_height(name: str) -> None:
+    figure = capacity.draw(record(name))
+    drawn = {round(float(y), 9) for axes in figure.axes for x in axes.lines for y in x.get_ydata()}
+    for curve, rows in record(name)["curves"].items():
+        for row in rows if (curve, name) != (LARGEST, "one") else []:
+            assert {round(row[key], 9) for key in ("accuracy", "low", "high")} <= drawn
+    assert round(record(name)["full"]["accuracy"], 9) in drawn
+
+
+def test_a_study_of_one_rank_does_not_draw_its_lora_twice() -> None:
+    words = " ".join(words for words, *_ in drawn_texts(capacity.draw(record("one"))))
+    assert "LoRA, trained at the rank" in words
+    assert "LoRA of rank" not in words
+    assert "LoRA of rank" not in capacity.alternative(record("one"))
+
+
+def with_readings(readings: Sequence[str]) -> dict[str, Any]:
+    rows = [{"rank": 2**i, "reading": reading} for i, reading in enumerate(readings)]
+    return record("six") | {"readings": rows}
+
+
+def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
+    caption = capacity.caption(record("six"))
+    assert "keeps 70.7 % at rank 1 and 80.4 % at rank 32" in caption
+    assert "LoRA trained at the same rank reaches 80.0 % and 80.0 %" in caption
+    assert "full fine-tuning 81.0 %; with no update of its matrices at all" in caption
+    assert "full fine-tuning keeps 55.0 %" in caption
+    caption = capacity.caption(with_readings([*MEANING, "lacks room"]))
+    for rank, phrase in enumerate(
+        (
+            "LoRA is badly trained at rank 1:",
+            "not for lack of rank, at rank 2;",
+            "cut down at rank 4;",
+            "room enough at rank 8;",
+            "reaches full fine-tuning at ranks 16 and 64;",
+            "cannot be told at rank 32.",
+        )
+    ):
+        assert phrase in caption, rank
+    one = capacity.caption(record("one"))
+    assert "keeps 78.2 % at rank 4, where LoRA trained at the same rank reaches 80.0 %" in one
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_alternative_text_holds_every_value(name: str) -> None:
+    told = capacity.alternative(record(name))
+    for curve in (PLAIN, WEIGHTED, LORA):
+        for row in record(name)["curves"][curve]:
+            assert f"{100 * row['accuracy']:.1f} % at rank {row['rank']}" in told
+    assert "Full fine-tuning 81.0 %; Full, all its matrices pretrained 55.0 %" in told
+    assert "\n" not in told
