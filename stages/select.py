@@ -1,0 +1,33 @@
+"""Stage select: the adapter to take away, of the rank that the study recommends.
+
+Reads metrics/sufficient_rank.json, metrics/summary.json, metrics/data.json, metrics/runs/,
+data/prepared/, data/adapters/ and the model; writes
+
+    data/selected/adapter/    the adapter with its head, in PEFT's format
+    data/selected/merged/     the base with the adapter merged in, an ordinary Hugging Face folder
+                              with tokenizer, fp32
+
+each with a README in the form of the hub's model cards. It is the rank's run with the best
+validation accuracy (of equals, the smallest seed). Before anything is written, base with adapter
+and merged model must give the same logits, and the predictions of the run.
+"""
+
+from __future__ import annotations
+
+from stages import cli
+from study import prepared, settings
+from study.selected.write import select
+
+
+def main() -> None:
+    """Pick and write."""
+    facts = select(settings.load(), prepared.load("data/prepared"))
+    print(
+        f"select: rank {facts.picked.rank}, seed {facts.run.seed}, test accuracy "
+        f"{100 * facts.run.test_accuracy:.1f} %; merged and unmerged logits differ by "
+        f"{facts.checked.difference:.1g} at most"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

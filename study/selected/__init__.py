@@ -1,0 +1,1 @@
+"""The model to take away: the adapter that the study recommends, merged too, with its cards."""

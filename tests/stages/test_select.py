@@ -1,0 +1,234 @@
+"""Stage select on a toy study that was really trained: what it hands out is what the run was.
+
+The toy's checkpoint lacks a pooler, which training drew at random: whoever loads the base anew
+draws another, so that the run comes back only if it was handed out too.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from stages import aggregate, cli, full, head_only, headline, lora, prepare, select
+from study import prepared
+from study.records import ArmRecord, read_arm, read_json, write_json
+from tests.pipeline import toys
+
+ROOT = Path(__file__).resolve().parents[2]
+RANK = 2
+ADAPTER, MERGED = Path("data/selected/adapter"), Path("data/selected/merged")
+TENSORS = "adapter_model.safetensors"
+POOLER = "base_model.model.bert.pooler.dense.weight"
+
+
+@pytest.fixture(scope="module")
+def _study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which every stage that select stands behind has run."""
+    folder = tmp_path_factory.mktemp("study")
+    toys.write_model(folder / "toys/model")
+    toys.write_csv(folder / "toys/sentences.csv", toys.sentences())
+    shutil.copy(ROOT / "params.yaml", folder)
+    toys.change(folder / "params.yaml", toys.SETTINGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage, *arguments in (
+            *((prepare,), (head_only,), (full,), (lora, "--rank", "1"), (lora, "--rank", "2")),
+            *((headline,), (aggregate,)),
+        ):
+            patch.setattr(sys, "argv", ["stage", *arguments])
+            stage.main()
+        picked = {"rank": RANK, "rule": "the smallest that will do", "split": "validation"}
+        verdicts = [{"margin": 1.0, "ranks": [{"rank": RANK, "verdict": "equivalent"}]}]
+        record = {"recommended": picked, "equivalence": verdicts}
+        write_json("metrics/sufficient_rank.json", record)
+        patch.setattr(sys, "argv", ["stage"])
+        select.main()
+    return folder
+
+
+@pytest.fixture
+def study(_study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder, to look at."""
+    monkeypatch.chdir(_study)
+    monkeypatch.setattr(sys, "argv", ["select"])
+    return _study
+
+
+@pytest.fixture
+def copy(_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, to change."""
+    folder = tmp_path / "study"
+    shutil.copytree(_study, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["select"])
+    return folder
+
+
+def arm() -> ArmRecord:
+    return read_arm(f"metrics/runs/lora-r{RANK}.json")
+
+
+def picked_run() -> Any:
+    """The best run on validation, found another way than the stage's."""
+    return sorted(arm().picked(), key=lambda run: (-run.validation_accuracy, run.seed))[0]
+
+
+def load_lines(card: Path) -> list[str]:
+    """The lines of Python in a card."""
+    (block,) = re.findall(r"```python\n(.*?)\n```", card.read_text(encoding="utf-8"), re.DOTALL)
+    return block.split("\n")
+
+
+def run_lines(card: Path) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec("\n".join(load_lines(card)), names)
+    return names
+
+
+@torch.no_grad()
+def logits(model: Any) -> torch.Tensor:
+    """Logits of the test sentences, one at a time."""
+    test = prepared.load("data/prepared").test
+    ends = test.offsets.tolist()
+    rows = [test.input_ids[a:b].long()[None] for a, b in pairwise(ends)]
+    return torch.cat([model.eval()(ids).logits for ids in rows])
+
+
+def fails(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(select.main)
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_five_lines_of_the_card_load_the_adapter_and_it_predicts_what_its_run_did(study):
+    assert len(load_lines(ADAPTER / "README.md")) == 5
+    loaded = run_lines(ADAPTER / "README.md")
+    assert isinstance(loaded["model"], PeftModel)
+    predicted = logits(loaded["model"]).argmax(1).tolist()
+    assert predicted == list(picked_run().test_predictions)
+    assert len(set(predicted)) == 2
+    assert loaded["tokenizer"]("great film")["input_ids"]
+
+
+def test_the_lines_of_the_merged_card_classify_texts_as_the_adapter_does(study):
+    model = run_lines(ADAPTER / "README.md")["model"]
+    classify = run_lines(MERGED / "README.md")["classify"]
+    tokenizer = AutoTokenizer.from_pretrained("toys/model")
+    texts = [row["text"] for row in toys.sentences()[:20]]
+    with torch.no_grad():
+        scores = [model(**tokenizer(text, return_tensors="pt")).logits.softmax(1) for text in texts]
+    found = classify(texts, truncation=True)
+    assert [row["label"] for row in found] == [str(int(score.argmax())) for score in scores]
+    for row, score in zip(found, scores, strict=True):
+        assert row["score"] == pytest.approx(float(score.max()), abs=1e-5)
+    assert len({row["label"] for row in found}) == 2
+
+
+def test_merged_and_unmerged_logits_are_the_same(study):
+    merged = AutoModelForSequenceClassification.from_pretrained(MERGED)
+    unmerged = logits(run_lines(ADAPTER / "README.md")["model"])
+    assert merged.dtype == torch.float32
+    assert merged.config.id2label == {0: "0", 1: "1"}
+    torch.testing.assert_close(logits(merged), unmerged, rtol=0, atol=1e-5)
+
+
+def test_what_the_checkpoint_lacks_is_handed_out_with_the_adapter(copy):
+    tensors = load_file(ADAPTER / TENSORS)
+    assert POOLER in tensors
+    model = run_lines(ADAPTER / "README.md")["model"]
+    right = logits(model)
+    save_file(tensors | {POOLER: torch.zeros_like(tensors[POOLER])}, ADAPTER / TENSORS)
+    assert not torch.allclose(logits(run_lines(ADAPTER / "README.md")["model"]), right, atol=1e-2)
+
+
+def test_the_adapter_is_that_of_the_best_seed_on_validation(copy):
+    """Whichever seed it is; of equals the smallest."""
+    path = Path(f"metrics/runs/lora-r{RANK}.json")
+    record = read_json(path)
+    for best in (0, 1):
+        for run in record["runs"]:
+            run["validation_accuracy"] = 0.75 if run["seed"] == best else 0.5
+        write_json(path, record)
+        select.main()
+        assert_factors_of(best)
+    for run in record["runs"]:
+        run["validation_accuracy"] = 0.75
+    write_json(path, record)
+    select.main()
+    assert_factors_of(0)
+
+
+def assert_factors_of(seed: int) -> None:
+    given = load_file(ADAPTER / TENSORS)
+    trained = load_file(Path(f"data/adapters/r{RANK}/s{seed}") / TENSORS)
+    assert trained.keys() <= given.keys()
+    for name, tensor in trained.items():
+        assert torch.equal(given[name], tensor), name
+
+
+@pytest.mark.parametrize("folder", [ADAPTER, MERGED], ids=["adapter", "merged"])
+def test_the_card_is_one_of_the_hubs_and_has_the_accuracies(study, folder):
+    card = ModelCard.load(folder / "README.md")
+    summary = read_json("metrics/summary.json")
+    assert card.data.library_name == {ADAPTER: "peft", MERGED: "transformers"}[folder]
+    assert card.data.base_model == "model"  # no hub id is made up, and no path of this machine
+    assert card.data.pipeline_tag == "text-classification"
+    assert card.data.get("datasets") is None
+    assert card.data.get("license") is None
+    of_run, of_rank = card.data.eval_results
+    entry = summary["lora"][str(RANK)]
+    assert of_run.metric_value == pytest.approx(picked_run().test_accuracy, abs=1e-4)
+    assert of_rank.metric_value == pytest.approx(entry["test_accuracy"], abs=1e-4)
+    assert of_rank.metric_args["low"] == pytest.approx(entry["low"], abs=1e-4)
+    assert of_rank.metric_args["high"] == pytest.approx(entry["high"], abs=1e-4)
+    assert of_run.dataset_split == "test"
+    for heading in ("Training data", "How it was trained", "Results", "Limits", "Licence"):
+        assert f"\n## {heading}\n" in card.text
+    assert "Within 1 point: equivalent" in card.text
+    assert "48 of the 48 test sentences as the run did" in card.text
+
+
+def test_no_file_names_this_machine_and_all_are_the_same_bytes_again(copy):
+    files = {path: path.read_bytes() for path in Path("data/selected").rglob("*.*")}
+    assert len(files) == 8
+    for path, content in files.items():
+        assert str(copy.parent).encode() not in content, path
+    shutil.rmtree("data/selected")
+    select.main()
+    assert {path: path.read_bytes() for path in Path("data/selected").rglob("*.*")} == files
+
+
+def test_an_adapter_of_another_study_is_refused_and_nothing_is_written(copy, capsys):
+    run = picked_run()
+    folder = Path(f"data/adapters/r{RANK}/s{run.seed}")
+    tensors = load_file(folder / TENSORS)
+    head = next(name for name in tensors if name.endswith("classifier.weight"))
+    save_file(tensors | {head: -tensors[head]}, folder / TENSORS)
+    shutil.rmtree("data/selected")
+    error = fails(capsys)
+    assert f"run `dvc repro lora@{RANK}`" in error
+    assert "of the test sentences as its run did" in error
+    assert not Path("data/selected").exists()
+
+
+def test_a_rank_outside_of_the_sweep_and_a_missing_adapter_are_errors(copy, capsys):
+    record = read_json("metrics/sufficient_rank.json")
+    shutil.rmtree(f"data/adapters/r{RANK}")
+    assert f"run `dvc repro lora@{RANK}`" in fails(capsys)
+    record["recommended"]["rank"] = 64
+    write_json("metrics/sufficient_rank.json", record)
+    assert "recommended rank 64; allowed: 1, 2" in fails(capsys)
+    write_json("metrics/sufficient_rank.json", {})
+    assert "recommends no rank" in fails(capsys)

