@@ -51,9 +51,8 @@ def test_the_variance_estimate_is_unbiased_where_seeds_and_sentences_vary():
 
 
 def test_seeds_that_agree_by_luck_leave_the_error_of_the_sentences():
-    differences = np.repeat(answers(1), 3, axis=0)
-    differences[0, :2] = differences[0, 1::-1]  # all seeds have one mean
-    measured = crossed(differences)
+    differences = np.stack([np.roll(answers(1)[0], 5 * seed) for seed in range(3)])
+    measured = crossed(differences)  # all seeds have one mean, of other sentences
     assert measured.seeds[0] == pytest.approx(0, abs=1e-12)
     assert measured.standard_error()[0] == pytest.approx(np.sqrt(measured.sentences[0]))
     assert measured.degrees_of_freedom()[0] == pytest.approx(39)
