@@ -45,7 +45,11 @@ def spectra(of: Decomposed, settings: SpectraSettings) -> tuple[list[Row], list[
 
 
 def amplifications(of: Decomposed) -> Iterator[Row]:
-    """The amplification of each arm's top directions: means over seeds, with the factor's range."""
+    """The amplification of each arm's top directions: means over seeds, with the factor's range.
+
+    A factor is a ratio of means: of single ratios, one whose W0 happens to see next to nothing
+    would outweigh the others.
+    """
     for (arm, rank), by_seed in of.updates.items():
         svds = [svd for svd in by_seed.values() if float(svd.S[0]) > 0]
         for r in of.sizes(min(of.W0.shape)) if rank is None else [rank]:
@@ -55,15 +59,15 @@ def amplifications(of: Decomposed) -> Iterator[Row]:
             means = {
                 key: float(np.mean([getattr(a, key) for a in found])) for key in found[0]._fields
             }
-            factors = [a.factor for a in found]
-            finite = all(np.isfinite(factors))
+            seen = means["on_update"] > 0
+            factors = [a.factor for a in found if np.isfinite(a.factor)]
             yield (
                 {"module": of.matrix.module, "arm": arm, "rank": r}
                 | means
                 | {
-                    "factor": float(np.mean(factors)) if finite else None,
-                    "factor_low": min(factors) if finite else None,
-                    "factor_high": max(factors) if finite else None,
+                    "factor": means["norm"] / means["on_update"] if seen else None,
+                    "factor_low": min(factors) if seen else None,
+                    "factor_high": max(factors) if seen else None,
                     "factor_own": means["norm"] / means["on_own"],
                     "factor_random": means["norm"] / means["on_random"],
                 }
@@ -73,7 +77,8 @@ def amplifications(of: Decomposed) -> Iterator[Row]:
 def intruder_rows(of: Decomposed, settings: SpectraSettings) -> Iterator[Row]:
     """Intruders among the first ten vectors of each arm: a count a seed.
 
-    `least_cosine`: of those ten with their nearest pretrained vector, the mean over seeds.
+    `least_cosine`: of those ten with their nearest pretrained vector, the mean over seeds;
+    `vectors`: how many singular vectors the matrix has.
     """
     rows, columns = of.W0.shape
     floor = intruders.random_floor(rows, min(rows, columns))
@@ -89,7 +94,7 @@ def intruder_rows(of: Decomposed, settings: SpectraSettings) -> Iterator[Row]:
             "arm": arm,
             "rank": rank,
             "first": first,
-            "vectors": min(rows, columns, intruders.FIRST),
+            "vectors": min(rows, columns),
             "least_cosine": float(np.mean(least)),
             "floor": floor,
             "beats_floor": settings.intruder_cosine > floor,

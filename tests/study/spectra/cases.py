@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,8 +15,11 @@ from lora.adapter import Adapter
 from lora.config import LoRAConfig
 from study.matrices import linear_modules, weight_of
 from study.settings import SpectraSettings
+from study.spectra.gradient import initial_gradients
+from study.spectra.record import spectra_record
+from study.spectra.updates import read_updates
 from tests.lora.models import FAMILIES
-from tests.study.toys import load, saved
+from tests.study.toys import load, prepared, saved
 
 SETTINGS = SpectraSettings(energy=0.9, intruder_cosine=0.5, gradient_sentences=8)
 
@@ -65,3 +70,26 @@ def write_runs(
                 for name in FAMILIES[family].adapted
             }
             peft_format.save(Adapter(config, factors), root / f"adapters/r{rank}/s{seed}")
+
+
+def record_of(
+    root: Path, ranks: list[int], seeds: list[int], family: str = "bert", **made: Any
+) -> dict[str, Any]:
+    """Write runs, measure them, and read the record as it stands in the file."""
+    write_runs(root, ranks, seeds, family, **made)
+    model = load(saved(family))
+    updates = read_updates(model, ranks, seeds, root / "full", root / "adapters")
+    targets = [matrix.module for matrix in updates.matrices if matrix.target]
+    data = prepared(train=8)
+    gradients = {s: initial_gradients(model, targets, data, s, 8) for s in sorted(seeds)}
+    record = spectra_record(updates, gradients, SETTINGS)
+    return json.loads(json.dumps(record, allow_nan=False))
+
+
+def planted(shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """3 and 1 along two directions; the first is every seed's, the second each seed's own."""
+    one = torch.outer(orthonormal(shape[0], 1, seed=50)[:, 0], orthonormal(shape[1], 1)[:, 0])
+    other = torch.outer(
+        orthonormal(shape[0], 1, seed=seed + 60)[:, 0], orthonormal(shape[1], 1, seed=seed)[:, 0]
+    )
+    return 3 * one + other

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from study.spectra.gradient import initial_gradients
-from study.spectra.record import ONE_SEED, spectra_record
+from study.spectra.record import ONE_SEED
 from study.spectra.spectrum import ZERO
-from study.spectra.updates import read_updates
-from tests.study.spectra.cases import SETTINGS, orthonormal, write_runs
-from tests.study.toys import each_family, load, prepared, saved
+from tests.study.spectra.cases import orthonormal, planted, record_of
+from tests.study.toys import each_family
 
 QUERY = "bert.encoder.layer.0.attention.self.query"
 
 
-def record_of(
-    root: Path, ranks: list[int], seeds: list[int], family: str = "bert", **made: Any
-) -> dict[str, Any]:
-    write_runs(root, ranks, seeds, family, **made)
-    model = load(saved(family))
-    updates = read_updates(model, ranks, seeds, root / "full", root / "adapters")
-    targets = [matrix.module for matrix in updates.matrices if matrix.target]
-    data = prepared(train=8)
-    gradients = {s: initial_gradients(model, targets, data, s, 8) for s in sorted(seeds)}
-    record = spectra_record(updates, gradients, SETTINGS)
-    return json.loads(json.dumps(record, allow_nan=False))
-
-
 def rows(record: list[dict[str, Any]], **chosen: Any) -> list[dict[str, Any]]:
     return [row for row in record if all(row[key] == value for key, value in chosen.items())]
-
-
-def planted(shape: tuple[int, ...], seed: int) -> torch.Tensor:
-    """3 and 1 along two directions; the first is every seed's, the second each seed's own."""
-    one = torch.outer(orthonormal(shape[0], 1, seed=50)[:, 0], orthonormal(shape[1], 1)[:, 0])
-    other = torch.outer(
-        orthonormal(shape[0], 1, seed=seed + 60)[:, 0], orthonormal(shape[1], 1, seed=seed)[:, 0]
-    )
-    return 3 * one + other
 
 
 def test_a_planted_update_is_described_as_it_was_made(tmp_path: Path):

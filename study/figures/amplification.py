@@ -1,0 +1,132 @@
+"""What updates amplify: their size against what the pretrained weight does there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from study.figures import style
+from study.figures.axes import rank_axis
+from study.figures.text import below
+from study.figures.whiskers import draw_middles
+from study.words import listed, significant
+
+Record = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+_OWN = style.Look(style.BLACK, "v", style.DASH_DOTTED)
+_RANDOM = style.Look(style.GREY, "^", style.DOTTED)
+_NAMES = {
+    "lora": ("LoRA's directions", style.ARMS["lora"]),
+    "full": ("Full fine-tuning's", style.ARMS["full"]),
+    "own": ("W0's own top r", _OWN),
+    "random": ("Random", _RANDOM),
+}
+
+
+def draw(record: Record) -> Figure:
+    """Draw `metrics/spectra.json`: the matrices that LoRA adapts."""
+    figure = Figure(figsize=(style.WIDTH, 4.0), layout="constrained")
+    figure.suptitle("Does the update amplify what is there already?", x=0.01, ha="left")
+    left, right = figure.subplots(1, 2)
+    lora, full = _rows(record, "lora"), _rows(record, "full")
+    for key, rows, value in (
+        ("lora", lora, "on_update"),
+        ("full", full, "on_update"),
+        ("own", full, "on_own"),
+        ("random", full, "on_random"),
+    ):
+        _line(left, rows, value, key)
+    for key, rows, value in (
+        ("lora", lora, "factor"),
+        ("full", full, "factor"),
+        ("own", lora, "factor_own"),
+        ("random", lora, "factor_random"),
+    ):
+        _line(right, rows, value, key)
+    left.set_title("W0 between those directions", loc="left", fontweight="bold")
+    left.set_ylabel("Norm of Uᵀ W0 V (log scale)")
+    right.set_title("The update, over that norm", loc="left", fontweight="bold")
+    right.set_ylabel("Amplification (log scale)")
+    for axes in (left, right):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=9))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        rank_axis(axes, record["settings"]["ranks"], 200)
+        axes.set_xlabel("Directions r (log scale)")
+    below(
+        figure,
+        left,
+        "Median over adapted matrices; bars: lowest to highest. At right, W0's own and random\n"
+        "directions are what LoRA's update is held against instead.",
+    )
+    return figure
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see."""
+    lora, full = _first(record, "lora"), _first(record, "full")
+    words = []
+    if lora:
+        factor, own, random = (
+            significant(_middle(lora, key)) for key in ("factor", "factor_own", "factor_random")
+        )
+        words.append(
+            f"At r = {lora[0]['rank']}, LoRA's update is {factor} times as large as what W0 does "
+            f"between its directions ({own} times what W0 does between its own top ones, {random} "
+            "times what it does between random ones)."
+        )
+    over = [
+        f"{significant(float(np.median([r['on_update'] / r['on_random'] for r in rows])))} times "
+        f"as much between {name} directions"
+        for name, rows in (("LoRA's", lora), ("full fine-tuning's", full))
+        if rows
+    ]
+    if over:
+        words.append(f"W0 does {listed(over)} as between random ones.")
+    return " ".join(words) or "No update to look at."
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    return (
+        "Two panels over the number of directions. Left: the norm of the pretrained weight "
+        "between the directions of LoRA's updates, of full fine-tuning's, its own top ones and "
+        f"random ones. Right: the update's norm over it. {caption(record)}"
+    )
+
+
+def _rows(record: Record, arm: str) -> list[Row]:
+    targets = {row["module"] for row in record["full"] if row["target"]}
+    return [r for r in record["amplification"] if r["arm"] == arm and r["module"] in targets]
+
+
+def _line(axes: Axes, rows: Sequence[Row], value: str, key: str) -> None:
+    by_rank: dict[int, list[float]] = {}
+    for row in rows:
+        if row[value]:
+            by_rank.setdefault(row["rank"], []).append(row[value])
+    if not by_rank:
+        return
+    name, look = _NAMES[key]
+    values = list(by_rank.values())
+    draw_middles(
+        axes, list(by_rank), values, look, name, bars=key in ("lora", "full"), middle=np.median
+    )
+
+
+def _first(record: Record, arm: str) -> list[Row]:
+    """Return an arm's rows at the smallest rank."""
+    rows = _rows(record, arm)
+    least = min((row["rank"] for row in rows), default=0)
+    return [row for row in rows if row["rank"] == least and row["factor"]]
+
+
+def _middle(rows: Sequence[Row], key: str) -> float:
+    return float(np.median([row[key] for row in rows]))

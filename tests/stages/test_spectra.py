@@ -1,0 +1,69 @@
+"""The stages spectra and rules_of_thumb on toy runs: their files, the same each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages import rules_of_thumb, spectra
+from study import prepared
+from study.errors import StudyError
+from study.records import read_json, write_json
+from tests.study.spectra.cases import write_runs
+from tests.study.test_rules_of_thumb import sufficient
+from tests.study.toys import prepared as made
+from tests.study.toys import saved
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the repository's settings for a toy model, its data and its runs."""
+    yaml = YAML()
+    settings: dict[str, Any] = yaml.load(ROOT / "params.yaml")
+    settings["model"]["name"] = str(saved("bert"))
+    settings["seeds"] = [4, 2]
+    settings["lora"]["ranks"] = [3, 1]
+    settings["spectra"]["gradient_sentences"] = 8
+    yaml.dump(settings, tmp_path / "params.yaml")
+    prepared.save(made(train=10), tmp_path / "data/prepared")
+    write_runs(tmp_path / "data", [1, 3], [2, 4])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_both_stages_write_their_records_the_same_each_time(workplace: Path) -> None:
+    write_json("metrics/sufficient_rank.json", sufficient(1, m1=3))
+    files = [Path("metrics/spectra.json"), Path("metrics/rules_of_thumb.json")]
+
+    def run_both() -> list[bytes]:
+        spectra.main()
+        rules_of_thumb.main()
+        return [file.read_bytes() for file in files]
+
+    assert run_both() == run_both()
+    record, scored = (read_json(file) for file in files)
+    assert record["settings"] == {
+        "energy": 0.9,
+        "intruder_cosine": 0.5,
+        "gradient_sentences": 8,
+        "ranks": [1, 3],
+        "seeds": [2, 4],
+    }
+    assert [(row["seed"], row["rank"]) for row in record["lora"][:4]] == [
+        *((2, 1), (4, 1), (2, 3), (4, 3))
+    ]
+    assert scored["measured"] == {"one_standard_error": 1, "equivalent": {"1": 3}}
+    assert len(scored["rules"]) == 10
+
+
+def test_what_another_stage_has_not_made_is_named(workplace: Path) -> None:
+    (workplace / "data/adapters/r3/s2/adapter_model.safetensors").unlink()
+    with pytest.raises(StudyError, match=r"run `dvc repro lora@3`"):
+        spectra.main()
+    with pytest.raises(StudyError, match=r"metrics/spectra.json: no such file"):
+        rules_of_thumb.main()
