@@ -1,9 +1,8 @@
-"""The end of the page: claims, data, settings, hardware, and how to make it all again."""
+"""The end of the page: data, settings, hardware, and how to make it all again."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,69 +10,18 @@ from study.report.contents import titled
 from study.report.html import (
     Html,
     Text,
-    badge,
     code,
     commands,
     facts,
     paragraph,
     subsection,
     table,
-    verdicts,
 )
 from study.report.inputs import MACHINE, Study
 from study.report.numbers import NOTHING, number, stored
-from study.words import listed, spelled
+from study.words import listed
 
 Record = Mapping[str, Any]
-
-_VERDICTS = ("holds", "does not hold", "cannot be told")
-_COUNTED = {
-    "holds": ("holds", "hold"),
-    "does not hold": ("does not hold", "do not hold"),
-    "cannot be told": ("cannot be told", "cannot be told"),
-}
-
-
-def claims(study: Study) -> Html:
-    """Show every claim with its verdict and numbers."""
-    rows: Sequence[Record] = study["claims"]
-    counts = Counter(row["verdict"] for row in rows)
-    said = [
-        f"{spelled(counts[verdict])} {_COUNTED[verdict][counts[verdict] != 1]}"
-        for verdict in _VERDICTS
-        if counts[verdict]
-    ]
-    return titled(
-        "claims",
-        paragraph(f"Of {len(rows)} claims about LoRA, put to the numbers above, {listed(said)}."),
-        verdicts((badge(row["verdict"]), row["claim"], _rests_on(row)) for row in rows),
-    )
-
-
-def _rests_on(row: Record) -> str:
-    parts = [f"{_spaced(name)}: {_value(value)}" for name, value in row["numbers"].items()]
-    return "; ".join([*parts, f"source: {row['source']}"])
-
-
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _value(value: Any) -> str:
-    """Write a number, a word, a list or a mapping on one line."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None:
-        return NOTHING
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{_spaced(str(key))}: {_value(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_value(item) for item in value)
-    return str(value)
 
 
 def data(study: Study) -> Html:
@@ -111,7 +59,9 @@ def data(study: Study) -> Html:
 
 
 def _source(name: str, source: Record) -> Html:
-    dropped = [f"{count:,} {_spaced(why)}" for why, count in source["dropped"].items() if count]
+    dropped = [
+        f"{count:,} {why.replace('_', ' ')}" for why, count in source["dropped"].items() if count
+    ]
     words = f"dropped: {listed(dropped)}" if dropped else "nothing was dropped"
     label = "" if name == "main" else f"{name.capitalize()} sentences: "
     return paragraph(

@@ -10,11 +10,18 @@ from typing import Any, Protocol
 from matplotlib.figure import Figure
 
 from study.figures import (
+    amplification,
     capacity,
     dynamics,
+    intruders,
+    learning_rate,
     pareto,
     rank_curve,
+    rules_of_thumb,
+    similarity,
+    spectra,
     style,
+    sufficient_rank,
     theory_bound,
     theory_scalings,
 )
@@ -45,9 +52,16 @@ def _record(*names: str) -> Callable[[Study], tuple[Any, ...]]:
 
 FIGURES: Mapping[str, Entry] = {
     "accuracy_vs_rank": Entry(rank_curve, _record("rank_curve", "summary")),
-    "accuracy_vs_parameters": Entry(pareto, _record("pareto", "summary")),
+    "sufficient_rank": Entry(sufficient_rank, _record("sufficient_rank")),
     "capacity": Entry(capacity, _record("capacity")),
+    "spectra": Entry(spectra, _record("spectra")),
+    "similarity": Entry(similarity, _record("spectra")),
+    "amplification": Entry(amplification, _record("spectra")),
+    "intruders": Entry(intruders, _record("spectra")),
+    "rules_of_thumb": Entry(rules_of_thumb, _record("rules_of_thumb")),
     "training_dynamics": Entry(dynamics, _record("dynamics", "summary")),
+    "learning_rate": Entry(learning_rate, _record("learning_rate")),
+    "accuracy_vs_parameters": Entry(pareto, _record("pareto", "summary")),
     "theory_bound": Entry(
         theory_bound, lambda study: (bound_rows(study["theory_bound"], study["theory"]),)
     ),

@@ -21,6 +21,8 @@ TONES = {
     "equivalent": "good",
     "better": "good",
     "holds": "good",
+    "right": "good",
+    "too small": "bad",
     "worse": "bad",
     "does not hold": "bad",
 }
@@ -95,7 +97,7 @@ def table(
     """Return a table that scrolls inside its own frame where the page is too narrow for it.
 
     Args:
-        title: what it shows, as its caption.
+        title: what it shows; it stands above the frame, so as not to scroll away.
         rows: the first cell of each is its header.
         note: below it.
         words: the columns that hold words and are set to the left; numbers are set to the right.
@@ -116,10 +118,11 @@ def table(
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     body = "\n".join(lines)
+    name = "table-" + re.sub(r"\W+", "-", title.lower()).strip("-")
     return Html(
-        f'<div class="table">\n<div class="scroll" role="region" tabindex="0" '
-        f'aria-label="{html.escape(title)}">\n'
-        f"<table>\n<caption>{text(title)}</caption>\n<thead><tr>{head}</tr></thead>\n"
+        f'<div class="table">\n<p class="caption" id="{name}">{text(title)}</p>\n'
+        f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{name}">\n'
+        f'<table aria-labelledby="{name}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>\n</div>\n"
         f"{paragraph(note, 'note') if note else ''}</div>"
     )
@@ -128,7 +131,8 @@ def table(
 def verdicts(rows: Iterable[tuple[Html, Text, Text]]) -> Html:
     """Return a list of verdicts: a badge, what it is on, and what it rests on."""
     items = [
-        f"<li><div>{framed}</div>\n<div>{paragraph(what)}\n{paragraph(why, 'note')}</div></li>"
+        f"<li><div>{framed}</div>\n<div>{paragraph(what)}\n"
+        f"{why if isinstance(why, Html) else paragraph(why, 'note')}</div></li>"
         for framed, what, why in rows
     ]
     return Html('<ul class="verdicts">\n' + "\n".join(items) + "\n</ul>")
@@ -144,6 +148,12 @@ def figure(name: str, svg: bytes, caption: Text, alternative: str) -> Html:
         f'alt="{html.escape(alternative)}"></div>\n'
         f"<figcaption>{text(caption)}</figcaption>\n</figure>"
     )
+
+
+def folded(title: Text, *parts: Text | None, opened: bool = False) -> Html:
+    """Return parts that are shown or hidden by a click on their title."""
+    state = " open" if opened else ""
+    return Html(f"<details{state}>\n<summary>{text(title)}</summary>\n{joined(parts)}\n</details>")
 
 
 def commands(lines: str) -> Html:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.labels import arm_label
-from study.report.html import Html, Text, badge, paragraph, table, text
+from study.report.html import Html, Text, badge, table, text
 from study.report.numbers import (
     NOTHING,
     accuracy,
@@ -16,7 +16,7 @@ from study.report.numbers import (
     with_interval,
 )
 from study.report.tables import rank_or_none
-from study.words import listed, percent, significant
+from study.words import listed, margin
 
 Record = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ def rules(record: Record) -> Html:
     rows = []
     for row in record["rules"]:
         span = NOTHING
-        if row.get("low") is not None and row.get("high") is not None:
+        if row["low"] != row["high"]:
             span = f"{number(row['low'])} to {number(row['high'])}"
         verdict = row["verdict"]
         rows.append(
@@ -34,13 +34,13 @@ def rules(record: Record) -> Html:
                 Html(f'{text(row["rule"])}<span class="interval">{text(row["source"])}</span>'),
                 number(row["rank"]),
                 span,
-                badge(verdict) if len(verdict) < 30 else verdict,
+                badge(verdict),
             ]
         )
     measured = record["measured"]
     equivalent = [
-        f"{rank_or_none(rank)} at {margin} points"
-        for margin, rank in measured["equivalent"].items()
+        f"{rank_or_none(rank)} within {margin(float(width))}"
+        for width, rank in measured["equivalent"].items()
     ]
     return table(
         "What each rule would have picked",
@@ -96,8 +96,8 @@ def _nats(row: Record | None, key: str) -> Text:
         return NOTHING
     low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
     if low is None or high is None:
-        return number(row[key])
-    return with_interval(number(row[key]), number(low), number(high))
+        return f"{row[key]:.3f}"
+    return with_interval(*(f"{value:.3f}" for value in (row[key], low, high)))
 
 
 def _itself(disagreement: Record) -> Text:
@@ -115,9 +115,9 @@ def calibration(record: Record) -> Html:
     rows = [
         [
             arm_label(row["arm"], row["rank"]),
-            number(100 * row["ece"]),
-            number(row["brier"]),
-            number(row["nll"]),
+            f"{100 * row['ece']:.1f}",
+            f"{row['brier']:.3f}",
+            f"{row['nll']:.3f}",
             row.get("verdict", NOTHING),
         ]
         for row in record["calibration"]
@@ -128,73 +128,6 @@ def calibration(record: Record) -> Html:
         rows,
         words=(0, 4),
     )
-
-
-def learning_rate(record: Record) -> list[Html]:
-    """Return validation and test accuracy by learning rate, and what follows from them."""
-    rows = [
-        [
-            arm_label(arm["arm"], arm["rank"]),
-            f"{row['rate']:g}{' *' if row['rate'] == arm['best'] else ''}",
-            percent(row["validation"]),
-            accuracy(row["test"]),
-        ]
-        for arm in record["arms"]
-        for row in arm["rates"]
-    ]
-    return [
-        table(
-            "Every learning rate that was tried",
-            ("Arm", "Learning rate", "Validation accuracy", "Test accuracy"),
-            rows,
-            note="* the rate that validation picked.",
-        ),
-        paragraph(_ratio(record)),
-        paragraph(_exponent(record["exponent"])),
-        *_forced(record["forced"]),
-    ]
-
-
-def _ratio(record: Record) -> str:
-    """Say how LoRA's rates stand to full fine-tuning's."""
-    ratios = [row["ratio"] for row in record["ratio_to_full"]]
-    low, high = significant(min(ratios)), significant(max(ratios))
-    between = low if low == high else f"{low} to {high}"
-    reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
-    why = f"; {'; '.join(reasons)}" if reasons else ""
-    return (
-        f"LoRA's rate is {between} times full fine-tuning's, where about "
-        f"{significant(record['ratio_expected'])} is expected{why}."
-    )
-
-
-def _exponent(exponent: Record) -> str:
-    """Say how the best rate moves with the rank."""
-    if exponent.get("reason"):
-        return f"How the best rate moves with the rank cannot be told: {exponent['reason']}."
-    interval = ""
-    if exponent["low"] is not None:
-        interval = f" ({number(exponent['low'])} to {number(exponent['high'])})"
-    note = f"; {exponent['note']}" if exponent.get("note") else ""
-    predicted = {row["scaling"]: row["exponent"] for row in exponent["predictions"]}
-    return (
-        f"The best rate goes with the rank to the power {number(exponent['value'])}{interval}, "
-        f"give or take {number(exponent['resolution'])} for the steps between the rates tried; "
-        f"the nearest prediction is that of alpha {exponent['nearest']}, "
-        f"{number(predicted[exponent['nearest']])}{note}."
-    )
-
-
-def _forced(forced: Any) -> list[Html]:
-    if isinstance(forced, Mapping):
-        return [
-            paragraph(f"What one rate for all ranks would do cannot be told: {forced['reason']}.")
-        ]
-    lines = []
-    for row in forced:
-        turned = "; ".join(row["turned_over"]) or "no conclusion turns over"
-        lines.append(paragraph(f"With the rate {row['rate']:g} forced on every rank: {turned}."))
-    return lines
 
 
 def cost(record: Record) -> Html:
@@ -224,13 +157,3 @@ def cost(record: Record) -> Html:
         ),
         rows,
     )
-
-
-def measured_cost(record: Record | None) -> Html:
-    """Return what was timed, which holds for the machine that it was timed on."""
-    if record is None:
-        return paragraph(
-            "Speed and memory were not measured here: there is no `metrics/machine/cost.json`.",
-            "missing",
-        )
-    return paragraph("Measured.", "missing")

@@ -8,8 +8,10 @@ from typing import Any
 from study.report import measures, tables
 from study.report.contents import titled
 from study.report.figures import drawn
-from study.report.html import Html, Text, joined, paragraph
+from study.report.html import Html, Text, folded, joined, paragraph
 from study.report.inputs import Study
+from study.report.rates import learning_rate
+from study.report.speed import speed
 from study.words import capitalised
 
 Record = Mapping[str, Any]
@@ -23,7 +25,7 @@ def rank(study: Study) -> Html:
         drawn("accuracy_vs_rank", study),
         drawn("sufficient_rank", study),
         tables.equivalence(record),
-        tables.choice(record),
+        folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"]),
         tables.arms(study["summary"]),
     )
@@ -83,7 +85,10 @@ def sameness(study: Study) -> Html:
     record = study["agreement"]
     return titled(
         "sameness",
-        paragraph(f"{record['disagreement']['answer'].rstrip('.')}."),
+        paragraph(
+            "Does LoRA give other answers than full fine-tuning, more often than full fine-tuning "
+            f"itself does with another seed? {record['disagreement']['answer'].rstrip('.')}."
+        ),
         drawn("agreement", study),
         measures.agreement(record),
         drawn("calibration", study),
@@ -97,7 +102,7 @@ def training(study: Study) -> Html:
         "training",
         drawn("training_dynamics", study),
         drawn("learning_rate", study),
-        *measures.learning_rate(study["learning_rate"]),
+        *learning_rate(study["learning_rate"]),
     )
 
 
@@ -107,7 +112,7 @@ def cost(study: Study) -> Html:
         "cost",
         drawn("accuracy_vs_parameters", study),
         measures.cost(study["cost"]),
-        measures.measured_cost(study.machine.get("cost")),
+        speed(study.machine.get("cost")),
     )
 
 

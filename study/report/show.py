@@ -6,7 +6,8 @@ those of the notebook.
 
 from __future__ import annotations
 
-from study.report.closing import claims, data, machine, reproduce, settings
+from study.report.claims import claims
+from study.report.closing import data, machine, reproduce, settings
 from study.report.inputs import read_study
 from study.report.sections import capacity, cost, rank, rules, sameness, theory, training, weights
 from study.report.top import title, top

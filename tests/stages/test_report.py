@@ -17,6 +17,7 @@ from study.report import contents, show
 from study.report.inputs import PATHS
 from study.report.page import make_page
 from tests.study.report.made import SHAPES, made_page, made_settings, write_made
+from tests.study.report.made_machine import machine_files
 
 REPOSITORY = Path(__file__).parents[2]
 SHAPE = SHAPES["plain"]
@@ -58,7 +59,8 @@ def test_the_page_holds_what_each_cell_shows_in_order_and_nothing_of_the_run(ran
 
 def test_the_page_alone_is_written_and_nothing_in_the_users_home(ran):
     folder, home = ran
-    records = {*PATHS.values(), "metrics/machine/full.json", "metrics/machine/lora-r1.json"}
+    machine = {f"metrics/machine/{name}.json" for name in machine_files(SHAPE.ranks)}
+    records = {*PATHS.values(), *machine}
     assert files_below(folder) - records == {"plots/report.html"}
     kernels = {
         f".local/share/jupyter/kernels/{n}/kernel.json" for n in ("python3", "lora-rank-study")

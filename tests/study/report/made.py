@@ -36,6 +36,7 @@ from study.report.contents import TITLES
 from study.report.inputs import PATHS, Study
 from study.report.page import render
 from study.results import Results, scores
+from study.rules_of_thumb import rules_record
 from study.settings import Settings
 from study.spectra.record import spectra_record
 from study.spectra.updates import Matrix, Updates
@@ -43,6 +44,7 @@ from study.sufficiency.record import sufficient_rank
 from study.summary import summarise
 from tests.study.fake_records import fake_arm, with_study
 from tests.study.fake_theory import toy_settings, toy_theory
+from tests.study.report.made_machine import machine_files
 
 TWELVE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
@@ -82,6 +84,8 @@ def made_records(shape: Shape) -> dict[str, Any]:
     summary = summarise(results, statistics)
     validation = {rank: scores(record) for rank, record in results.lora.items()}
     bound, theory = toy_theory()
+    enough = sufficient_rank(results, validation, statistics)
+    spectra = spectra_record(*_updates(shape), settings.spectra)
     return {
         "summary": summary,
         "rank_curve": curves.rank_curve(results, summary),
@@ -90,11 +94,11 @@ def made_records(shape: Shape) -> dict[str, Any]:
         "theory_bound": bound,
         "theory": theory,
         "data": _data(shape),
-        "sufficient_rank": sufficient_rank(results, validation, statistics),
+        "sufficient_rank": enough,
         "agreement": agreement(results, _logits(results, shape), statistics),
         "capacity": _capacity(results, settings),
-        "spectra": spectra_record(*_updates(shape), settings.spectra),
-        "rules_of_thumb": _rules(shape),
+        "spectra": spectra,
+        "rules_of_thumb": rules_record(spectra, enough),
         "learning_rate": learning_rates(results, settings.lora.scaling, statistics),
         "cost": _cost(results),
         "claims": CLAIMS,
@@ -105,14 +109,14 @@ def write_made(folder: Path, shape: Shape) -> None:
     """Write every record below `folder`, as the stages do."""
     for name, record in made_records(shape).items():
         write_json(folder / PATHS[name], record)
-    for name, record in MACHINE.items():
+    for name, record in machine_files(shape.ranks).items():
         write_json(folder / f"metrics/machine/{name}.json", record)
 
 
 def made_study(shape: Shape) -> Study:
     """Return what the report reads of such a study."""
     settings = json.loads(json.dumps(dataclasses.asdict(made_settings(shape))))
-    return Study(settings, made_records(shape), MACHINE)
+    return Study(settings, made_records(shape), machine_files(shape.ranks))
 
 
 def made_page(shape: Shape) -> str:
@@ -224,29 +228,6 @@ def _data(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _rules(shape: Shape) -> dict[str, Any]:
-    rules = ("energy 90 %", "effective rank", "stable rank", "gradient rule", "PEFT's threshold")
-    verdicts = ("as measured", "larger than needed", "too small", "cannot be told")
-    return {
-        "measured": {
-            "one_standard_error": min(shape.ranks),
-            "equivalent": {"0.5": None, "1.0": None, "2.0": max(shape.ranks)},
-        },
-        "rules": [
-            {
-                "rule": f"The {rule} of full fine-tuning's update",
-                "source": "arXiv 2405.09673",
-                "rank": 10.5 * place,
-                "low": 8.0 * place,
-                "high": 12.0 * place,
-                "verdict": verdicts[place % 4],
-                "numbers": {},
-            }
-            for place, rule in enumerate(rules)
-        ],
-    }
-
-
 def _cost(results: Results) -> dict[str, Any]:
     return {
         "arms": [
@@ -270,22 +251,13 @@ CLAIMS = [
         "claim": f"Claim number {number} about ranks that is as long as a sentence usually is",
         "source": "000_c29c56a4df8104eb.txt, Results",
         "verdict": verdict,
-        "numbers": {"gap_at_8": -1.25, "ranks": [1, 2, 4], "rank": None, "share": 0.0033},
+        "numbers": {
+            "gap_at_8": -1.25,
+            "ranks": [1, 2, 4],
+            "rank": None,
+            "by_scaling": {"fixed": 0.176, "proportional": 5.64},
+            "why": "the gap at rank 8 was held against a margin of 1 point",
+        },
     }
     for number, verdict in enumerate(("holds", "does not hold", "cannot be told", "holds"))
 ]
-
-MACHINE = {
-    name: {
-        "device": "A processor of some maker",
-        "device_type": "cpu",
-        "precision": "bf16",
-        "threads": 2,
-        "python": "3.11.7",
-        "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"},
-        "seconds": 85.942,
-        "peak_memory_bytes": 1821626368,
-        "peak_gpu_memory_bytes": None,
-    }
-    for name in ("full", "lora-r1")
-}

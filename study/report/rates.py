@@ -1,0 +1,91 @@
+"""Learning rates: what was tried, and what the choice of one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.labels import arm_label
+from study.report.html import Html, Text, folded, paragraph, table, text
+from study.report.numbers import number
+from study.words import capitalised, counted, significant
+
+Record = Mapping[str, Any]
+
+
+def learning_rate(record: Record) -> list[Html]:
+    """Return validation and test accuracy by learning rate, and what follows from them."""
+    rates = sorted({row["rate"] for arm in record["arms"] for row in arm["rates"]})
+    rows = [
+        [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate) for rate in rates)]
+        for arm in record["arms"]
+    ]
+    return [
+        table(
+            "Accuracy by learning rate, %",
+            ("Arm", *(f"{rate:g}" for rate in rates)),
+            rows,
+            note="On validation, and below it on test. * the rate that validation picked.",
+        ),
+        paragraph(_ratio(record)),
+        paragraph(_exponent(record["exponent"])),
+        *_forced(record["forced"]),
+    ]
+
+
+def _cell(arm: Record, rate: float) -> Text:
+    for row in arm["rates"]:
+        if row["rate"] == rate:
+            picked = " *" if rate == arm["best"] else ""
+            value = f"{100 * row['validation']:.1f}{picked}"
+            return Html(f'{text(value)}<span class="interval">{100 * row["test"]:.1f}</span>')
+    return ""
+
+
+def _ratio(record: Record) -> str:
+    """Say how LoRA's rates stand to full fine-tuning's."""
+    ratios = [row["ratio"] for row in record["ratio_to_full"]]
+    low, high = significant(min(ratios)), significant(max(ratios))
+    between = low if low == high else f"{low} to {high}"
+    reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
+    why = f"; {'; '.join(reasons)}" if reasons else ""
+    return (
+        f"LoRA's rate is {between} times full fine-tuning's, where about "
+        f"{significant(record['ratio_expected'])} is expected{why}."
+    )
+
+
+def _exponent(exponent: Record) -> str:
+    """Say how the best rate moves with the rank."""
+    if exponent.get("reason"):
+        return f"How the best rate moves with the rank cannot be told: {exponent['reason']}."
+    interval = ""
+    if exponent["low"] is not None:
+        interval = f" ({number(exponent['low'])} to {number(exponent['high'])})"
+    note = f"; {exponent['note']}" if exponent.get("note") else ""
+    predicted = {row["scaling"]: row["exponent"] for row in exponent["predictions"]}
+    return (
+        f"The best rate goes with the rank to the power {number(exponent['value'])}{interval}, "
+        f"give or take {number(exponent['resolution'])} for the steps between the rates tried; "
+        f"the nearest prediction is that of alpha {exponent['nearest']}, "
+        f"{number(predicted[exponent['nearest']])}{note}."
+    )
+
+
+def _forced(forced: Any) -> list[Html]:
+    if isinstance(forced, Mapping):
+        return [
+            paragraph(f"What one rate for all ranks would do cannot be told: {forced['reason']}.")
+        ]
+    lines = []
+    for row in forced:
+        turned = row["turned_over"]
+        words = f"With the rate {row['rate']:g} forced on every rank"
+        if turned:
+            items = "\n".join(f"<li>{text(capitalised(sentence))}.</li>" for sentence in turned)
+            count = counted(len(turned), "conclusion")
+            title = f"{words} {count} {'turns' if len(turned) == 1 else 'turn'} over"
+            lines.append(folded(title, Html(f"<ul>\n{items}\n</ul>")))
+        else:
+            lines.append(paragraph(f"{words} no conclusion turns over."))
+    return lines
