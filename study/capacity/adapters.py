@@ -9,19 +9,20 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from lora import peft_format
 from lora.adapter import Adapter
-from lora.inject import adapted_modules, adapter_parameters
+from lora.inject import adapted_modules, adapter_parameters, eject
 from lora.spectra import svd_of_product, truncate
 from study.environment import compute_dtype, device
 from study.errors import StudyError
 from study.feeds import TokenFeed
 from study.lora_arm import adapt
-from study.models import PackedClassifier, load_pretrained
+from study.models import PackedClassifier
 from study.optimizer import FlatParameters
 from study.prepared import Prepared
-from study.settings import Settings
+from study.settings import TrainSettings
 from study.training import predict
 
 
@@ -55,39 +56,44 @@ def truncated_adapter(adapter: Adapter, rank: int) -> Adapter:
 
 
 @torch.no_grad()
-def adapter_predictions(settings: Settings, data: Prepared, adapters: Sequence[Adapter]) -> Tensor:
+def adapter_predictions(
+    model: PreTrainedModel, adapters: Sequence[Adapter], data: Prepared, settings: TrainSettings
+) -> Tensor:
     """Return the predicted class of every test sentence, (len(adapters), n) int64.
 
     The adapters share the passes over the frozen base, and compute as in training: not merged.
 
     Args:
-        adapters: of the same modules of `model.name`.
+        model: as before afterwards, on the device, with another head.
+        adapters: of the same modules.
 
     Raises:
         StudyError: they do not fit the model.
     """
-    dtype, used = compute_dtype(settings.train), device(settings.train)
-    model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
     seeds = [0] * len(adapters)
     classifier = PackedClassifier(model, seeds)
     adapt(model, [adapter.config for adapter in adapters], seeds)
-    for name, layer in adapted_modules(model).items():
-        for run, adapter in enumerate(adapters):
-            A, B = adapter.factors[name]
-            layer.lora_A[run].zero_()[: len(A)] = A
-            layer.lora_B[run].zero_()[:, : len(A)] = B
-    classifier.to(used)
-    every = dict(classifier.named_parameters())
-    heads = {name: every[name] for name in classifier.head_names}
-    for name, tensor in heads.items():
-        for run, adapter in enumerate(adapters):
-            tensor[run] = adapter.head[name.removeprefix("model.")]
-    parameters = FlatParameters(
-        {f"model.{name}": p for name, p in adapter_parameters(model).items()} | heads,
-        len(adapters),
-        dtype,
-        has_run_axis=lambda _: True,
-        keep_fp32=heads.__contains__,
-    )
-    feed = TokenFeed(data, 1, used)  # nothing is trained
-    return predict(classifier, parameters, feed, "test").argmax(dim=-1)
+    try:
+        for name, layer in adapted_modules(model).items():
+            for run, adapter in enumerate(adapters):
+                A, B = adapter.factors[name]
+                layer.lora_A[run].zero_()[: len(A)] = A
+                layer.lora_B[run].zero_()[:, : len(A)] = B
+        used = device(settings)
+        classifier.to(used)
+        every = dict(classifier.named_parameters())
+        heads = {name: every[name] for name in classifier.head_names}
+        for name, tensor in heads.items():
+            for run, adapter in enumerate(adapters):
+                tensor[run] = adapter.head[name.removeprefix("model.")]
+        parameters = FlatParameters(
+            {f"model.{name}": p for name, p in adapter_parameters(model).items()} | heads,
+            len(adapters),
+            compute_dtype(settings),
+            has_run_axis=lambda _: True,
+            keep_fp32=heads.__contains__,
+        )
+        feed = TokenFeed(data, 1, used)  # nothing is trained
+        return predict(classifier, parameters, feed, "test").argmax(dim=-1)
+    finally:
+        eject(model)

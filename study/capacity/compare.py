@@ -14,8 +14,10 @@ from study.capacity.adapters import adapter_predictions, read_adapter, truncated
 from study.capacity.evaluator import Evaluator, first
 from study.capacity.record import FULL, LARGEST, LORA, Arm, Comparison, Right
 from study.capacity.tuned import tuned_arms
+from study.environment import compute_dtype
 from study.errors import StudyError
 from study.matrices import read_tuned
+from study.models import load_pretrained
 from study.prepared import Prepared
 from study.records import RunRecord
 from study.results import Results, scores
@@ -97,10 +99,12 @@ def _adapters(
     largest = ranks[-1]
     predicted: Predicted = defaultdict(list)
     differing = []
+    dtype = compute_dtype(settings.train)
+    model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
     for run in results.lora[largest].picked():
         whole = read_adapter(largest, run.seed, folder)
         every = [truncated_adapter(whole, rank) for rank in ranks]
-        found = adapter_predictions(settings, data, every)
+        found = adapter_predictions(model, every, data, settings.train)
         path = folder / f"r{largest}" / f"s{run.seed}"
         differing.append(_differing(found[-1], run, path, f"lora@{largest}"))
         for rank, row in zip(ranks, found, strict=True):

@@ -12,12 +12,12 @@ from lora import peft_format
 from lora.adapter import Adapter
 from study import lora_arm
 from study.capacity.adapters import adapter_predictions, read_adapter, truncated_adapter
+from study.environment import compute_dtype
 from study.errors import StudyError
 from study.matrices import linear_modules, weight_of
 from study.training import RunResult
 from tests.lora.models import FAMILIES
 from tests.study import toys
-from tests.study.capacity.made import toy_settings
 from tests.study.compare import each_precision
 
 RANK = 4
@@ -32,6 +32,14 @@ def trained(family: str, precision: str = "fp32", seed: int = 0) -> tuple[RunRes
     config = toys.lora_config(FAMILIES[family], RANK)
     model = toys.load(toys.saved(family))
     return result, lora_arm.adapter_of(model, config, result.state)
+
+
+def predicted(family: str, adapters: list[Adapter], precision: str = "fp32") -> Tensor:
+    settings = toys.train_settings(precision=precision)
+    model = toys.load(toys.saved(family), dtype=compute_dtype(settings))
+    found = adapter_predictions(model, adapters, DATA, settings)
+    assert torch.equal(adapter_predictions(model, adapters[:1], DATA, settings)[0], found[0])
+    return found
 
 
 def update(adapter: Adapter, name: str) -> Tensor:
@@ -66,15 +74,14 @@ def test_whole_it_predicts_as_its_run_did_in_each_precision(precision: str) -> N
 
 def check_whole(family: str, precision: str) -> None:
     result, whole = trained(family, precision)
-    found = adapter_predictions(toy_settings(family, precision=precision), DATA, [whole])
-    assert torch.equal(found[0], result.test_predictions)
+    assert torch.equal(predicted(family, [whole], precision)[0], result.test_predictions)
 
 
 @each_head
 def test_cut_down_it_predicts_as_the_merged_model_does(family: str) -> None:
     """Ranks and seeds share the passes, and each predicts as if it were alone."""
     adapters = [truncated_adapter(trained(family, seed=s)[1], r) for s in (0, 1) for r in (1, 3, 4)]
-    found = adapter_predictions(toy_settings(family), DATA, adapters)
+    found = predicted(family, adapters)
     for adapter, row in zip(adapters, found, strict=True):
         model = toys.reference(toys.saved(family)).requires_grad_(False)
         for name, module in linear_modules(model).items():
