@@ -15,7 +15,7 @@ from study.settings import StatisticsSettings
 from study.summary import summarise
 from tests.study.fake_records import fake_arm
 
-STATISTICS = StatisticsSettings(confidence=0.95, resamples=50, seed=0)
+STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8)
 
 
 def study(ranks=(1, 4, 8), rank=4) -> Results:

@@ -14,7 +14,7 @@ from study.summary import entries, summarise
 from study.table import arms_table
 from tests.study.fake_records import fake_arm
 
-STATISTICS = StatisticsSettings(confidence=0.95, resamples=400, seed=0)
+STATISTICS = StatisticsSettings(0.95, 400, seed=0, margins=(1.0,), power=0.8)
 ENTRY = {
     "test_accuracy",
     "low",
