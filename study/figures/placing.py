@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -63,8 +63,7 @@ def place_labels(
         x, _ = axes.transData.transform((point.x, point.y)) * scale
         inside = _scaled(axes.get_window_extent(), scale)
         size = _size(figure, label.text, scale)
-        choices = [_centred(place, size) for place in _places(own, *size)]
-        box = min(choices, key=lambda choice: _cost(choice, taken, inside))
+        box = _best((_centred(place, size) for place in _places(own, *size)), taken, inside)
         taken.append(box)
         far = _gap(box, own[1]) > _LEADER
         end_y = min(max((box.y0 + box.y1) / 2, own[1].y0), own[1].y1)  # of the leader line
@@ -112,6 +111,17 @@ def _places(own: tuple[Bbox, Bbox], width: float, height: float) -> Iterator[tup
         for aside in (0.5, -0.5):
             yield from ((x + aside * width, above), (x + aside * width, below))
             yield from ((right, y + aside * 1.4 * height), (left, y + aside * 1.4 * height))
+
+
+def _best(choices: Iterable[Bbox], taken: Sequence[Bbox], inside: Bbox) -> Bbox:
+    """Return the first choice that is free, or else the first of those that cover least."""
+    costs = []
+    for choice in choices:
+        cost = _cost(choice, taken, inside)
+        if cost == 0:
+            return choice
+        costs.append((cost, choice))
+    return min(costs, key=lambda pair: pair[0])[1]
 
 
 def _cost(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> float:

@@ -31,7 +31,7 @@ from study.theory_rows import bound_rows, scaling_rows
 from tests.study.fake_records import fake_arm
 from tests.study.fake_theory import toy_theory
 
-STATISTICS = StatisticsSettings(confidence=0.95, resamples=200, seed=0)
+STATISTICS = StatisticsSettings(0.95, 200, seed=0, margins=(1.0,), power=0.8)
 TWELVE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 STUDIES = {
     "default": {"ranks": (1, 2, 4, 8, 16, 32), "rank": 8, "seeds": (0, 1, 2)},
@@ -265,3 +265,14 @@ def test_labels_that_are_apart_already_stay(values):
 )
 def test_counts_are_short(count, words):
     assert short_count(count) == words
+
+
+def test_a_figure_is_drawn_once_for_its_layout_and_once_for_each_file(tmp_path, monkeypatch):
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    figure.subplots().plot([1, 2], [3, 5])
+    drawn = []
+    draw = Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, *a: (drawn.append(1), draw(self, *a)))
+    style.settle(figure)
+    style.save(figure, tmp_path / "figure")
+    assert len(drawn) == 3
