@@ -3,7 +3,7 @@
 Each rule is applied in full, its standard errors included, to resamples of seeds and sentences
 crossed (`study.statistics.draw`), the same ones for every arm. A study of three seeds cannot
 foretell its own repetition closely: in simulation, with shares over repetitions of the same study
-known, one study's shares were off by 0.36 to 0.41 for the one-standard-error rule and 0.13 to 0.25
+known, one study's shares were off by 0.33 to 0.40 for the one-standard-error rule and 0.13 to 0.25
 for equivalence (total variation distance, mean over studies).
 """
 
