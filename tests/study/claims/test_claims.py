@@ -35,6 +35,8 @@ def test_the_verdict_follows_from_the_records(case):
     assert found.verdict == case.verdict, found
     assert found.why
     assert case.why in found.why
+    told = {key: found.numbers[key] for key in case.numbers}
+    assert told == pytest.approx(case.numbers)
 
 
 def test_every_claim_is_tried_in_every_outcome_that_it_can_have():

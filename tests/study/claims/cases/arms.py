@@ -25,7 +25,50 @@ LARGE = {r: arm("lora", r, 0.82, adapter_parameters=r * 60_000, trainable_parame
          for r in (1, 8, 16)}  # fmt: skip
 WORSE, EQUAL, UNTOLD = "worse", "equivalent", "cannot be told"
 
+BETWEEN = (0.5, 1.0, 9.0)
+
 CASES = [
+    Case(
+        "lora_between",
+        YES,
+        study({1: 0.75, 8: 0.80}, head=0.71, full=0.83),
+        "(rank 1), least gap to full fine-tuning (rank 8)",
+        {"over_head_only": 4.0, "below_full": 3.0},
+    ),
+    Case(
+        "smooth_frontier",
+        NO,
+        study({1: 0.80, 8: 0.75, 16: 0.82}, head=0.7),
+        "the least gain is of LoRA, rank 8 over LoRA, rank 1",
+        {"gain": -5.0, "pairs": 10, "reversed": 1},
+    ),
+    Case(
+        "head_only_underfits",
+        YES,
+        study({1: 0.75, 8: 0.80}, head=0.71, margins=BETWEEN, full=0.78),
+        numbers={"behind_lora": 4.0, "behind_full": 7.0, "trainable_parameters": 100},
+    ),
+    Case(
+        "head_only_underfits",
+        NO,
+        study(head=arm("head_only", None, 0.6, trainable_parameters=5000)),
+    ),
+    Case("full_is_best", YES, PLAIN, numbers={"ahead": 3.0, "nearest_rank": 16}),
+    Case(
+        "quality_95_percent",
+        YES,
+        study({1: 0.83, 8: 0.86}),
+        numbers={"rank": 1, "ratio": 0.83 / 0.85, "above_least": 83 - 0.95 * 85},
+    ),
+    Case(
+        "rank_8_captures_most", YES, PLAIN, numbers={"share_of_gain": 0.8, "above_half": 80 - 72.5}
+    ),
+    Case(
+        "comparable_with_5_percent",
+        NO,
+        judged(WORSE, WORSE, WORSE),
+        numbers={"rank": 16, "gap_to_full": -3.0, "margin": 1.0},
+    ),
     Case("lora_between", YES, PLAIN),
     Case("lora_between", NO, study({1: 0.75, 8: 0.9})),
     Case("lora_between", NO, study({1: 0.5, 8: 0.8})),

@@ -17,7 +17,50 @@ def fits_better(accuracy: float, last: float) -> object:
     return arm("lora", 64, accuracy, losses=(*FALLING[:3], last))
 
 
+# Differences of 4 points, between the middle margin and the widest.
+BETWEEN = (0.5, 1.0, 9.0)
+UP = study({1: 0.80, 8: 0.84}, margins=BETWEEN)
+TOP_UP = study({8: 0.80, 16: 0.80, 64: 0.84}, margins=BETWEEN)
+DOWN = study({1: 0.84, 8: 0.80}, margins=BETWEEN)
+GAIN = {"largest": "rank 64", "gain": 4.0, "margin": 1.0}
+
 CASES = [
+    Case("gains_up_to_8", YES, UP, numbers={"gain": 4.0, "margin": 1.0, "from_rank": 1}),
+    Case("saturates_at_8", NO, TOP_UP, numbers=GAIN),
+    Case("rank_8_underfits", YES, TOP_UP, numbers=GAIN | {"small_rank": 8}),
+    Case("low_rank_underfits", YES, TOP_UP, numbers=GAIN | {"small_rank": 8}),
+    Case("diminishing_returns", NO, UP, "rank 8 gains", {"largest": "rank 1", "gain": 4.0}),
+    Case("no_u_shape_once_scaled", NO, DOWN, numbers={"largest": "rank 1", "fall": 4.0}),
+    Case("high_rank_overfits", YES, DOWN, numbers={"fall": 4.0, "margin": 1.0}),
+    Case("rank_8_equals_64", NO, TOP_UP, numbers={"behind": 4.0, "margin": 1.0}),
+    Case("start_with_8", NO, DOWN, numbers={"gain": 4.0, "margin": 1.0, "rank": 8}),
+    Case(
+        "start_with_4_to_16",
+        NO,
+        study({4: 0.80, 8: 0.82, 16: 0.81, 64: 0.86}, margins=BETWEEN),
+        numbers={"gain": 4.0, "rank": 8, "largest": "rank 64"},
+    ),
+    Case(
+        "tiny_ranks_are_strong",
+        YES,
+        study({1: 0.82, 2: 0.80, 8: 0.84, 16: 0.83}, margins=BETWEEN),
+        numbers={"behind": 4.0, "largest": "rank 8 over 2", "margin": 9.0},
+    ),
+    Case(
+        "falls_are_noise",
+        NO,
+        study({1: 0.84, 8: 0.80, 16: 0.83, 64: 0.82}, margins=BETWEEN),
+        "2 of 3",
+        {"fall": 4.0, "falls": 2, "largest": "rank 1 over 8", "margin": 1.0},
+    ),
+    Case("no_dramatic_change", YES, UP, "between 1 and 8", {"difference": 4.0, "margin": 9.0}),
+    Case(
+        "alike_from_16",
+        NO,
+        study({16: 0.8, 32: 0.81, 64: 0.84}, margins=BETWEEN),
+        "between 16 and 64",
+        {"difference": 4.0, "margin": 1.0},
+    ),
     Case("gains_up_to_8", YES, RISING),
     Case("gains_up_to_8", NO, LEVEL),
     Case("gains_up_to_8", OPEN, UNSURE),
