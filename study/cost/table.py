@@ -95,8 +95,11 @@ def legend(cost: Record, machine: Record | None) -> list[str]:
 
 
 def text_table(cost: Record, machine: Record | None) -> str:
-    """Return the table with its legend for a terminal."""
-    return "\n".join([*align([COLUMNS, *rows(cost, machine)]), "", *legend(cost, machine)])
+    """Return the table for a terminal, with its legend and all latencies below it."""
+    lines = [*align([COLUMNS, *rows(cost, machine)]), "", *legend(cost, machine)]
+    if machine is not None:
+        lines += ["", *align([LATENCY_COLUMNS, *latency_rows(machine)])]
+    return "\n".join(lines)
 
 
 def markdown_table(cost: Record, machine: Record | None) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stages import cli, cost, speed
-from study.cost import table
+from study.cost import memory, table
 from tests.study.cost import small
 
 COST, MACHINE = Path("metrics/cost.json"), Path("metrics/machine/cost.json")
@@ -40,9 +40,23 @@ def test_costs_are_the_same_bytes_twice_and_the_machine_is_no_part_of_them(here:
     assert not MACHINE.exists()
 
 
-def test_speed_measures_every_arm_and_the_table_shows_it(here: Path):
+def peaks(settings, folder, arms):
+    """Processes of their own take seconds to start; tests/study/cost/test_memory.py has two."""
+    assert Path(folder).is_dir()
+    numbers = {"peak_memory_bytes": 1, "idle_memory_bytes": 1, "peak_gpu_memory_bytes": None}
+    return [{"arm": arm, "rank": rank} | numbers for arm, rank in arms]
+
+
+def test_speed_measures_every_arm_and_the_table_shows_it(here: Path, monkeypatch, capsys):
     cost.main()
+    monkeypatch.setattr(sys, "argv", ["cost", "--table"])
+    cost.main()
+    assert "not measured" in capsys.readouterr().out
+    monkeypatch.setattr(memory, "peaks", peaks)
     speed.main()
+    capsys.readouterr()
+    cost.main()
+    assert "LoRA, rank 3, unmerged" in capsys.readouterr().out
     costs, machine = (json.loads(path.read_text()) for path in (COST, MACHINE))
     assert machine["device_type"] == "cpu"
     arms = [(row["arm"], row["rank"]) for row in costs["arms"]]

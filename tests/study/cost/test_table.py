@@ -104,7 +104,8 @@ def test_a_rank_that_the_machines_file_does_not_have_yet_stays_empty():
 def test_the_terminal_has_columns_of_one_width_and_a_legend():
     lines = table.text_table(COST, machine()).splitlines()
     assert len({len(line) for line in lines[:5]}) == 1
-    assert "equal within noise" in lines[-1]
+    assert "equal within noise" in lines[10]
+    assert len({len(line) for line in lines[-6:]}) == 1
 
 
 def test_markdown_has_as_many_cells_in_every_row():
