@@ -1,4 +1,4 @@
-"""The table in README.md is the one that metrics/summary.json bears out.
+"""What README.md says of the results is what the committed metrics bear out.
 
 `python -m checks.readme` compares, `python -m checks.readme --fix` writes it.
 """
@@ -10,38 +10,62 @@ import sys
 from pathlib import Path
 
 from study.records import read_json
+from study.report.answer import QUESTIONS, answer
 from study.table import markdown_table
 
 README = Path("README.md")
 SUMMARY = "metrics/summary.json"
-START = "<!-- table: written by `make readme` from metrics/summary.json -->\n"
-END = "<!-- end of table -->\n"
+SUFFICIENT_RANK = "metrics/sufficient_rank.json"
 
 
-def with_table(text: str, table: str) -> str:
-    """Return the README's text with this table between its two marks.
+def blocks() -> dict[str, str]:
+    """Return each generated part of the README, as Markdown, by its name in the marks."""
+    summary, sufficient_rank = read_json(SUMMARY), read_json(SUFFICIENT_RANK)
+    sentences = zip(QUESTIONS, answer(summary, sufficient_rank), strict=True)
+    return {
+        "answer": "\n".join(f"- *{question}* {sentence}" for question, sentence in sentences),
+        "table": markdown_table(summary),
+    }
+
+
+def marks(name: str) -> tuple[str, str]:
+    """Return the lines before and after a generated part."""
+    return f"<!-- {name}: written by `make readme` -->\n", f"<!-- end of {name} -->\n"
+
+
+def with_block(text: str, name: str, content: str) -> str:
+    """Return the README's text with this content between the marks of that name.
 
     Raises:
-        ValueError: a mark is missing.
+        ValueError: a mark is missing, or stands there twice.
     """
-    if text.count(START) != 1 or text.count(END) != 1:
-        raise ValueError(f"{README}: the marks {START.strip()} and {END.strip()} stand once each")
-    before, rest = text.split(START)
-    _, after = rest.split(END)
-    return f"{before}{START}\n{table}\n\n{END}{after}"
+    start, end = marks(name)
+    if text.count(start) != 1 or text.count(end) != 1:
+        raise ValueError(f"{README}: the marks {start.strip()} and {end.strip()} stand once each")
+    before, rest = text.split(start)
+    _, after = rest.split(end)
+    return f"{before}{start}\n{content}\n\n{end}{after}"
 
 
 def main() -> None:
-    """Compare or write the table; exit with 1 if they differ."""
+    """Compare or write the generated parts; exit with 1 if they differ."""
     parser = argparse.ArgumentParser(prog="python -m checks.readme", description=__doc__)
-    parser.add_argument("--fix", action="store_true", help="write the table")
+    parser.add_argument("--fix", action="store_true", help="write them")
     fix = parser.parse_args().fix
     text = README.read_text(encoding="utf-8")
-    new = with_table(text, markdown_table(read_json(SUMMARY)))
+    stale = []
+    for name, content in blocks().items():
+        new = with_block(text, name, content)
+        if new != text:
+            stale.append(name)
+            text = new
     if fix:
-        README.write_text(new, encoding="utf-8")
-    elif new != text:
-        print(f"{README}: the table is not that of {SUMMARY}; run: make readme", file=sys.stderr)
+        README.write_text(text, encoding="utf-8")
+    elif stale:
+        print(
+            f"{README}: not what metrics/ says: {', '.join(stale)}; run: make readme",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

@@ -1,8 +1,7 @@
 """Stage capacity: does a small rank lack room, or was it badly trained?
 
-Reads data/prepared/, data/full/, data/adapters/ of the largest rank, metrics/runs/ and
-metrics/headline.json; writes metrics/capacity.json. At every rank of the sweep it compares, on the
-test sentences,
+Reads data/prepared/, data/full/, data/adapters/ of the largest rank, and metrics/runs/; writes
+metrics/capacity.json. At every rank of the sweep it compares, on the test sentences,
 
     truncated               full fine-tuning's update of every linear layer of the encoder (BERT's
                             pooler is one), cut down to the rank by its SVD; embeddings, norms,
@@ -37,7 +36,7 @@ of LoRA's own place and form, so that where it beats the trained one, training i
     covariance_sentences    of train, on whose tokens the weights rest
     differing               of full and of the largest LoRA, put together anew: test sentences of
                             each seed that are classified otherwise than in the run itself, by
-                            another machine's rounding; more than 1 in 100 stop the stage
+                            another machine's rounding; more than 1 in 50 stop the stage
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ from study import prepared, settings
 from study.capacity.compare import compare
 from study.capacity.record import capacity_record
 from study.records import write_json
-from study.results import read_results
+from study.results import read_sweep
 
 OUTPUT = "metrics/capacity.json"
 
@@ -58,7 +57,7 @@ def main() -> None:
     """Compare full fine-tuning's update at every rank with the LoRA of that rank."""
     chosen = settings.load()
     data = prepared.load("data/prepared")
-    results = read_results(chosen)
+    results = read_sweep(chosen)
     found = compare(chosen, data, results, Path("data/full"), Path("data/adapters"))
     record = capacity_record(found, chosen.statistics, chosen.seeds)
     wanted = chosen.capacity.covariance_sentences

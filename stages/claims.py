@@ -1,6 +1,6 @@
 """Stage claims: what the seed documents conclude, suppose and ask, tested on the study's numbers.
 
-Reads `metrics/runs/`, `metrics/headline.json` and the records of the analyses; writes
+Reads `metrics/runs/` and the records of the analyses; writes
 
     metrics/claims.json     a list, a row a claim: claim, source (the seed document and section),
                             verdict ("holds", "does not hold" or "cannot be told") and numbers,

@@ -1,15 +1,46 @@
 """Stage plot: the figures, as PNG and SVG, and the rows behind the two of theory.
 
-The rows behind the other figures are `aggregate`'s, so that a change of the look reruns nothing but
-this stage.
+The rows behind three of the figures are `aggregate`'s, and the analyses' figures are drawn from
+their records, so that a change of the look reruns nothing but this stage and the report.
 """
 
 from __future__ import annotations
 
 from stages import cli
-from study.figures import dynamics, pareto, rank_curve, style, theory_bound, theory_scalings
+from study.figures import (
+    agreement,
+    amplification,
+    calibration,
+    capacity,
+    dynamics,
+    intruders,
+    learning_rate,
+    pareto,
+    rank_curve,
+    rules_of_thumb,
+    similarity,
+    spectra,
+    style,
+    sufficient_rank,
+    theory_bound,
+    theory_scalings,
+)
 from study.records import read_json, write_json
 from study.theory_rows import bound_rows, scaling_rows
+
+# Each figure of an analysis is drawn from one record, plots/NAME from metrics/RECORD.json.
+ANALYSES = {
+    "sufficient_rank": (sufficient_rank, "sufficient_rank"),
+    "capacity": (capacity, "capacity"),
+    "spectra": (spectra, "spectra"),
+    "similarity": (similarity, "spectra"),
+    "amplification": (amplification, "spectra"),
+    "intruders": (intruders, "spectra"),
+    "rules_of_thumb": (rules_of_thumb, "rules_of_thumb"),
+    "agreement": (agreement, "agreement"),
+    "calibration": (calibration, "agreement"),
+    "learning_rate": (learning_rate, "learning_rate"),
+}
 
 
 def main() -> None:
@@ -29,6 +60,8 @@ def main() -> None:
         style.save(dynamics.draw(steps, summary), "plots/training_dynamics")
         style.save(theory_bound.draw(bounds), "plots/theory_bound")
         style.save(theory_scalings.draw(scalings), "plots/theory_scalings")
+        for name, (module, record) in ANALYSES.items():
+            style.save(module.draw(read_json(f"metrics/{record}.json")), f"plots/{name}")
 
 
 if __name__ == "__main__":

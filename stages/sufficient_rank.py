@@ -1,6 +1,6 @@
 """Stage sufficient_rank: which rank is enough, chosen on validation and told on test.
 
-Reads `metrics/runs/`, `metrics/headline.json` and `metrics/logits/`; writes
+Reads `metrics/runs/` and `metrics/logits/`; writes
 `metrics/sufficient_rank.json`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from stages import cli
 from study import settings
 from study.records import write_json
-from study.results import read_results
+from study.results import read_sweep
 from study.sufficiency.record import sufficient_rank
 from study.sufficiency.validation import read_validation
 
@@ -17,7 +17,7 @@ from study.sufficiency.validation import read_validation
 def main() -> None:
     """Run the stage."""
     chosen = settings.load()
-    results, validation = read_results(chosen), read_validation(chosen)
+    results, validation = read_sweep(chosen), read_validation(chosen)
     record = sufficient_rank(results, validation, chosen.statistics)
     write_json("metrics/sufficient_rank.json", record)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.records import ArmRecord
-from study.results import Results, scores
+from study.results import Sweep, scores
 from study.settings import StatisticsSettings
 from study.sufficiency.crossed import crossed
 from study.sufficiency.equivalence import verdicts
@@ -23,7 +23,7 @@ from study.words import margin as margin_words
 
 
 def conclusions(
-    results: Results, rate: float | None, statistics: StatisticsSettings
+    results: Sweep, rate: float | None, statistics: StatisticsSettings
 ) -> dict[str, Any]:
     """Return what test says of the ranks at one rate, or at each rank's own best for None.
 
@@ -73,7 +73,7 @@ def _scores_at(record: ArmRecord, rate: float | None) -> NDArray[np.bool_]:
 
 
 def forced(
-    results: Results, at_own: Mapping[str, Any], statistics: StatisticsSettings
+    results: Sweep, at_own: Mapping[str, Any], statistics: StatisticsSettings
 ) -> list[dict[str, Any]] | dict[str, str]:
     """Return, for each rate that every rank was trained at, what turns over if all have it.
 

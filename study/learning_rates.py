@@ -16,7 +16,7 @@ from study.forced_rates import conclusions, forced
 from study.labels import LORA
 from study.rate_exponent import exponent
 from study.records import ArmRecord
-from study.results import Results
+from study.results import Sweep
 from study.settings import StatisticsSettings
 from study.statistics import Floats, percentile_interval
 from study.words import listed
@@ -25,7 +25,7 @@ EXPECTED_RATIO = 10.0
 
 
 def learning_rates(
-    results: Results, scaling: str, statistics: StatisticsSettings
+    results: Sweep, scaling: str, statistics: StatisticsSettings
 ) -> dict[str, Any]:
     """Return what `metrics/learning_rate.json` holds. Accuracies are fractions.
 

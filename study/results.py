@@ -22,12 +22,18 @@ _SAME_ACCURACY = 1e-6  # an accuracy may have been rounded to fp32 on its way in
 
 
 @dataclass(frozen=True)
-class Results:
-    """One record per arm; `lora` by rank, ascending; `headline` may be of a rank outside it."""
+class Sweep:
+    """One record per arm; `lora` by rank, ascending."""
 
     head_only: ArmRecord
     full: ArmRecord
     lora: dict[int, ArmRecord]
+
+
+@dataclass(frozen=True)
+class Results(Sweep):
+    """The sweep and the headline, which may be of a rank outside it."""
+
     headline: ArmRecord
 
     def arms(self) -> tuple[ArmRecord, ...]:
@@ -54,8 +60,8 @@ def seed_accuracies(record: ArmRecord) -> list[float]:
     return [float(accuracy) for accuracy in scores(record).mean(axis=1)]
 
 
-def read_results(settings: Settings, folder: str | Path = "metrics") -> Results:
-    """Read the runs of every arm that the settings name, and no others.
+def read_sweep(settings: Settings, folder: str | Path = "metrics") -> Sweep:
+    """Read the runs of every arm but the headline that the settings name, and no others.
 
     A file of a rank that was taken out of `lora.ranks` may lie beside them; it is not read.
 
@@ -67,22 +73,35 @@ def read_results(settings: Settings, folder: str | Path = "metrics") -> Results:
     folder = Path(folder)
     ranks = sorted(settings.lora.ranks)
     wanted = [
-        _Wanted(folder / "runs/head_only.json", HEAD_ONLY, None, "head_only"),
+        _first(folder),
         _Wanted(folder / "runs/full.json", FULL, None, "full"),
         *(
             _Wanted(folder / f"runs/lora-r{rank}.json", LORA, rank, f"lora@{rank}")
             for rank in ranks
         ),
-        _Wanted(folder / "headline.json", LORA, settings.lora.rank, "headline"),
     ]
     records = [_read(each, settings.seeds) for each in wanted]
     for each, record in zip(wanted[1:], records[1:], strict=True):
         _check_same_test(wanted[0], records[0], each, record)
-    head_only, full, *lora, headline = records
-    by_rank = dict(zip(ranks, lora, strict=True))
-    if by_rank.get(settings.lora.rank, headline) != headline:
-        raise wanted[-1].stale(f"not the run of rank {settings.lora.rank} in the sweep")
-    return Results(head_only, full, by_rank, headline)
+    head_only, full, *lora = records
+    return Sweep(head_only, full, dict(zip(ranks, lora, strict=True)))
+
+
+def read_results(settings: Settings, folder: str | Path = "metrics") -> Results:
+    """Read the runs of every arm and of the headline.
+
+    Raises:
+        StudyError: as `read_sweep`, or the headline is another run than the sweep's of its rank.
+    """
+    folder = Path(folder)
+    sweep = read_sweep(settings, folder)
+    rank = settings.lora.rank
+    wanted = _Wanted(folder / "headline.json", LORA, rank, "headline")
+    headline = _read(wanted, settings.seeds)
+    _check_same_test(_first(folder), sweep.head_only, wanted, headline)
+    if sweep.lora.get(rank, headline) != headline:
+        raise wanted.stale(f"not the run of rank {rank} in the sweep")
+    return Results(sweep.head_only, sweep.full, sweep.lora, headline)
 
 
 @dataclass(frozen=True)
@@ -96,6 +115,11 @@ class _Wanted:
 
     def stale(self, problem: str) -> StudyError:
         return StudyError(f"{self.path}: {problem}; run `dvc repro {self.stage}`")
+
+
+def _first(folder: Path) -> _Wanted:
+    """The record that the others are held against."""
+    return _Wanted(folder / "runs/head_only.json", HEAD_ONLY, None, "head_only")
 
 
 def _read(wanted: _Wanted, seeds: tuple[int, ...]) -> ArmRecord:

@@ -15,13 +15,13 @@ from study.errors import StudyError
 from study.labels import LORA
 from study.logits import read_logits
 from study.records import ArmRecord
-from study.results import Results
+from study.results import Sweep
 from study.settings import StatisticsSettings
 from study.words import listed
 
 
 def agreement(
-    results: Results, logits: dict[Name, LogitsArray], statistics: StatisticsSettings
+    results: Sweep, logits: dict[Name, LogitsArray], statistics: StatisticsSettings
 ) -> dict[str, Any]:
     """Return the record: the parts of this package, and what was resampled for their intervals.
 
@@ -49,7 +49,7 @@ def agreement(
     }
 
 
-def swept(results: Results) -> list[ArmRecord]:
+def swept(results: Sweep) -> list[ArmRecord]:
     """Return head-only, the sweep's ranks in ascending order, and full fine-tuning."""
     return [results.head_only, *results.lora.values(), results.full]
 
@@ -77,7 +77,7 @@ def answer(parts: dict[str, Any]) -> str:
 
 
 def read_test_logits(
-    results: Results, folder: str | Path = "metrics/logits"
+    results: Sweep, folder: str | Path = "metrics/logits"
 ) -> dict[Name, LogitsArray]:
     """Read the test logits of every arm, (num_seeds, num_sentences, num_labels), by arm and rank.
 

@@ -20,21 +20,21 @@ from study.matrices import read_tuned
 from study.models import load_pretrained
 from study.prepared import Prepared
 from study.records import RunRecord
-from study.results import Results, scores
+from study.results import Sweep, scores
 from study.settings import Settings
 
-ROUNDING = 0.01  # share of the sentences that another machine's rounding may decide otherwise
+ROUNDING = 0.02  # share of the sentences that another machine's rounding may decide otherwise
 
 Predicted = dict[Arm, list[Tensor]]  # classes (num_sentences,) of each seed
 
 
 def compare(
-    settings: Settings, data: Prepared, results: Results, full: Path, adapters: Path
+    settings: Settings, data: Prepared, results: Sweep, full: Path, adapters: Path
 ) -> Comparison:
     """Classify the test sentences with every arm.
 
     Args:
-        results: of the same study, as `study.results.read_results` gives them.
+        results: of the same study, as `study.results.read_sweep` gives them.
         full: folder of the tuned models, s{seed}.
         adapters: folder of the sweep's adapters, r{rank}/s{seed}.
 
@@ -67,7 +67,7 @@ def _full(
     evaluator: Evaluator,
     settings: Settings,
     data: Prepared,
-    results: Results,
+    results: Sweep,
     targets: tuple[str, ...],
     folder: Path,
     bar: tqdm[None],
@@ -89,7 +89,7 @@ def _full(
 
 
 def _adapters(
-    settings: Settings, data: Prepared, results: Results, folder: Path, bar: tqdm[None]
+    settings: Settings, data: Prepared, results: Sweep, folder: Path, bar: tqdm[None]
 ) -> tuple[Predicted, list[int]]:
     """Return the largest LoRA at every rank, and how many sentences it has otherwise than its run.
 

@@ -12,7 +12,7 @@ import numpy as np
 from study.claims.verdicts import CannotTell, Estimate, Numbers, Verdict
 from study.errors import StudyError
 from study.records import ArmRecord, read_json
-from study.results import Results, read_results, scores
+from study.results import Sweep, read_sweep, scores
 from study.settings import Settings
 from study.sufficiency.crossed import crossed
 from study.words import listed
@@ -34,7 +34,7 @@ class Study:
     confidence: float
     margins: tuple[float, ...]
     scaling: str
-    results: Results
+    results: Sweep
     theory_bound: Record
     theory: Record
     sufficient_rank: Record
@@ -137,13 +137,13 @@ def read_study(settings: Settings, folder: str | Path = "metrics") -> Study:
     """Read what the claims are tested on.
 
     Raises:
-        StudyError: a record is missing or no JSON file, or as `read_results`.
+        StudyError: a record is missing or no JSON file, or as `read_sweep`.
     """
     return Study(
         settings.statistics.confidence,
         settings.statistics.margins,
         settings.lora.scaling,
-        read_results(settings, folder),
+        read_sweep(settings, folder),
         **{name: read_json(Path(folder) / f"{name}.json") for name in RECORDS},
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from study.results import Results, scores
+from study.results import Sweep, scores
 from study.settings import StatisticsSettings
 from study.statistics import Floats, Scores
 from study.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
@@ -25,7 +25,7 @@ RULE = "the smallest rank within one paired standard error of the best"
 
 
 def sufficient_rank(
-    results: Results, validation: Mapping[int, Scores], statistics: StatisticsSettings
+    results: Sweep, validation: Mapping[int, Scores], statistics: StatisticsSettings
 ) -> dict[str, Any]:
     """Return the record. Accuracies are fractions; differences, errors and margins are points.
 

@@ -24,7 +24,8 @@ NOBODY = {
 }
 ALL_STAGES = {
     *("check", "prepare", "theory_bound", "theory", "head_only", "full", "lora@1", "lora@2"),
-    *("headline", "aggregate", "plot"),
+    *("headline", "aggregate", "sufficient_rank", "learning_rate", "agreement", "capacity"),
+    *("spectra", "rules_of_thumb", "cost", "speed", "claims", "select", "plot", "report"),
 }
 
 

@@ -48,6 +48,10 @@ SETTINGS: dict[str, Any] = {
     "theory.seeds": [0],
     "theory.steps": 20,
     "statistics.resamples": 50,
+    "capacity.covariance_sentences": 32,
+    "spectra.gradient_sentences": 32,
+    "cost.sentences": 16,
+    "cost.repeats": 1,
 }
 
 

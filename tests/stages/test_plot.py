@@ -16,8 +16,10 @@ from stages import aggregate, cli, plot
 from study.records import write_json
 from tests.study.fake_records import with_study, write_study
 from tests.study.fake_theory import toy_settings, toy_theory
+from tests.study.report.made import SHAPES, made_records
 
 REPOSITORY = Path(__file__).parents[2]
+KINDS = ("png", "svg")
 FIGURES = {
     "accuracy_vs_rank": "rank_curve",
     "accuracy_vs_parameters": "pareto",
@@ -39,20 +41,23 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_study(Path("metrics"), chosen, num_sentences=60)
         for name, record in zip(("theory_bound", "theory"), toy_theory(), strict=True):
             write_json(f"metrics/{name}.json", record)
+        made = made_records(SHAPES["plain"])
+        for record in {record for _, record in plot.ANALYSES.values()}:
+            write_json(f"metrics/{record}.json", made[record])
         aggregate.main()
         plot.main()
     return folder
 
 
 def test_every_figure_is_there_as_png_and_svg(study):
-    for name in FIGURES:
+    for name in (*FIGURES, *plot.ANALYSES):
         assert (study / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (study / f"plots/{name}.svg").read_bytes()
 
 
 def test_nothing_else_is_written(study):
     written = {path.name for path in (study / "plots").iterdir()}
-    pictures = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")}
+    pictures = {f"{name}.{kind}" for name in (*FIGURES, *plot.ANALYSES) for kind in KINDS}
     assert written == pictures | {f"{rows}.json" for rows in FIGURES.values()}
 
 
@@ -113,6 +118,8 @@ def test_dvc_shows_all_of_them(study, tmp_path):
     shown = json.loads(done.stdout)
     assert not shown.get("errors")
     assert set(FIGURES) <= set(shown["data"])
+    pictures = {f"plots/{name}.png" for name in (*FIGURES, *plot.ANALYSES)}
+    assert pictures <= {Path(name).as_posix() for name in shown["data"]}
     for name in FIGURES:
         (drawn,) = shown["data"][name]
         assert drawn["type"] == "vega"

@@ -9,7 +9,7 @@ import pytest
 
 from study.errors import StudyError
 from study.records import ArmRecord, read_arm, write_json
-from study.results import read_results, scores, seed_accuracies
+from study.results import read_results, read_sweep, scores, seed_accuracies
 from study.settings import Settings, load
 from tests.study.fake_records import fake_arm, with_study, write_study
 
@@ -139,3 +139,11 @@ def test_seeds_that_were_added_to_the_settings_are_missed(folder, chosen):
     more = with_study(chosen, seeds=(0, 1, 2), ranks=(1, 4), rank=4)
     with pytest.raises(StudyError, match=r"settings' seeds are \[0, 1, 2\]; run `dvc repro"):
         read_results(more, folder)
+
+
+def test_the_sweep_needs_no_headline(folder, chosen):
+    (folder / "headline.json").unlink()
+    sweep = read_sweep(chosen, folder)
+    assert (sweep.head_only.arm, sweep.full.arm, list(sweep.lora)) == ("head_only", "full", [1, 4])
+    with pytest.raises(StudyError, match=r"headline\.json: no such file"):
+        read_results(chosen, folder)
