@@ -1,7 +1,8 @@
-"""The model and its sentences as anybody has them: transformers' own modules, padded batches."""
+"""The model, its adapters and sentences as anybody has them: transformers' modules, padding."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
+from study.errors import StudyError
 from study.models import load_pretrained
 from study.prepared import Prepared, Split
 from study.sources import resolve_model
@@ -36,6 +38,21 @@ def load_plain(name: str, data: Prepared, dtype: torch.dtype) -> PreTrainedModel
     model.load_state_dict(packed.state_dict())
     model.requires_grad_(False).eval()
     return model
+
+
+def adapter_folder(root: Path, rank: int, seed: int) -> Path:
+    """Return where the sweep's adapter of a rank and seed is.
+
+    Args:
+        root: of the study.
+
+    Raises:
+        StudyError: it is not there.
+    """
+    folder = root / f"data/adapters/r{rank}/s{seed}"
+    if not folder.is_dir():
+        raise StudyError(f"{folder}: no such folder; run `dvc repro lora@{rank}`")
+    return folder
 
 
 def first(split: Split, sentences: int | None) -> Split:

@@ -28,7 +28,7 @@ from lora import peft_format
 from study import lora_arm
 from study.cost.flops import Flops, inference_flops, training_flops
 from study.cost.merging import TOLERANCE, Merging, check_merging
-from study.cost.plain import first, load_plain, padded_batches
+from study.cost.plain import adapter_folder, first, load_plain, padded_batches
 from study.environment import device
 from study.errors import StudyError
 from study.labels import FULL, HEAD_ONLY, LORA
@@ -75,18 +75,6 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
         "merge_tolerance": TOLERANCE,
         "confidence": settings.statistics.confidence,
     }
-
-
-def adapter_folder(root: Path, rank: int, seed: int) -> Path:
-    """Return where the sweep's adapter of a rank and seed is.
-
-    Raises:
-        StudyError: it is not there.
-    """
-    folder = root / f"data/adapters/r{rank}/s{seed}"
-    if not folder.is_dir():
-        raise StudyError(f"{folder}: no such folder; run `dvc repro lora@{rank}`")
-    return folder
 
 
 def _runs(root: Path, arm: str, rank: int | None) -> Path:

@@ -17,8 +17,7 @@ from lora.adapter import Adapter
 from study.cost import memory
 from study.cost.intervals import Interval, Spread, median_ratio
 from study.cost.latency import BASE, DOUBLE, MERGED, Timings, time_calls, unmerged, variants
-from study.cost.plain import first, load_plain, padded_batches
-from study.cost.record import adapter_folder
+from study.cost.plain import adapter_folder, first, load_plain, padded_batches
 from study.cost.throughput import Timed, Trainer, synchronizer
 from study.environment import compute_dtype, device
 from study.labels import FULL, HEAD_ONLY, LORA
