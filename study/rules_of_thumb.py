@@ -5,13 +5,15 @@ the matrices that LoRA adapts is taken, rounded up, with the smallest and larges
 comparison a pick is rounded up to the next rank of the study, since no other was trained: a pick
 below the smallest one therefore counts as that.
 
-    measured   one_standard_error: rank; equivalent: margin in points: rank or None
+    measured   one_standard_error: rank; chosen_in: the share of resamples that choose it;
+               equivalent: margin in points: rank or None
     rules      rule, source, rank, low, high, verdict, numbers
     notes      what is no rank rule, and why
 
 `verdict` is held against the one-standard-error rank: "right", "too large by a factor of k", "too
 small", or "cannot be told". `numbers` has the rank that was compared, the factor, the same verdict
-against every margin, and the median before rounding.
+against every margin, the median before rounding, and `right_in`: the share of resamples of seeds
+and sentences whose one-standard-error rank the pick is, since that rank is an estimate too.
 """
 
 from __future__ import annotations
@@ -24,14 +26,15 @@ from typing import Any
 
 Record = Mapping[str, Any]
 
+CHOICE = "one standard error on test"  # among the rules that were resampled
 RIGHT = "right"
 TOO_SMALL = "too small"
 CANNOT_BE_TOLD = "cannot be told"
 
 NOTES = (
     "alpha = 2r sets the scale of the update and says nothing about the rank.",
-    "No threshold of the gradient rule was found in print: LoRA-GA and LoRA-One take the gradient's "
-    "top singular vectors for a rank that is given, and GoRA shares out a budget that is given. "
+    "No threshold of the gradient rule was found in print: LoRA-GA and LoRA-One take the top "
+    "singular vectors of the gradient for a rank that is given, GoRA shares out a given budget. "
     "The share of the energy rule is taken here.",
     "The rules of the full update need full fine-tuning first, which LoRA is there to save.",
 )
@@ -77,6 +80,7 @@ def rules_record(spectra: Record, sufficient: Record) -> dict[str, Any]:
     ranks = spectra["settings"]["ranks"]
     one_se = sufficient["one_standard_error"]["rank"]
     margins = {f"{row['margin']:g}": row["rank"] for row in sufficient["equivalence"]}
+    chosen = sufficient.get("choice", {}).get(CHOICE)
     rows = []
     for rule in rules(spectra):
         pick = rule.pick
@@ -85,6 +89,7 @@ def rules_record(spectra: Record, sufficient: Record) -> dict[str, Any]:
             "compared": compared(pick, one_se, ranks),
             "factor": factor,
             "against_margins": {m: verdict(pick, rank, ranks)[0] for m, rank in margins.items()},
+            "right_in": right_in(pick, chosen, ranks),
         }
         for key, value in (("median", pick.exact), ("matrices", pick.matrices)):
             if value is not None:
@@ -103,7 +108,11 @@ def rules_record(spectra: Record, sufficient: Record) -> dict[str, Any]:
             }
         )
     return {
-        "measured": {"one_standard_error": one_se, "equivalent": margins},
+        "measured": {
+            "one_standard_error": one_se,
+            "chosen_in": (chosen or {}).get(str(one_se)),
+            "equivalent": margins,
+        },
         "rules": rows,
         "notes": list(NOTES),
     }
@@ -181,6 +190,21 @@ def verdict(pick: Pick, measured: int | None, ranks: Sequence[int]) -> tuple[str
     if rank > measured:
         return f"too large by a factor of {factor:.3g}", factor
     return TOO_SMALL, factor
+
+
+def right_in(pick: Pick, chosen: Mapping[str, float] | None, ranks: Sequence[int]) -> float | None:
+    """Return the share of resamples in which the pick is the rank that is chosen.
+
+    Args:
+        chosen: rank, or "none", to its share of resamples; None if nothing was resampled
+    """
+    if chosen is None or pick.rank is None:
+        return None
+    return sum(
+        share
+        for rank, share in chosen.items()
+        if rank.isdecimal() and compared(pick, int(rank), ranks) == int(rank)
+    )
 
 
 def compared(pick: Pick, measured: int | None, ranks: Sequence[int]) -> int | None:

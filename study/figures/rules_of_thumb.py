@@ -14,6 +14,7 @@ from study.figures import style
 from study.figures.axes import rank_axis
 from study.figures.text import below, spread
 from study.rules_of_thumb import CANNOT_BE_TOLD, RIGHT, TOO_SMALL
+from study.words import listed, percent
 
 Record = Mapping[str, Any]
 
@@ -70,21 +71,28 @@ def draw(record: Record) -> Figure:
 
 def caption(record: Record) -> str:
     """Say what there is to see."""
-    measured = record["measured"]["one_standard_error"]
+    measured = record["measured"]
+    rank, chosen = measured["one_standard_error"], measured.get("chosen_in")
     counts = {
         kind: sum(_kind(rule["verdict"]) == kind for rule in record["rules"]) for kind in _LOOKS
     }
     parts = [f"{count} {kind}" for kind, count in counts.items() if count]
-    held = (
-        "No rank was measured to be enough"
-        if measured is None
-        else (f"Against rank {measured}, the smallest within one standard error of the best")
-    )
+    held = "No rank was measured to be enough"
+    if rank is not None:
+        held = f"Against rank {rank}, the smallest within one standard error of the best"
+        if chosen is not None:
+            held += f" (and so in {percent(chosen)} of resamples)"
+    words = f"{held}: of {len(record['rules'])} rules {listed(parts)}."
     large = [rule for rule in record["rules"] if _kind(rule["verdict"]) == "too large"]
-    words = f"{held}: of {len(record['rules'])} rules {', '.join(parts)}."
     if large:
         worst = max(large, key=lambda rule: rule["numbers"]["factor"])
         words += f" Farthest off is “{worst['rule']}” with rank {worst['rank']}."
+    none = [margin for margin, rank in measured["equivalent"].items() if rank is None]
+    if none:
+        words += (
+            " No rank was shown to be equivalent to full fine-tuning within "
+            f"{listed(none, 'or')} points."
+        )
     return words
 
 

@@ -16,7 +16,7 @@
 Modules are named in full; `layer`, `kind` (the name within the layer) and `target` (whether LoRA
 adapts it) stand in the rows of `full`. Arms are "full" (rank None, or the number of directions that
 are looked at) and "lora". Means over seeds unless a row has a seed. Numbers have six significant
-digits: the rest is rounding of the machine's.
+digits, shares and angles four: the rest is rounding of the machine's, or of no use.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from study.spectra.updates import Updates
 Row = dict[str, Any]
 Gradients = Callable[[int], Mapping[str, Tensor]]
 
+_SHORT = {"energy", "similarity", "low", "high", "within", "floor", "shared", "angles"}
 ONE_SEED = "one seed: there is nothing to compare it with"
 ONE_RANK = "one rank: there is no other to compare it with but full fine-tuning"
 
@@ -175,12 +176,12 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _rounded(value: Any) -> Any:
-    """Round every float to six significant digits."""
+def _rounded(value: Any, digits: int = 6) -> Any:
+    """Round every float to six significant digits, shares and angles to four."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, Mapping):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {k: _rounded(item, 4 if k in _SHORT else digits) for k, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_rounded(item, digits) for item in value]
     return value

@@ -36,6 +36,7 @@ def between_ranks(of: Decomposed) -> Iterator[Row]:
                 continue
             row: Row = {"module": of.matrix.module, "side": side, "rank": rank, "other": other}
             row |= _at(of, tables, of.features(side))
+            del row["low"], row["high"]  # over seeds they differ little, and rows are many
             if other is not None:
                 held = np.array([[float(table[k - 1, -1]) for k in row["k"]] for table in tables])
                 row["within"] = held.mean(axis=0).tolist()

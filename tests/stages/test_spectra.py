@@ -57,7 +57,11 @@ def test_both_stages_write_their_records_the_same_each_time(workplace: Path) -> 
     assert [(row["seed"], row["rank"]) for row in record["lora"][:4]] == [
         *((2, 1), (4, 1), (2, 3), (4, 3))
     ]
-    assert scored["measured"] == {"one_standard_error": 1, "equivalent": {"1": 3}}
+    assert scored["measured"] == {
+        "one_standard_error": 1,
+        "chosen_in": 0.05,
+        "equivalent": {"1": 3},
+    }
     assert len(scored["rules"]) == 10
 
 

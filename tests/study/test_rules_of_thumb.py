@@ -43,7 +43,12 @@ def sufficient(one_se: int | None = 8, **margins: int | None) -> dict[str, Any]:
         {"margin": float(key.removeprefix("m").replace("_", ".")), "rank": rank, "ranks": []}
         for key, rank in margins.items()
     ]
-    return {"one_standard_error": {"rank": one_se}, "equivalence": equivalence}
+    choice = {"1": 0.05, "2": 0.1, "4": 0.15, "8": 0.4, "16": 0.2, "none": 0.1}
+    return {
+        "one_standard_error": {"rank": one_se},
+        "equivalence": equivalence,
+        "choice": {"one standard error on test": choice},
+    }
 
 
 def by_rule(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -55,6 +60,7 @@ def test_every_rule_picks_what_the_spectra_say_and_is_scored():
     json.dumps(record, allow_nan=False)
     assert record["measured"] == {
         "one_standard_error": 8,
+        "chosen_in": 0.4,
         "equivalent": {"0.5": None, "1": 16, "2": 2},
     }
     found = by_rule(record)
@@ -64,6 +70,9 @@ def test_every_rule_picks_what_the_spectra_say_and_is_scored():
     assert energy["numbers"]["median"] == 12.5
     assert energy["numbers"]["matrices"] == 3
     assert energy["numbers"]["compared"] == 16
+    assert energy["numbers"]["right_in"] == 0.2
+    assert found["Start small: 4 to 16"]["numbers"]["right_in"] == pytest.approx(0.15 + 0.4 + 0.2)
+    assert found["r = 32, the standard choice"]["numbers"]["right_in"] == 0
     assert energy["verdict"] == "too large by a factor of 2"
     assert energy["numbers"]["against_margins"] == {
         "0.5": "cannot be told",
