@@ -18,7 +18,7 @@ from study.claims.list import CLAIMS
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
 from study.learning_rates import learning_rates
 from study.records import write_json
-from study.results import read_results
+from study.results import read_sweep
 from study.settings import Settings
 from tests.study.fake_records import with_study, write_study
 from tests.study.fake_theory import toy_settings, toy_theory
@@ -43,9 +43,10 @@ STUDIES = {
 def write(chosen: Settings) -> None:
     """Write every record that the stage reads below the current folder."""
     write_study(Path("metrics"), chosen, num_sentences=SENTENCES)
+    Path("metrics/headline.json").unlink()  # no claim is about it
     for name, record in zip(("theory_bound", "theory"), toy_theory(), strict=True):
         write_json(f"metrics/{name}.json", record)
-    results = read_results(chosen)
+    results = read_sweep(chosen)
     records = {
         "sufficient_rank": equivalence(chosen),
         "learning_rate": learning_rates(results, chosen.lora.scaling, chosen.statistics),

@@ -8,7 +8,7 @@ from typing import Any
 
 from study.claims.evidence import Study
 from study.records import ArmRecord, Evaluation, RunRecord
-from study.results import Results
+from study.results import Sweep
 
 SENTENCES = 2000
 LABELS = (0, 1) * (SENTENCES // 2)
@@ -133,11 +133,10 @@ def study(
         confidence=0.95,
         margins=tuple(margins),
         scaling=scaling,
-        results=Results(
+        results=Sweep(
             head_only=made("head_only", None, head),
             full=made("full", None, full),
             lora=by_rank,
-            headline=next(iter(by_rank.values())),
         ),
         **{
             "theory_bound": THEORY_BOUND,
