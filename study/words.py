@@ -52,6 +52,11 @@ def counted(number: int, thing: str, many: str | None = None) -> str:
     return f"{number:,} {thing if number == 1 else many or f'{thing}s'}"
 
 
+def rough(number: int) -> int:
+    """Round a count to two figures: 118,891 to 120,000."""
+    return int(float(f"{number:.1e}"))
+
+
 def spelled(number: int) -> str:
     """Write small numbers as words."""
     return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.summary import entries
-from study.words import apart, counted, listed, margin, percent, share, spelled, tenths
+from study.words import apart, counted, listed, margin, percent, rough, share, spelled, tenths
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -137,7 +137,7 @@ def _untold(rank: int, sufficient_rank: Record) -> str:
 def _needed(row: Record) -> str:
     for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "test sentence")):
         if row[key] is not None:
-            return f"about {counted(row[key], thing)}"
+            return f"about {counted(rough(row[key]), thing)}"
     return "more seeds and more test sentences"
 
 

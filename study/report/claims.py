@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from study.report.contents import titled
-from study.report.html import Html, Text, badge, facts, folded, joined, paragraph, verdicts
+from study.report.html import NOTHING, Html, badge, folded, paragraph, verdicts
 from study.report.inputs import Study
-from study.report.numbers import NOTHING, number
+from study.report.numbers import number
 from study.words import capitalised, counted, listed, spelled
 
 Record = Mapping[str, Any]
@@ -51,17 +51,24 @@ def claims(study: Study) -> Html:
 
 
 def _judged(row: Record) -> tuple[Html, str, Html]:
-    numbers = {name: value for name, value in row["numbers"].items() if name != "why"}
-    why = row["numbers"].get("why")
-    note = f"{capitalised(str(why)).rstrip('.')}. " if why else ""
-    parts = [paragraph(f"{note}Source: {row['source']}.", "note")]
-    if numbers:
-        parts.append(folded("numbers", facts(_named(numbers), "numbers")))
-    return badge(row["verdict"]), row["claim"], joined(parts)
+    """Return a claim's verdict, the claim, and why, with the numbers and where it stands."""
+    numbers = dict(row["numbers"])
+    why = str(numbers.pop("why", "")).rstrip(".")
+    written = "; ".join(_written(numbers))
+    lines = [f"{capitalised(why)}." if why else "", f"{capitalised(written)}." if written else ""]
+    note = " ".join([*filter(None, lines), f"Source: {row['source']}."])
+    return badge(row["verdict"]), row["claim"], paragraph(note, "note")
 
 
-def _named(numbers: Record) -> list[tuple[Text, Text]]:
-    return [(_spaced(name), _value(value)) for name, value in numbers.items()]
+def _written(numbers: Record) -> Iterator[str]:
+    """Write each number after its name, with its interval where there is one."""
+    for name, value in numbers.items():
+        of = name.removesuffix("_low").removesuffix("_high")
+        if of != name and of in numbers:
+            continue
+        ends = [numbers.get(f"{name}_{end}") for end in ("low", "high")]
+        interval = "" if None in ends else f" ({_value(ends[0])} to {_value(ends[1])})"
+        yield f"{_spaced(name)} {_value(value)}{interval}"
 
 
 def _spaced(name: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.report.contents import titled
 from study.report.html import (
+    NOTHING,
     Html,
     Text,
     code,
@@ -18,7 +20,7 @@ from study.report.html import (
     table,
 )
 from study.report.inputs import MACHINE, Study
-from study.report.numbers import NOTHING, number, stored
+from study.report.numbers import number, stored
 from study.words import listed
 
 Record = Mapping[str, Any]
@@ -123,13 +125,13 @@ def machine(study: Study) -> Html:
             stored(row.get("peak_memory_bytes")),
             stored(row.get("peak_gpu_memory_bytes")),
         ]
-        for name, row in files.items()
+        for name, row in sorted(files.items(), key=lambda item: _natural(item[0]))
     ]
     return titled(
         "machine",
         paragraph(
-            "Measured on the machine that each stage last ran on; another machine gives other "
-            "numbers here, and nothing above depends on them."
+            "As the machine was on which each stage last ran. Another machine gives other numbers "
+            "here and wherever time or memory was measured; no other number depends on it."
         ),
         facts([(name, _distinct(values)) for name, values in found.items()]),
         table(
@@ -140,20 +142,26 @@ def machine(study: Study) -> Html:
     )
 
 
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key by which lora-r2 comes before lora-r16."""
+    return [(int(part or 0), word) for word, part in re.findall(r"(\D+)(\d*)", name)]
+
+
 def _distinct(values: Sequence[Any]) -> str:
     return ", ".join(dict.fromkeys(str(value) for value in values if value is not None)) or NOTHING
 
 
 REPRODUCE = """\
 git clone REPOSITORY lora-rank-study && cd lora-rank-study
-make repro    # installs the pinned packages, runs every stage that is not up to date
-make check    # that the committed results follow from code and settings
+make repro    # install the pinned packages, run what is not up to date
+make check    # whether the committed results follow from code and settings
 make test"""
 
 VARY = """\
-dvc exp run -S 'lora.ranks=[1,2,4,8,16,32,64]'    # one more rank: trains that rank alone
-dvc exp run -S 'seeds=[0,1,2,3,4]'                # more seeds: narrower intervals
-dvc exp run -S data.name=my/reviews.csv -S data.where=null -S data.text=sentence -S data.label=stars
+dvc exp run -S 'lora.ranks=[1,2,4,8,16,32,64]'    # trains the new rank alone
+dvc exp run -S 'seeds=[0,1,2,3,4]'                # narrower intervals
+dvc exp run -S data.name=my/reviews.csv -S data.where=null \\
+            -S data.text=sentence -S data.label=stars
 dvc metrics diff"""
 
 
@@ -166,6 +174,10 @@ def reproduce(study: Study) -> Html:
             "same commit gives the same bytes on the same machine."
         ),
         commands(REPRODUCE),
+        paragraph(
+            "After it, `data/selected/` holds the adapter of the recommended rank in PEFT's format "
+            "and the model with it merged in, each with its card."
+        ),
         paragraph("To ask another question, change a setting; only what depends on it runs again."),
         commands(VARY),
     )

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from matplotlib.figure import Figure
 
 from study.figures import (
+    agreement,
     amplification,
+    calibration,
     capacity,
     dynamics,
     intruders,
@@ -59,6 +61,8 @@ FIGURES: Mapping[str, Entry] = {
     "amplification": Entry(amplification, _record("spectra")),
     "intruders": Entry(intruders, _record("spectra")),
     "rules_of_thumb": Entry(rules_of_thumb, _record("rules_of_thumb")),
+    "agreement": Entry(agreement, _record("agreement")),
+    "calibration": Entry(calibration, _record("agreement")),
     "training_dynamics": Entry(dynamics, _record("dynamics", "summary")),
     "learning_rate": Entry(learning_rate, _record("learning_rate")),
     "accuracy_vs_parameters": Entry(pareto, _record("pareto", "summary")),
@@ -71,8 +75,6 @@ FIGURES: Mapping[str, Entry] = {
 
 def drawn(name: str, study: Study) -> Html:
     """Return a figure with its caption and its alternative text."""
-    if name not in FIGURES:
-        return Html("")
     entry = FIGURES[name]
     arguments = entry.arguments(study)
     with style.styled():

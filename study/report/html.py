@@ -17,6 +17,7 @@ _MINUS = re.compile(r"(?<![\w.,)\]])-(?=\d)")
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`(.+?)`")
 
+NOTHING = "–"  # stands in a cell where there is nothing to tell
 TONES = {
     "equivalent": "good",
     "better": "good",
@@ -26,6 +27,7 @@ TONES = {
     "worse": "bad",
     "does not hold": "bad",
 }
+_EMPTY = {"", NOTHING}
 
 
 class Html(str):
@@ -98,25 +100,28 @@ def table(
 
     Args:
         title: what it shows; it stands above the frame, so as not to scroll away.
-        rows: the first cell of each is its header.
+        rows: the first cell of each is its header. A column that is empty in all is left out.
         note: below it.
         words: the columns that hold words and are set to the left; numbers are set to the right.
         long: whether rows have long headers, which may be broken.
     """
-    kinds = ["words" if place in words else "number" for place in range(len(columns))]
+    cells = [list(row) for row in rows]
+    filled = zip(columns, zip(*cells, strict=True), strict=True)
+    told = [place for place, (_, column) in enumerate(filled) if set(column) - _EMPTY]
+    kinds = ["words" if place in words else "number" for place in told]
     head = "".join(
-        f'<th scope="col" class="{kind}">{text(name)}</th>'
-        for kind, name in zip(kinds, columns, strict=True)
+        f'<th scope="col" class="{kind}">{text(columns[place])}</th>'
+        for kind, place in zip(kinds, told, strict=True)
     )
     lines = []
-    for first, *others in rows:
+    for row in cells:
+        first, *others = (text(row[place]) for place in told)
         kind = f"{kinds[0]} long" if long else kinds[0]
-        cells = [f'<th scope="row" class="{kind}">{text(first)}</th>']
-        cells += [
-            f'<td class="{kind}">{text(cell)}</td>'
-            for kind, cell in zip(kinds[1:], others, strict=True)
+        line = [f'<th scope="row" class="{kind}">{first}</th>']
+        line += [
+            f'<td class="{kind}">{cell}</td>' for kind, cell in zip(kinds[1:], others, strict=True)
         ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
+        lines.append(f"<tr>{''.join(line)}</tr>")
     body = "\n".join(lines)
     name = "table-" + re.sub(r"\W+", "-", title.lower()).strip("-")
     return Html(

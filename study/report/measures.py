@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.labels import arm_label
-from study.report.html import Html, Text, badge, table, text
+from study.report.html import NOTHING, Html, Text, badge, table, text
 from study.report.numbers import (
-    NOTHING,
     accuracy,
     counted_short,
     number,

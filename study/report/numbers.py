@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from study.report.html import Html, text
+from study.report.html import NOTHING, Html, text
 from study.words import percent, share, significant
 
-NOTHING = "–"
+_NEARLY = 0.95  # from here on a size is written in the next unit, so that none has four digits
 
 
 def signed(points: float, digits: int = 1) -> str:
@@ -34,7 +34,7 @@ def stored(size: float | None) -> str:
     if size is None:
         return NOTHING
     for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
-        if size >= unit:
+        if size >= _NEARLY * unit:
             return f"{significant(size / unit)} {name}"
     return f"{size:.0f} B"
 

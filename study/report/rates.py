@@ -28,7 +28,7 @@ def learning_rate(record: Record) -> list[Html]:
             note="On validation, and below it on test. * the rate that validation picked.",
         ),
         paragraph(_ratio(record)),
-        paragraph(_exponent(record["exponent"])),
+        *_nearest(record["exponent"]),
         *_forced(record["forced"]),
     ]
 
@@ -55,28 +55,25 @@ def _ratio(record: Record) -> str:
     )
 
 
-def _exponent(exponent: Record) -> str:
-    """Say how the best rate moves with the rank."""
-    if exponent.get("reason"):
-        return f"How the best rate moves with the rank cannot be told: {exponent['reason']}."
-    interval = ""
-    if exponent["low"] is not None:
-        interval = f" ({number(exponent['low'])} to {number(exponent['high'])})"
-    note = f"; {exponent['note']}" if exponent.get("note") else ""
+def _nearest(exponent: Record) -> list[Html]:
+    """Say which prediction is nearest; the caption tells the exponent, or why there is none."""
+    if "nearest" not in exponent:
+        return []
     predicted = {row["scaling"]: row["exponent"] for row in exponent["predictions"]}
-    return (
-        f"The best rate goes with the rank to the power {number(exponent['value'])}{interval}, "
-        f"give or take {number(exponent['resolution'])} for the steps between the rates tried; "
-        f"the nearest prediction is that of alpha {exponent['nearest']}, "
-        f"{number(predicted[exponent['nearest']])}{note}."
-    )
+    note = f"; {exponent['note']}" if exponent["note"] else ""
+    return [
+        paragraph(
+            f"Of the predicted powers of the rank, the one for alpha {exponent['nearest']}, "
+            f"{number(predicted[exponent['nearest']])}, is nearest to {number(exponent['value'])}, "
+            f"which was measured{note}."
+        )
+    ]
 
 
 def _forced(forced: Any) -> list[Html]:
+    """Return what turns over with each rate; the caption tells why where it cannot be told."""
     if isinstance(forced, Mapping):
-        return [
-            paragraph(f"What one rate for all ranks would do cannot be told: {forced['reason']}.")
-        ]
+        return []
     lines = []
     for row in forced:
         turned = row["turned_over"]

@@ -85,10 +85,6 @@ def sameness(study: Study) -> Html:
     record = study["agreement"]
     return titled(
         "sameness",
-        paragraph(
-            "Does LoRA give other answers than full fine-tuning, more often than full fine-tuning "
-            f"itself does with another seed? {record['disagreement']['answer'].rstrip('.')}."
-        ),
         drawn("agreement", study),
         measures.agreement(record),
         drawn("calibration", study),

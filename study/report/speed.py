@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.labels import arm_label
-from study.report.html import Html, Text, joined, paragraph, table
-from study.report.numbers import NOTHING, number, stored, with_interval
+from study.report.html import NOTHING, Html, Text, joined, paragraph, table
+from study.report.numbers import number, stored, with_interval
 from study.words import capitalised, counted
 
 Record = Mapping[str, Any]

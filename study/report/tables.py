@@ -7,9 +7,8 @@ from typing import Any
 
 from study.labels import LORA, arm_label
 from study.report.answer import ranks_of
-from study.report.html import Html, Text, badge, table, verdicts
+from study.report.html import NOTHING, Html, Text, badge, table, verdicts
 from study.report.numbers import (
-    NOTHING,
     accuracy_with_interval,
     gap_with_interval,
     number,
@@ -17,7 +16,7 @@ from study.report.numbers import (
     signed,
 )
 from study.summary import entries
-from study.words import capitalised, counted, listed, margin
+from study.words import capitalised, counted, listed, margin, rough
 
 Record = Mapping[str, Any]
 
@@ -102,7 +101,7 @@ def _verdict(row: Record) -> Html:
     needed = "more of both"
     for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "sentence")):
         if row[key] is not None:
-            needed = f"{counted(row[key], thing)}"
+            needed = counted(rough(row[key]), thing)
             break
     return Html(f'{badge(row["verdict"])}<span class="interval">{needed}</span>')
 

@@ -32,13 +32,15 @@
     if (clips || style.textOverflow === "ellipsis")
       found.push(`${name(element)} hides what does not fit`);
   }
-  // Texts in a line of cells do not run into each other.
-  for (const row of document.querySelectorAll("tr")) {
+  // Texts beside each other do not run into each other.
+  for (const row of document.querySelectorAll("tr, .verdicts li, dl > div")) {
     const cells = [...row.children].filter(shown);
     cells.slice(1).forEach((cell, place) => {
       const range = document.createRange();
       range.selectNodeContents(cells[place]);
-      if (range.getBoundingClientRect().right > cell.getBoundingClientRect().left + 0.5)
+      const [one, other] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+      const beside = one.top < other.bottom && other.top < one.bottom;
+      if (beside && one.right > other.left + 0.5)
         found.push(`${name(cells[place])} runs into ${name(cell)}`);
     });
   }

@@ -47,3 +47,10 @@ def test_a_margin_of_one_is_a_point(value, written):
 )
 def test_a_share_keeps_three_figures(fraction, written):
     assert words.share(fraction) == written
+
+
+@pytest.mark.parametrize(
+    ("number", "rounded"), [(4, 4), (24, 24), (288, 290), (29723, 30000), (118891, 120000)]
+)
+def test_a_rough_count_keeps_two_figures(number, rounded):
+    assert words.rough(number) == rounded

@@ -46,6 +46,7 @@ from tests.study.fake_records import fake_arm, with_study
 from tests.study.fake_theory import toy_settings, toy_theory
 from tests.study.report.made_machine import machine_files
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 TWELVE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
