@@ -108,6 +108,14 @@ CASES = [
         study({1: 0.8, 8: 0.8}, sufficient_rank=equivalence(EQUAL, UNTOLD, WORSE)),
     ),
     Case("near_full_at_8_to_16", OPEN, study({1: 0.8, 32: 0.8}), "no rank from 8 to 16"),
+    Case(
+        "near_full_at_8_to_16",
+        OPEN,
+        study(
+            {1: 0.8, 8: 0.8, 16: arm("lora", 16, total_parameters=10_000_000)},
+            sufficient_rank=equivalence(EQUAL, EQUAL, UNTOLD),
+        ),
+    ),
     Case("comparable_with_5_percent", YES, judged(WORSE, UNTOLD, EQUAL)),
     Case("comparable_with_5_percent", NO, judged(WORSE, WORSE, WORSE)),
     Case("comparable_with_5_percent", OPEN, judged(WORSE, UNTOLD, WORSE)),

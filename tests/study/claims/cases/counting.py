@@ -47,6 +47,24 @@ CHEAP = costs(row("lora", 1), row("lora", 64))
 ONE_RANK = study({8: 0.8}, cost={"arms": [row("lora", 8)]})
 
 CASES = [
+    Case(
+        "full_costs_most",
+        YES,
+        costs(row("lora", 1), row("lora", 8, flops_per_token=70.0, storage_bytes=2 * MB)),
+        numbers={"trainable_parameters": 10 / 99, "flops_per_token": 0.7, "storage_bytes": 2 / 90},
+    ),
+    Case(
+        "high_rank_takes_memory",
+        YES,
+        big(1_000_000),
+        numbers={"more_mb": 16 * 63_000 / MB, "model_mb": 4.0, "share": 0.252},
+    ),
+    Case(
+        "lora_saves_memory",
+        YES,
+        big(1_000_000),
+        numbers={"lora_mb": (4 * 999_900 + 16 * 64_100) / MB, "full_mb": 16.0},
+    ),
     Case("parameters_linear_in_rank", YES, study({1: 0.8, 2: 0.8, 64: 0.8})),
     Case("parameters_linear_in_rank", NO, study({1: 0.8, 2: lora(2, adapter_parameters=2001)})),
     Case("parameters_linear_in_rank", OPEN, ONE_RANK, "one rank"),

@@ -42,6 +42,25 @@ ONE_RANK = study(theory=changed(THEORY, "ranks", [4]))
 FIXED, PROPORTIONAL = f"{FIRST}fixed.", f"{FIRST}proportional."
 
 CASES = [
+    Case(
+        "linear_fit_improves_with_rank",
+        YES,
+        theory(f"{LEARNED}train_loss", table(5.0, 4.0, 3.8)),
+        numbers={"from_rank": 2, "to_rank": 4, "fall": 0.2},
+    ),
+    Case(
+        "linear_no_u_shape",
+        NO,
+        theory(f"{PROPORTIONAL}population_risk", table(5.0, 3.0, 4.0)),
+        "least for sgd, rank 2",
+        {"risk_saved": -1.0},
+    ),
+    Case(
+        "starts_as_the_base",
+        NO,
+        theory(f"{FIXED}curves.update_norm", [[0.1, 1.0], [0.2, 1.0], [0.0, 1.0]]),
+        numbers={"largest_update": 0.2},
+    ),
     Case("linear_bound", YES, PLAIN),
     Case("linear_bound", NO, bound("inputs.anisotropic.singular_values", [2.0, 1.1])),
     Case("linear_truncation_is_best", YES, PLAIN),

@@ -61,6 +61,19 @@ CASES = [
         "between 16 and 64",
         {"difference": 4.0, "margin": 1.0},
     ),
+    # Of several larger ranks one gains much: no point of diminishing returns is there yet.
+    Case("diminishing_returns", YES, study({1: 0.7, 2: 0.8, 4: 0.8, 8: 0.7}), "from rank 2 on"),
+    Case("diminishing_returns", OPEN, study({1: 0.7, 2: SCATTERED, 4: 0.8})),
+    # Rank 8 misses much beside 16, which is itself enough.
+    Case(
+        "start_with_4_to_16",
+        YES,
+        study({4: 0.7, 8: 0.75, 16: 0.8, 64: 0.8}),
+        numbers={"rank": 16, "gain": 0.0},
+    ),
+    Case("start_with_4_to_16", OPEN, study({4: 0.7, 8: SCATTERED, 64: 0.8})),
+    Case("tiny_ranks_are_strong", OPEN, study({4: 0.8, 8: 0.8}), "rank 1 or 2"),
+    Case("rank_8_equals_64", OPEN, study({1: 0.7, 8: 0.8}), "its largest is 8"),
     Case("gains_up_to_8", YES, RISING),
     Case("gains_up_to_8", NO, LEVEL),
     Case("gains_up_to_8", OPEN, UNSURE),
