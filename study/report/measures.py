@@ -34,6 +34,7 @@ def rules(record: Record) -> Html:
                 number(row["rank"]),
                 span,
                 badge(verdict),
+                _percent(row["numbers"].get("right_in")),
             ]
         )
     measured = record["measured"]
@@ -43,13 +44,17 @@ def rules(record: Record) -> Html:
     ]
     return table(
         "What each rule would have picked",
-        ("Rule", "Rank", "From, to", "Verdict"),
+        ("Rule", "Rank", "From, to", "Verdict", "Right in resamples, %"),
         rows,
         note=f"Measured: rank {measured['one_standard_error']} within one standard error of the "
         f"best; equivalent to full fine-tuning {listed(equivalent)}.",
         words=(0, 3),
         long=True,
     )
+
+
+def _percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{100 * share:.0f}"
 
 
 def agreement(record: Record) -> Html:

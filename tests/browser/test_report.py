@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COMMITTED = REPOSITORY / "plots/report.html"
 AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE = 180_000  # milliseconds, for a machine that does much else
 WIDTHS = {"desk": 1280, "phone": 390}
 # Nothing but the page is to be loaded; the flags keep Chromium's own services quiet.
 FLAGS = [
@@ -47,7 +48,7 @@ def browser() -> Iterator[Browser]:
             "REPORT_BROWSER to a Chromium"
         )
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        opened = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=_PATIENCE)
         yield opened
         opened.close()
 
@@ -80,6 +81,7 @@ def phone(browser: Browser, page_file: Path) -> Iterator[Opened]:
 def opened(browser: Browser, path: Path, width: int) -> Iterator[Opened]:
     """Open a page; yield it, with all that went wrong or was asked for from elsewhere."""
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(_PATIENCE)
     trouble: list[str] = []
     page.on("console", lambda message: trouble.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: trouble.append(f"error: {error}"))

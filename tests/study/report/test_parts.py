@@ -218,11 +218,13 @@ def test_the_nearest_prediction_and_what_turns_over_are_told():
 
 def test_a_rule_without_a_rank_is_shown_without_one():
     record = copy.deepcopy(study()["rules_of_thumb"])
-    record["rules"][0] |= {"rank": None, "low": None, "high": None, "verdict": "cannot be told"}
-    record["rules"][1] |= {"rank": 3, "low": 2, "high": 5, "verdict": "too small"}
+    first, second = record["rules"][:2]
+    first |= {"rank": None, "low": None, "high": None, "verdict": "cannot be told", "numbers": {}}
+    second |= {"rank": 3, "low": 2, "high": 5, "verdict": "too small"}
+    second["numbers"]["right_in"] = 0.256
     table = rows(measures.rules(record))
-    assert table[0][1:] == ["–", "–", "cannot be told"]
-    assert table[1][1:] == ["3", "2 to 5", "too small"]
+    assert table[0][1:] == ["–", "–", "cannot be told", "–"]
+    assert table[1][1:] == ["3", "2 to 5", "too small", "26"]
 
 
 def test_one_seed_has_nothing_to_disagree_with_itself():
