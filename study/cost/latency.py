@@ -29,7 +29,7 @@ from study.cost.intervals import Floats
 from study.cost.plain import Inputs
 
 BASE, DOUBLE, MERGED = "base", "base again", "merged"
-LEAST = 4  # calls of each model in a repeat, where there are so many batches
+LEAST, MOST = 4, 20  # calls of each model in a repeat, where there are so many batches
 _WARMUP = 3  # calls of each model before
 
 
@@ -102,7 +102,7 @@ def time_calls(
 
     Args:
         batches: on the models' device.
-        repeats: of which each takes its share of the batches, but `LEAST` of them at least.
+        repeats: of which each takes its share of the batches, `LEAST` to `MOST` of them.
         synchronize: waits until a device has done what it was given.
     """
     names = list(models)
@@ -133,7 +133,7 @@ def time_calls(
 
 def shares(batches: int, repeats: int) -> list[list[int]]:
     """Return which batches each repeat takes: always the next ones, round and round."""
-    size = min(batches, max(-(-batches // repeats), LEAST))
+    size = min(batches, max(LEAST, min(-(-batches // repeats), MOST)))
     return [[(size * repeat + i) % batches for i in range(size)] for repeat in range(repeats)]
 
 

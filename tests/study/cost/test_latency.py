@@ -94,11 +94,13 @@ def test_each_model_takes_its_turn_on_each_batch_in_changing_order(clock: Clock)
 @pytest.mark.parametrize(
     ("batches", "repeats", "expected"),
     [
-        (256, 5, 52),  # one sentence each: all of them have a turn
+        (60, 5, 12),
+        (256, 5, 20),  # one sentence each: as many as tell
         (8, 5, 4),
         (3, 5, 3),
         (1, 1, 1),
         (10, 1, 10),
+        (100, 1, 20),
     ],
 )
 def test_repeats_share_the_batches_out(batches: int, repeats: int, expected: int):
@@ -106,8 +108,7 @@ def test_repeats_share_the_batches_out(batches: int, repeats: int, expected: int
     assert [len(turn) for turn in turns] == [expected] * repeats
     assert all(len(set(turn)) == len(turn) for turn in turns)
     seen = np.bincount([place for turn in turns for place in turn], minlength=batches)
-    assert seen.min() >= 1
-    assert seen.max() - seen.min() <= 1
+    assert seen.max() - seen.min() <= 1  # no batch twice while another has had no turn
 
 
 def test_a_row_of_the_record_says_how_merged_and_base_compare(clock: Clock):
