@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tests.study.claims.cases.case import NO, OPEN, YES, Case
@@ -42,6 +43,30 @@ ONE_RANK = study(theory=changed(THEORY, "ranks", [4]))
 FIXED, PROPORTIONAL = f"{FIRST}fixed.", f"{FIRST}proportional."
 
 CASES = [
+    Case(
+        "rank_expresses_scaling_optimises",
+        YES,
+        theory(f"{LEARNED}train_loss", table(5.0, 4.0, 3.8)),
+        numbers={"fall": 0.2, "more_sgd": 0.6, "more_adam": 0.6},
+    ),
+    Case(
+        "proportional_alpha_trains_all",
+        YES,
+        theory(f"{PROPORTIONAL}unreached", table(0.0, 0.05, 0.0)),
+        "largest for sgd at rank 2",
+        {"unreached": 0.05},
+    ),
+    # The slope of three points has one degree of freedom: tan(0.475 pi) = 12.7 standard errors.
+    Case(
+        "alpha_over_r_same_size",
+        OPEN,
+        first_steps("fixed", 1.0, 0.5, 0.2),
+        numbers={
+            "exponent_sgd": math.log2(0.2) / 2,
+            "exponent_sgd_high": math.log2(0.2) / 2
+            + math.tan(0.475 * math.pi) * abs(math.log2(0.8)) / math.sqrt(12),
+        },
+    ),
     Case(
         "linear_fit_improves_with_rank",
         YES,

@@ -29,11 +29,28 @@ CASES = [
     Case("saturates_at_8", NO, TOP_UP, numbers=GAIN),
     Case("rank_8_underfits", YES, TOP_UP, numbers=GAIN | {"small_rank": 8}),
     Case("low_rank_underfits", YES, TOP_UP, numbers=GAIN | {"small_rank": 8}),
-    Case("diminishing_returns", NO, UP, "rank 8 gains", {"largest": "rank 1", "gain": 4.0}),
-    Case("no_u_shape_once_scaled", NO, DOWN, numbers={"largest": "rank 1", "fall": 4.0}),
+    Case(
+        "diminishing_returns",
+        NO,
+        UP,
+        "rank 8 gains more than 1 point",
+        {"largest": "rank 1", "gain": 4.0, "margin": 1.0},
+    ),
+    Case(
+        "no_u_shape_once_scaled",
+        NO,
+        DOWN,
+        numbers={"largest": "rank 1", "fall": 4.0, "margin": 1.0},
+    ),
     Case("high_rank_overfits", YES, DOWN, numbers={"fall": 4.0, "margin": 1.0}),
     Case("rank_8_equals_64", NO, TOP_UP, numbers={"behind": 4.0, "margin": 1.0}),
-    Case("start_with_8", NO, DOWN, numbers={"gain": 4.0, "margin": 1.0, "rank": 8}),
+    Case(
+        "start_with_8",
+        NO,
+        DOWN,
+        why="held against 1 point",
+        numbers={"gain": 4.0, "margin": 1.0, "rank": 8},
+    ),
     Case(
         "start_with_4_to_16",
         NO,
@@ -62,7 +79,12 @@ CASES = [
         {"difference": 4.0, "margin": 1.0},
     ),
     # Of several larger ranks one gains much: no point of diminishing returns is there yet.
-    Case("diminishing_returns", YES, study({1: 0.7, 2: 0.8, 4: 0.8, 8: 0.7}), "from rank 2 on"),
+    Case(
+        "diminishing_returns",
+        YES,
+        study({1: 0.7, 2: 0.8, 4: 0.8, 8: 0.7}),
+        "from rank 2 on no larger rank gains 1 point",
+    ),
     Case("diminishing_returns", OPEN, study({1: 0.7, 2: SCATTERED, 4: 0.8})),
     # Rank 8 misses much beside 16, which is itself enough.
     Case(

@@ -32,8 +32,13 @@ def searched(*chosen: Mapping[float, float | None], edge: str | None = None) -> 
     return study(learning_rate={"arms": [{"arm": "full", "rates": []}, *rows]})
 
 
-def exponent(value: float | None, width: float = 0.02, scaling: str = "proportional") -> Any:
-    known = {"value": value, "resolution": 0.01}
+def exponent(
+    value: float | None,
+    width: float = 0.02,
+    scaling: str = "proportional",
+    resolution: float = 0.01,
+) -> Any:
+    known = {"value": value, "resolution": resolution}
     if value is None:
         known = {"reason": "one rank: x", "predictions": []}
     elif width:
@@ -43,14 +48,28 @@ def exponent(value: float | None, width: float = 0.02, scaling: str = "proportio
     return study(scaling=scaling, learning_rate={"exponent": known})
 
 
-def tried(low: Any, high: Any, seeds: Any = (0, 1, 2)) -> Any:
+def tried(low: Any, high: Any, seeds: Any = (0, 1, 2), margins: Any = (0.5, 1.0, 2.0)) -> Any:
     """Rank 8 with the best rate in the middle, and its validation accuracy at either end."""
-    return study(
-        {8: arm("lora", 8, rates={0.01: 0.8, 0.001: low, 0.1: high}, seeds=seeds)}, seeds=seeds
-    )
+    of_8 = arm("lora", 8, rates={0.01: 0.8, 0.001: low, 0.1: high}, seeds=seeds)
+    return study({8: of_8}, seeds=seeds, margins=margins)
 
 
 CASES = [
+    Case(
+        "lora_takes_a_higher_rate",
+        YES,
+        ratios((4.0, 8.0), (2.0, 4.0)),
+        "at rank 2",
+        {"rank": 2, "ratio": 3.0, "low": 2.0, "high": 4.0, "largest_ratio": 6.0},
+    ),
+    Case("lora_takes_a_higher_rate", OPEN, ratios((0.2, 0.5), (0.5, 2.0))),
+    Case("one_rate_serves_all_ranks", OPEN, exponent(0.02, resolution=0.5)),
+    Case(
+        "extreme_rates_hurt",
+        YES,
+        tried(0.76, 0.75, margins=(0.5, 1.0, 9.0)),
+        numbers={"lowest_behind": 4.0, "highest_behind": 5.0},
+    ),
     Case("lora_takes_a_higher_rate", YES, ratios((4.0, 8.0), (2.0, 8.0))),
     Case("lora_takes_a_higher_rate", NO, ratios((0.2, 1.0), (0.1, 0.5))),
     Case("lora_takes_a_higher_rate", OPEN, ratios((4.0, 8.0), (0.5, 8.0))),

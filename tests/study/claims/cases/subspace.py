@@ -50,6 +50,14 @@ def readings(*differences: tuple[float, float]) -> Any:
 
 
 CASES = [
+    Case("task_lives_in_low_rank", YES, cut(-0.3, without=-1.7), numbers={"rank": 8, "gap": -0.3}),
+    Case(
+        "lora_is_approximation",
+        NO,
+        readings((0.1, 0.3), (-9.0, 0.5), (2.0, 0.5)),
+        "at rank 2",
+        {"difference": -9.0},
+    ),
     Case("update_has_low_rank", YES, spectra(5, 6, 5)),
     Case("update_has_low_rank", NO, spectra(60, 61, 60)),
     Case("update_has_low_rank", OPEN, spectra(2, 30, 5)),

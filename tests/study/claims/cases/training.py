@@ -38,7 +38,69 @@ def varying(small: Any, large: Any) -> Any:
     return study({1: small, 64: large})
 
 
+# Between the middle margin and the widest lie 4 points.
+BETWEEN = (0.5, 1.0, 9.0)
+
 CASES = [
+    Case(
+        "head_only_plateaus",
+        YES,
+        study(
+            head=arm("head_only", validation=EARLY),
+            full=arm("full", validation=(0.74,) * 4),
+            margins=BETWEEN,
+        ),
+        numbers={"late_gain": 0.0, "below_full": 4.0},
+    ),
+    Case(
+        "head_only_plateaus",
+        NO,
+        study(
+            head=arm("head_only", validation=(0.6, 0.66, 0.66, 0.70)),
+            full=arm("full", validation=(0.85,) * 4),
+            margins=BETWEEN,
+        ),
+        numbers={"late_gain": 4.0, "below_full": 15.0},
+    ),
+    Case(
+        "full_learns_fastest",
+        YES,
+        speeds(SLOW, (0.6, 0.4, 0.3, 0.2), FAST),
+        "least for LoRA, rank 8",
+        {"ahead": 0.1},
+    ),
+    # Over the steps that both took: the first two of the four.
+    Case(
+        "full_learns_fastest",
+        YES,
+        speeds(SLOW, SLOW, (0.5, 0.3)),
+        numbers={"ahead": 0.69 - 0.4},
+    ),
+    Case(
+        "lora_is_stable",
+        YES,
+        speeds(SLOW, FAST, FAST),
+        numbers={"worst_ratio": 0.64 / 0.7, "runs": 6},
+    ),
+    Case(
+        "capacity_not_overfitting",
+        NO,
+        study(
+            {
+                1: arm("lora", 1, 0.82),
+                8: arm("lora", 8, 0.84),
+                64: arm("lora", 64, 0.80, losses=FAST),
+            },
+            margins=BETWEEN,
+        ),
+        numbers={"loss_saved": 0.2, "fall": 4.0},
+    ),
+    Case(
+        "large_ranks_less_stable",
+        YES,
+        varying((0.800, 0.801, 0.802), (0.6, 0.8, 1.0)),
+        numbers={"sd_smallest": 0.1, "sd_largest": 20.0, "ratio": 4e4, "ratio_low": 4e4 / 39.0},
+    ),
     Case("head_only_plateaus", YES, heads(EARLY, 0.85)),
     Case("head_only_plateaus", NO, heads(LATE, 0.85)),
     Case("head_only_plateaus", NO, heads(EARLY, 0.70)),
