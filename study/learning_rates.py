@@ -24,9 +24,7 @@ from study.words import listed
 EXPECTED_RATIO = 10.0
 
 
-def learning_rates(
-    results: Sweep, scaling: str, statistics: StatisticsSettings
-) -> dict[str, Any]:
+def learning_rates(results: Sweep, scaling: str, statistics: StatisticsSettings) -> dict[str, Any]:
     """Return what `metrics/learning_rate.json` holds. Accuracies are fractions.
 
     - `arms`: see `_arm`.

@@ -50,7 +50,6 @@ def test_stages_that_do_not_train_read_what_they_declare(study: Study) -> None:
     stages = [
         *("theory_bound", "theory", "aggregate", "sufficient_rank", "learning_rate", "agreement"),
         *("capacity", "spectra", "rules_of_thumb", "cost", "speed", "claims", "select", "plot"),
-        "report",
     ]
     for stage, keys in zip(stages, read(study, [[stage] for stage in stages]), strict=True):
         assert keys == declared(stage), stage
