@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +58,41 @@ def test_what_the_environment_says_stays(name: str, monkeypatch: pytest.MonkeyPa
 def test_a_training_stage_loads_after_it() -> None:
     code = "import json; from stages import lora; print(json.dumps(True))"
     assert python(code)
+
+
+PROBE = """
+import gc, json
+before = gc.isenabled()
+from stages import cli
+cli.run(lambda: print(json.dumps([before, gc.isenabled(), gc.get_freeze_count() > 1000])))
+"""
+
+
+def test_a_stage_collects_no_garbage_until_it_has_imported_what_it_needs(tmp_path: Path) -> None:
+    package = tmp_path / "probe"
+    package.mkdir()
+    shutil.copy(ROOT / "stages/__init__.py", package)
+    (package / "stage.py").write_text(PROBE)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-m", "probe.stage"],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [False, True, True]
+
+
+def test_who_imports_a_stage_keeps_collecting_garbage() -> None:
+    assert python("import gc, json; from stages import cli; print(json.dumps(gc.isenabled()))")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stages").glob("*.py")), ids=lambda p: p.stem)
+def test_every_stage_starts_through_the_command_line_that_ends_this(path: Path) -> None:
+    if path.stem not in ("__init__", "cli"):
+        assert re.search(r"^    (cli\.)?run\(main\)$", path.read_text(), re.MULTILINE)
 
 
 FAULTS = """
