@@ -145,8 +145,6 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
     config.architectures = [type(model).__name__]
     config.id2label = dict(enumerate(arm.data.label_names))
     config.label2id = {label: i for i, label in config.id2label.items()}
-    if config.pad_token_id is None:
-        config.pad_token_id = arm.data.pad_token_id
     for result in results:
         tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
         for name, tensor in result.state.items():

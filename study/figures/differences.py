@@ -47,7 +47,11 @@ def draw_differences(axes: Axes, record: Record) -> None:
 
 
 def _span(rows: Sequence[Record], margin: float) -> tuple[float, float]:
-    """Return what y shows: the margins and each rank's own interval; wider ones run out of it."""
+    """Return what y shows: the margins and each rank's own interval.
+
+    The intervals of all ranks together can be many times wider; where one runs out of the panel an
+    arrow says so.
+    """
     ends = [(row["low"], row["high"]) for row in rows if row["low"] is not None]
     values = [-margin, margin, *(row["difference"] for row in rows)]
     values += [end for pair in ends for end in pair]
@@ -65,6 +69,18 @@ def _interval(axes: Axes, place: int, row: Record, low: str, high: str, width: f
             solid_capstyle="butt",
             zorder=2,
         )
+        bottom, top = axes.get_ylim()
+        for outside, edge, arrow in ((row[low] < bottom, bottom, "v"), (row[high] > top, top, "^")):
+            if outside:
+                axes.plot(
+                    place,
+                    edge,
+                    marker=arrow,
+                    color=style.ARMS["lora"].color,
+                    markersize=5,
+                    clip_on=False,
+                    zorder=3,
+                )
 
 
 def _difference_words(record: Record) -> str:
