@@ -80,4 +80,8 @@ def test_the_gate_passes_in_the_clone_and_fails_on_an_edit(clone: Study) -> None
     clone.append("study/training.py", "\n# another loop\n")
     lines = gate.findings(clone.root)
     assert len(lines) == 1
-    assert lines[0].startswith("study/training.py: modified since check, full, head_only, headline")
+    file, _, stages = lines[0].partition(": modified since ")
+    assert file == "study/training.py"
+    assert {"check", "head_only", "full", "lora@1", "lora@2"} <= set(
+        stages.partition(" ran; run `dvc repro`")[0].split(", ")
+    )
