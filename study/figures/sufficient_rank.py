@@ -56,7 +56,7 @@ def _verdicts(axes: Axes, entries: Sequence[Record], with_seeds: bool) -> None:
                 sign += f"\n{_seeds(row['seeds_needed'])}"
             cell(axes, place, line, color, sign)
     if with_seeds:
-        words += " Below a “?”: seeds that would tell, – if none would"
+        words += "\nBelow a “?”: seeds that would show an equal rank equivalent, – if none would"
     axes.set_title(words, loc="left", color=style.GREY)
     lines(axes, [f"within {margin_words(entry['margin'])}" for entry in entries])
 
