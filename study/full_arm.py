@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 from study.arms import Size
@@ -100,32 +101,38 @@ def train_full(
         runs: exactly one.
     """
     (run,) = runs
-    dtype = compute_dtype(settings)
     classifier = PackedClassifier(model, [run.seed]).to(device)
-    heads = set(classifier.head_names)
-    tables = {
-        f"{name}.weight"
-        for name, module in classifier.named_modules()
-        if isinstance(module, nn.Embedding)
-    }
-    hooks = [
-        module.register_forward_hook(_cast_output(dtype))
-        for module in classifier.modules()
-        if isinstance(module, nn.Embedding)
-    ]
-    parameters = FlatParameters(
-        dict(classifier.named_parameters()),
-        1,
-        dtype,
-        has_run_axis=heads.__contains__,
-        keep_fp32=lambda name: name in heads or name in tables,
-    )
+    parameters, hooks = all_parameters(classifier, compute_dtype(settings))
     feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
     try:
         return train(classifier, parameters, [run], feed, settings, settings.epochs, progress)
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def all_parameters(
+    classifier: PackedClassifier, dtype: torch.dtype
+) -> tuple[FlatParameters, list[RemovableHandle]]:
+    """Return every parameter of a classifier of one run, in fp32, to be computed with in `dtype`.
+
+    Embeddings and head stay fp32; hooks, returned too, cast what embeddings give.
+    """
+    tables = {
+        name: module
+        for name, module in classifier.named_modules()
+        if isinstance(module, nn.Embedding)
+    }
+    hooks = [table.register_forward_hook(_cast_output(dtype)) for table in tables.values()]
+    heads = set(classifier.head_names)
+    parameters = FlatParameters(
+        dict(classifier.named_parameters()),
+        1,
+        dtype,
+        has_run_axis=heads.__contains__,
+        keep_fp32=lambda name: name in heads or name.removesuffix(".weight") in tables,
+    )
+    return parameters, hooks
 
 
 def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
@@ -20,9 +20,9 @@ from transformers.pytorch_utils import Conv1D
 from study.environment import compute_dtype, device
 from study.errors import StudyError
 from study.feeds import EVALUATION_TOKENS, TokenFeed
+from study.full_arm import all_parameters
 from study.matrices import linear_modules, weight_of
 from study.models import PackedClassifier, load_pretrained
-from study.optimizer import FlatParameters
 from study.packing import PackedBatch, by_length, pack
 from study.prepared import Prepared, Split
 from study.settings import Settings
@@ -39,7 +39,6 @@ class Evaluator:
 
     def __init__(self, settings: Settings, data: Prepared) -> None:
         self._data, self._device = data, device(settings.train)
-        dtype = compute_dtype(settings.train)
         model = load_pretrained(
             settings.model.name, data.num_labels, torch.float32, 0.0, data.max_length
         )
@@ -53,21 +52,7 @@ class Evaluator:
             if name.startswith(prefix)
         }
         self._classifier = PackedClassifier(model, seeds=[0]).to(self._device)
-        heads = set(self._classifier.head_names)
-        tables = {
-            name: module
-            for name, module in self._classifier.named_modules()
-            if isinstance(module, nn.Embedding)
-        }
-        for table in tables.values():
-            table.register_forward_hook(_cast_output(dtype))
-        self._parameters = FlatParameters(
-            dict(self._classifier.named_parameters()),
-            1,
-            dtype,
-            has_run_axis=heads.__contains__,
-            keep_fp32=lambda name: name in heads or name.removesuffix(".weight") in tables,
-        )
+        self._parameters, _ = all_parameters(self._classifier, compute_dtype(settings.train))
         # Views of the fp32 weights: what is written to them is what is computed with.
         row = self._parameters.unflatten(self._parameters.master[0])
         self._weights = {name.removeprefix("model."): x for name, x in row.items()}
@@ -173,10 +158,3 @@ class _Inputs(TorchFunctionMode):
     def moments(self) -> dict[str, Tensor]:
         """Return the means, on the CPU."""
         return {name: (total / self._rows[name]).cpu() for name, total in self._sums.items()}
-
-
-def _cast_output(dtype: torch.dtype) -> Any:
-    def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
-        return output.to(dtype)
-
-    return hook
