@@ -213,15 +213,24 @@ def features(base: BaseLayer) -> tuple[int, int]:
     return base.in_features, base.out_features
 
 
+def in_four_bit(module: nn.Module) -> bool:
+    """Whether `module` is bitsandbytes' Linear4bit, which QLoRA puts adapters on: never merged."""
+    kind = type(module)  # by name: bitsandbytes is an optional extra
+    return kind.__module__.startswith("bitsandbytes.") and kind.__name__ == "Linear4bit"
+
+
 def unsupported(module: nn.Module) -> str | None:
     """Why LoRA cannot wrap `module`, or None when it can.
 
     Subclasses of `nn.Linear` are refused: they either compute something else (quantised,
-    parametrised) or are read by their parent without being called (`nn.MultiheadAttention`).
+    parametrised) or are read by their parent without being called (`nn.MultiheadAttention`). The
+    one exception is `in_four_bit`.
     """
     kind = type(module)
     if isinstance(module, LoRALinear):
         return "the layer is adapted already: eject the adapter first"
+    if in_four_bit(module):
+        return None
     dtype = getattr(getattr(module, "weight", None), "dtype", None)
     quantised = isinstance(dtype, torch.dtype) and dtype not in FLOATING
     if kind in (nn.Linear, Conv1D) and not quantised:

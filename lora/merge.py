@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from lora.inject import adapted_modules, eject, injection
-from lora.layer import LoRALinear
+from lora.layer import LoRALinear, in_four_bit
 
 
 @torch.no_grad()
@@ -43,7 +43,8 @@ def merge(model: nn.Module, run: int = 0) -> None:
     through the merged one. When an error is raised nothing is merged.
 
     Raises:
-        ValueError: no adapter, one merged already, or a merged weight that is not finite
+        ValueError: no adapter, one merged already, a base in four bit, or a merged weight that is
+            not finite
     """
     injection(model)
     layers = adapted_modules(model)
@@ -51,6 +52,11 @@ def merge(model: nn.Module, run: int = 0) -> None:
         _require_run(layer, run)
         if layer.merged_run is not None:
             raise ValueError(f"{name}: run {layer.merged_run} is merged already: unmerge it first")
+        if in_four_bit(layer.base):
+            raise ValueError(
+                f"{name}: the base's weight is in four bit, whose steps an update would fall "
+                "between: attach the adapter to the base in float32 or bfloat16 and merge it there"
+            )
     done = False
     try:
         for name, layer in layers.items():
