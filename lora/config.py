@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 Value = TypeVar("Value", int, float)
+INITS = ("default", "pissa")
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class LoRAConfig:
         rank: PEFT's `r`
         alpha: PEFT's `lora_alpha`; the update is alpha / rank * B A, or with `use_rslora`
             alpha / sqrt(rank) * B A (Kalajdzievski 2023, arXiv 2312.03732)
+        use_dora: learn each output's magnitude apart, see `lora.dora`
+        init: of A and B: "default" (A random, B zero) or "pissa", see `lora.pissa`
         target_modules: which modules, see `lora.targets`
         layers: indices in the model's list of layers, None for all of them
         use_rslora: see alpha
@@ -40,6 +43,8 @@ class LoRAConfig:
     target_modules: tuple[str, ...]
     layers: tuple[int, ...] | None = None
     use_rslora: bool = False
+    use_dora: bool = False
+    init: str = "default"
     dropout: float = 0.0
     rank_pattern: Mapping[str, int] = field(default_factory=dict)
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
@@ -65,6 +70,8 @@ class LoRAConfig:
                     raise ValueError(f"layers {index!r}: indices count from 0")
             if len(set(self.layers)) != len(self.layers):
                 raise ValueError(f"layers {self.layers!r}: an index is given twice")
+        if self.init not in INITS:
+            raise ValueError(f"init {self.init!r}: allowed are {' and '.join(INITS)}")
         if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout!r}: at least 0 and below 1")
         for key, rank in self.rank_pattern.items():

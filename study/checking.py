@@ -100,6 +100,17 @@ def words() -> Rule:
     return Rule("text that is not empty", read)
 
 
+def flag() -> Rule:
+    """True or false, and nothing that merely counts as one of them."""
+
+    def read(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Refused
+        return value
+
+    return Rule("true or false", read)
+
+
 def one_of(*choices: str) -> Rule:
     """One of a few words."""
 

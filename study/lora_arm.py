@@ -64,6 +64,8 @@ def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
             target_modules=settings.target_modules,
             layers=settings.layers,
             use_rslora=settings.scaling == "rslora",
+            use_dora=settings.use_dora,
+            init=settings.init,
             dropout=settings.dropout,
             base_model_name=display_name(model_name),
             task_type="SEQ_CLS",

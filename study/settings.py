@@ -14,7 +14,7 @@ from typing import Annotated
 import yaml
 
 from study import parsing
-from study.checking import columns, number, one_of, optional, several, share, whole, words
+from study.checking import columns, flag, number, one_of, optional, several, share, whole, words
 from study.errors import StudyError
 from study.parsing import Agreement
 from study.yaml_core import CoreLoader
@@ -31,6 +31,7 @@ Positive = Annotated[float, number(above=0)]
 NotNegative = Annotated[float, number(0)]
 Share = Annotated[float, number(0, 1)]
 Dropout = Annotated[float, number(0, below=1)]
+Flag = Annotated[bool, flag()]
 Rates = Annotated[tuple[float, ...], several(number(above=0))]
 
 
@@ -151,6 +152,11 @@ class LoraSettings:
             lora_alpha is alpha times rank) or alpha/sqrt(rank) (rslora).
         target_modules: names or patterns of the modules that are adapted.
         layers: indices of the layers that are adapted, None for all.
+        use_dora: learn each output's magnitude apart from its direction (Liu et al. 2024, arXiv
+            2402.09353).
+        init: default (A random, B zero) or pissa (A and B from the top singular triplets of the
+            frozen weight, which keeps the rest: Meng et al. 2024, arXiv 2404.02948).
+        loraplus_ratio: B's learning rate over A's (LoRA+: Hayou et al. 2024, arXiv 2402.12354).
     """
 
     ranks: Ranks
@@ -160,6 +166,9 @@ class LoraSettings:
     dropout: Dropout
     target_modules: Texts
     layers: Annotated[tuple[int, ...] | None, optional(several(whole(0)))]
+    use_dora: Flag
+    init: Annotated[str, one_of("default", "pissa")]
+    loraplus_ratio: Annotated[float, number(1)]
     learning_rates: Rates
 
 

@@ -20,6 +20,9 @@ def settings(scaling: str) -> LoraSettings:
         dropout=0.1,
         target_modules=("query",),
         layers=(0,),
+        use_dora=False,
+        init="default",
+        loraplus_ratio=1.0,
         learning_rates=(0.1,),
     )
 
