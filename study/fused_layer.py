@@ -42,6 +42,18 @@ def fuse(model: PreTrainedModel) -> None:
     setattr(model, _PICKS, bool(last))
 
 
+def unfuse(model: PreTrainedModel) -> None:
+    """Undo `fuse`, for a model whose layers' modules are to be wrapped by something else.
+
+    A fused layer reads its modules' weights and calls none of them.
+    """
+    for module in model.modules():
+        replaced = getattr(vars(module).get("forward"), "__func__", None)
+        if isinstance(getattr(replaced, "__self__", None), FusedLayer):
+            del module.forward
+    setattr(model, _PICKS, False)
+
+
 def picks_readout(model: PreTrainedModel) -> bool:
     """Tell whether the encoder gives the outputs of `Packing.readout` alone, in their order."""
     return bool(getattr(model, _PICKS, False))
