@@ -1,19 +1,22 @@
-"""What the rules of thumb would have picked, against the rank that turned out to be enough.
+"""What the rules of thumb would have picked, against the rank that the study recommends.
 
 Rules of a spectrum give every matrix its own rank: the mean over seeds, of which the median over
 the matrices that LoRA adapts is taken, rounded up, with the smallest and largest beside it. For the
 comparison a pick is rounded up to the next rank of the study, since no other was trained: a pick
 below the smallest one therefore counts as that.
 
-    measured   one_standard_error: rank; chosen_in: the share of resamples that choose it;
-               equivalent: margin in points: rank or None
-    rules      rule, source, rank, low, high, verdict, numbers
+    measured   recommended: the rank, by one standard error on `split`, which is validation;
+               chosen_in: the share of resamples that choose it; equivalent: margin in points: the
+               smallest rank shown to be equivalent to full fine-tuning on test, or None
+    rules      rule, source, rank, low, high, range, verdict, numbers
     notes      what is no rank rule, and why
 
-`verdict` is held against the one-standard-error rank: "right", "too large by a factor of k", "too
+Every rule, and the recommendation, knows nothing of the test sentences; how ranks do on test is
+told elsewhere. `range` says whether the rule names any rank from `low` to `high`; its `rank` is
+None. `verdict` is held against the recommended rank: "right", "too large by a factor of k", "too
 small", or "cannot be told". `numbers` has the rank that was compared, the factor, the same verdict
 against every margin, the median before rounding, and `right_in`: the share of resamples of seeds
-and sentences whose one-standard-error rank the pick is, since that rank is an estimate too.
+and validation sentences that recommend the pick, since the recommendation is an estimate too.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from typing import Any
 
 Record = Mapping[str, Any]
 
-CHOICE = "one standard error on test"  # among the rules that were resampled
+CHOICE = "one standard error on validation"  # among the rules that were resampled
 RIGHT = "right"
 TOO_SMALL = "too small"
 CANNOT_BE_TOLD = "cannot be told"
@@ -45,7 +48,7 @@ class Pick:
     """What a rule says.
 
     Attributes:
-        rank: None where it says nothing
+        rank: None where it names a range, or says nothing
         low, high: over matrices, or of a rule that names a range
         exact: the rank before rounding
         is_range: whether any rank from low to high follows the rule
@@ -78,15 +81,16 @@ def rules_record(spectra: Record, sufficient: Record) -> dict[str, Any]:
         sufficient: `metrics/sufficient_rank.json`
     """
     ranks = spectra["settings"]["ranks"]
-    one_se = sufficient["one_standard_error"]["rank"]
+    recommended = sufficient["recommended"]
+    best = recommended["rank"]
     margins = {f"{row['margin']:g}": row["rank"] for row in sufficient["equivalence"]}
     chosen = sufficient.get("choice", {}).get(CHOICE)
     rows = []
     for rule in rules(spectra):
         pick = rule.pick
-        words, factor = verdict(pick, one_se, ranks)
+        words, factor = verdict(pick, best, ranks)
         numbers: dict[str, Any] = {
-            "compared": compared(pick, one_se, ranks),
+            "compared": compared(pick, best, ranks),
             "factor": factor,
             "against_margins": {m: verdict(pick, rank, ranks)[0] for m, rank in margins.items()},
             "right_in": right_in(pick, chosen, ranks),
@@ -103,14 +107,16 @@ def rules_record(spectra: Record, sufficient: Record) -> dict[str, Any]:
                 "rank": pick.rank,
                 "low": pick.low,
                 "high": pick.high,
+                "range": pick.is_range,
                 "verdict": words,
                 "numbers": numbers,
             }
         )
     return {
         "measured": {
-            "one_standard_error": one_se,
-            "chosen_in": (chosen or {}).get(str(one_se)),
+            "recommended": best,
+            "split": recommended["split"],
+            "chosen_in": (chosen or {}).get(str(best)),
             "equivalent": margins,
         },
         "rules": rows,
@@ -155,7 +161,7 @@ def rules(spectra: Record) -> Iterator[Rule]:
         spectral(lora, "peft_ranks", "0.95"),
     )
     yield Rule("r = 8", "seed documents 000 and 004; PEFT's default", Pick(8, 8, 8))
-    yield Rule("Start small: 4 to 16", "seed document 003", Pick(8, 4, 16, is_range=True))
+    yield Rule("Start small: 4 to 16", "seed document 003", Pick(None, 4, 16, is_range=True))
     yield Rule("r = 32, the standard choice", "seed document 002", Pick(32, 32, 32))
 
 
@@ -180,10 +186,9 @@ def spectral(rows: Sequence[Record], key: str, inner: str | None = None) -> Pick
 
 def verdict(pick: Pick, measured: int | None, ranks: Sequence[int]) -> tuple[str, float | None]:
     """Hold a pick against the measured rank; also the factor between them."""
-    if measured is None or pick.rank is None:
-        return CANNOT_BE_TOLD, None
     rank = compared(pick, measured, ranks)
-    assert rank is not None
+    if measured is None or rank is None:
+        return CANNOT_BE_TOLD, None
     factor = rank / measured
     if rank == measured:
         return RIGHT, factor
@@ -198,7 +203,7 @@ def right_in(pick: Pick, chosen: Mapping[str, float] | None, ranks: Sequence[int
     Args:
         chosen: rank, or "none", to its share of resamples; None if nothing was resampled
     """
-    if chosen is None or pick.rank is None:
+    if chosen is None or (pick.rank is None and not pick.is_range):
         return None
     return sum(
         share
@@ -212,14 +217,12 @@ def compared(pick: Pick, measured: int | None, ranks: Sequence[int]) -> int | No
 
     Of a range, the rank that is nearest to the measured one counts.
     """
-    if pick.rank is None:
-        return None
     rank = pick.rank
     if pick.is_range and measured is not None:
         assert pick.low is not None
         assert pick.high is not None
         rank = min(max(measured, pick.low), pick.high)
-    return min((r for r in ranks if r >= rank), default=rank)
+    return None if rank is None else min((r for r in ranks if r >= rank), default=rank)
 
 
 def _up(rank: float) -> int:

@@ -1,10 +1,10 @@
-"""What the rules of thumb would have picked, beside the rank that was measured."""
+"""What the rules of thumb would have picked, beside the rank that the study recommends."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from study.figures import style
 from study.figures.axes import rank_axis
 from study.figures.text import below, spread
 from study.rules_of_thumb import CANNOT_BE_TOLD, RIGHT, TOO_SMALL
-from study.words import listed, percent
+from study.words import counted, listed, percent
 
 Record = Mapping[str, Any]
 
@@ -27,7 +27,9 @@ _LOOKS = {
 _LABEL = 34  # characters of a line of a rule's name
 _LINE = 0.46  # inches a rule
 _WIDTH = 230  # points: of the axes, about
-_NAME = 27  # points: of the name of a measured rank
+_RANGE: Mapping[str, Any] = {"linewidth": 2, "marker": "|", "markersize": 11, "markeredgewidth": 2}
+_NOTE = 92  # characters of a line of the words below
+_NAME = 40  # points: of the name of a rank that was measured
 
 
 def draw(record: Record) -> Figure:
@@ -36,12 +38,9 @@ def draw(record: Record) -> Figure:
     figure = Figure(figsize=(style.WIDTH, 1.9 + _LINE * len(rules)), layout="constrained")
     figure.suptitle("What the rules of thumb would have picked", x=0.01, ha="left")
     axes = figure.subplots()
-    shown: set[str] = set()
     for place, rule in enumerate(rules):
         kind = _kind(rule["verdict"])
-        if rule["rank"] is not None:
-            _pick(axes, place, rule, kind if kind not in shown else None)
-            shown.add(kind)
+        _pick(axes, place, rule)
         axes.text(
             1.02,
             place,
@@ -59,30 +58,52 @@ def draw(record: Record) -> Figure:
     rank_axis(axes, _ticks(record), _WIDTH)
     _measured(axes, record["measured"])
     axes.set_xlabel("Rank (log scale)")
-    below(
-        figure,
-        axes,
-        "Points: the picks; bars: from the lowest to the highest matrix. Lines: the ranks that\n"
-        "were measured to be enough: within one standard error of the best (1 SE), and\n"
-        "equivalent to full fine-tuning within so many points of accuracy (±).",
-    )
+    _legend(axes, rules)
+    below(figure, axes, "\n".join(textwrap.wrap(_words(record), _NOTE)))
     return figure
+
+
+def _words(record: Record) -> str:
+    """Say what points, bars and lines are, of those that are drawn."""
+    measured = record["measured"]
+    words = (
+        "Points: what a rule picks, for the verdict rounded up to the next rank that was trained; "
+        "pale bars: from the lowest to the highest matrix."
+    )
+    if measured["recommended"] is not None:
+        words += f" Solid line: the rank that {measured['split']} recommends."
+    if any(rank is not None for rank in measured["equivalent"].values()):
+        words += (
+            " Dotted lines: the smallest rank shown to be equivalent to full fine-tuning within so "
+            "many points of accuracy (±)."
+        )
+    return words
+
+
+def _legend(axes: Axes, rules: Sequence[Mapping[str, Any]]) -> None:
+    """Name the markers that are drawn, and the bar of a range."""
+    picked = [rule for rule in rules if rule["rank"] is not None]
+    for kind in dict.fromkeys(_kind(rule["verdict"]) for rule in picked):
+        look, label = _LOOKS[kind], kind[0].upper() + kind[1:]
+        axes.plot([], [], marker=look.marker, color=look.color, linestyle="none", label=label)
+    if any(rule["range"] for rule in rules):
+        axes.plot([], [], color=style.GREY, **_RANGE, label="Any rank from end to end")
 
 
 def caption(record: Record) -> str:
     """Say what there is to see."""
     measured = record["measured"]
-    rank, chosen = measured["one_standard_error"], measured.get("chosen_in")
+    rank, chosen = measured["recommended"], measured.get("chosen_in")
     counts = {
         kind: sum(_kind(rule["verdict"]) == kind for rule in record["rules"]) for kind in _LOOKS
     }
     parts = [f"{count} {kind}" for kind, count in counts.items() if count]
-    held = "No rank was measured to be enough"
+    held = "No rank is recommended"
     if rank is not None:
-        held = f"Against rank {rank}, the smallest within one standard error of the best"
+        held = f"Against rank {rank}, which the study recommends on {measured['split']}"
         if chosen is not None:
-            held += f" (and so in {percent(chosen)} of resamples)"
-    words = f"{held}: of {len(record['rules'])} rules {listed(parts)}."
+            held += f" (and would again in {percent(chosen)} of resamples)"
+    words = f"{held}: of {counted(len(record['rules']), 'rule')} {listed(parts)}."
     large = [rule for rule in record["rules"] if _kind(rule["verdict"]) == "too large"]
     if large:
         worst = max(large, key=lambda rule: rule["numbers"]["factor"])
@@ -98,41 +119,40 @@ def caption(record: Record) -> str:
 
 def alternative(record: Record) -> str:
     """Tell what is drawn to someone who cannot see it."""
-    picks = "; ".join(
-        f"{rule['rule']}: {'none' if rule['rank'] is None else rule['rank']}, {rule['verdict']}"
-        for rule in record["rules"]
-    )
-    return f"A line a rule with its pick on an axis of ranks. {caption(record)} {picks}."
+    picks = "; ".join(f"{rule['rule']}: {_picked(rule)}" for rule in record["rules"])
+    return f"One line for each rule, with its pick on an axis of ranks. {caption(record)} {picks}."
+
+
+def _picked(rule: Mapping[str, Any]) -> str:
+    rank = "none" if rule["rank"] is None else str(rule["rank"])
+    return f"{'the range' if rule['range'] else rank}, {rule['verdict']}"
 
 
 def _kind(verdict: str) -> str:
     return next(kind for kind in _LOOKS if verdict.startswith(kind))
 
 
-def _pick(axes: Axes, place: int, rule: Mapping[str, Any], label: str | None) -> None:
+def _pick(axes: Axes, place: int, rule: Mapping[str, Any]) -> None:
     look = _LOOKS[_kind(rule["verdict"])]
-    axes.plot([rule["low"], rule["high"]], [place, place], color=look.color, linewidth=3, alpha=0.4)
-    axes.plot(
-        rule["rank"],
-        place,
-        marker=look.marker,
-        color=look.color,
-        linestyle="none",
-        markersize=7,
-        label=None if label is None else label[0].upper() + label[1:],
-    )
+    ends = [rule["low"], rule["high"]]
+    if rule["range"]:
+        axes.plot(ends, [place, place], color=look.color, **_RANGE)
+    elif rule["rank"] is not None:
+        axes.plot(ends, [place, place], color=look.color, linewidth=3, alpha=0.4)
+        axes.plot(rule["rank"], place, marker=look.marker, color=look.color, markersize=7)
 
 
 def _measured(axes: Axes, measured: Mapping[str, Any]) -> None:
     """Draw the ranks that were measured, each named above its line."""
     names: dict[int, list[str]] = {}
-    if measured["one_standard_error"] is not None:
-        names[measured["one_standard_error"]] = ["1 SE"]
+    recommended = measured["recommended"]
+    if recommended is not None:
+        names[recommended] = [f"rank {recommended}"]
     for margin, rank in measured["equivalent"].items():
         if rank is not None:
             names.setdefault(rank, []).append(f"±{margin}")
-    for rank, words in names.items():
-        main = words[0] == "1 SE"
+    for rank in names:
+        main = rank == recommended
         axes.axvline(
             rank,
             color=style.BLACK if main else style.GREY,
@@ -157,7 +177,7 @@ def _measured(axes: Axes, measured: Mapping[str, Any]) -> None:
 
 def _ticks(record: Record) -> list[int]:
     """Return powers of two from the least to the largest rank in the picture."""
-    seen = [record["measured"]["one_standard_error"], *record["measured"]["equivalent"].values()]
+    seen = [record["measured"]["recommended"], *record["measured"]["equivalent"].values()]
     for rule in record["rules"]:
         seen += [rule["low"], rule["rank"], rule["high"]]
     ranks = [rank for rank in seen if rank is not None]

@@ -27,12 +27,13 @@ def rules(record: Record) -> Html:
         span = NOTHING
         if row["low"] != row["high"]:
             span = f"{number(row['low'])} to {number(row['high'])}"
+        picked = span if row["range"] else number(row["rank"])
         verdict = row["verdict"]
         rows.append(
             [
                 Html(f'{text(row["rule"])}<span class="interval">{text(row["source"])}</span>'),
-                number(row["rank"]),
-                span,
+                picked,
+                NOTHING if row["range"] else span,
                 badge(verdict),
                 _percent(row["numbers"].get("right_in")),
             ]
@@ -44,12 +45,22 @@ def rules(record: Record) -> Html:
     ]
     return table(
         "What each rule would have picked",
-        ("Rule", "Rank", "From, to", "Verdict", "Right in resamples, %"),
+        ("Rule", "Rank", "From matrix to matrix", "Verdict", "Right in resamples, %"),
         rows,
-        note=f"Measured: rank {measured['one_standard_error']} within one standard error of the "
-        f"best; equivalent to full fine-tuning {listed(equivalent)}.",
+        note=f"{_held_against(measured)} A rule's rank is rounded up to the next one that was "
+        f"trained. On the test sentences, equivalent to full fine-tuning: {listed(equivalent)}.",
         words=(0, 3),
         long=True,
+    )
+
+
+def _held_against(measured: Record) -> str:
+    if measured["recommended"] is None:
+        return "No rank is recommended that the rules could be held against."
+    return (
+        f"Held against rank {measured['recommended']}, which the study recommends on "
+        f"{measured['split']}, the test sentences unseen. Resamples are of seeds and "
+        f"{measured['split']} sentences: the share in which the rule's pick is recommended."
     )
 
 

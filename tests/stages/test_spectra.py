@@ -58,7 +58,8 @@ def test_both_stages_write_their_records_the_same_each_time(workplace: Path) -> 
         *((2, 1), (4, 1), (2, 3), (4, 3))
     ]
     assert scored["measured"] == {
-        "one_standard_error": 1,
+        "recommended": 1,
+        "split": "validation",
         "chosen_in": 0.05,
         "equivalent": {"1": 3},
     }

@@ -72,18 +72,37 @@ def test_each_kind_of_pick_has_its_own_marker_and_every_verdict_is_written():
     verdicts = [rule["verdict"].replace("by a factor of ", "× ") for rule in record["rules"]]
     for verdict in verdicts:
         assert verdict in [" ".join(words.split()) for words in written]
-    assert {"1 SE\n±2", "±1"} <= set(written)
+    assert {"rank 2\n±2", "±1"} <= set(written)
+
+
+def test_a_rule_that_names_a_range_is_drawn_as_one_without_a_point():
+    record = rules("default")
+    place = [rule["rule"] for rule in record["rules"]].index("Start small: 4 to 16")
+    axes = rules_of_thumb.draw(record).axes[0]
+    here = [line for line in axes.lines if list(line.get_ydata()) in ([place], [place, place])]
+    assert [list(line.get_xdata()) for line in here] == [[4, 16]]
+    assert here[0].get_marker() == "|"
+    assert "the range, " in rules_of_thumb.alternative(record)
+
+
+def test_the_note_explains_the_margins_only_where_one_is_drawn():
+    record = rules("default")
+    assert "(±)" in rules_of_thumb._words(record)
+    none = record["measured"] | {"equivalent": {"1": None}}
+    assert "±" not in rules_of_thumb._words(record | {"measured": none})
 
 
 def test_measured_ranks_next_to_each_other_are_named_apart():
     record = rules("default")
     close = {"0.5": 15, "1": 14, "2": 13, "3": None}
-    measured = {"one_standard_error": 16, "equivalent": close}
+    measured = {"recommended": 16, "split": "validation", "equivalent": close}
     check_texts(rules_of_thumb.draw(record | {"measured": measured}))
-    nothing = {"one_standard_error": None, "equivalent": {"1": None}}
+    nothing = {"recommended": None, "split": "validation", "equivalent": {"1": None}}
     untold = [rule | {"verdict": "cannot be told"} for rule in record["rules"]]
     check_texts(rules_of_thumb.draw({"measured": nothing, "rules": untold}))
-    assert "No rank was measured" in rules_of_thumb.caption({"measured": nothing, "rules": untold})
+    assert "No rank is recommended" in rules_of_thumb.caption(
+        {"measured": nothing, "rules": untold}
+    )
 
 
 def test_what_the_seed_alone_makes_alike_is_not_drawn():
