@@ -4,7 +4,7 @@
 PYTHON ?= python3.11
 VENV   := .venv
 STAMP  := $(VENV)/.installed
-PINS   := requirements.txt requirements-dev.txt requirements-ray.txt constraints.txt
+PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirements-qlora.txt constraints.txt
 
 # DVC starts stages with `python`: it must be the one of .venv.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -20,7 +20,8 @@ venv: $(STAMP) ## make .venv with the pinned dependencies
 $(STAMP): $(PINS)
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt -c constraints.txt
+		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt \
+		-r requirements-qlora.txt -c constraints.txt
 	@touch $@
 
 repro: venv ## run the study: every stage that is not up to date, then print the table
@@ -78,7 +79,8 @@ lock: venv ## pin everything again from requirements*.txt, in a fresh environmen
 	rm -rf $(VENV)/relock
 	$(PYTHON) -m venv $(VENV)/relock
 	$(VENV)/relock/bin/python -m pip install --quiet \
-		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt
+		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt \
+		-r requirements-qlora.txt
 	{ sed -n '/^#/p' constraints.txt; \
 	  $(VENV)/relock/bin/python -m pip freeze | sed 's/+cpu$$//'; } > constraints.new
 	mv constraints.new constraints.txt

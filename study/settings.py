@@ -34,6 +34,9 @@ Dropout = Annotated[float, number(0, below=1)]
 Flag = Annotated[bool, flag()]
 Rates = Annotated[tuple[float, ...], several(number(above=0))]
 
+LORA_VARIANTS = ("lora", "rslora", "lora_plus", "dora", "pissa", "qlora")
+OTHER_METHODS = ("adapter", "bitfit", "ia3", "prefix")
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -262,6 +265,59 @@ class CostSettings:
 
 
 @dataclass(frozen=True)
+class MethodSettings:
+    """One method of the comparison."""
+
+    learning_rates: Rates
+
+
+@dataclass(frozen=True)
+class LoraPlusSettings(MethodSettings):
+    """LoRA with a higher learning rate for B; `ratio`: over A's."""
+
+    ratio: Annotated[float, number(1)]
+
+
+@dataclass(frozen=True)
+class AdapterSettings(MethodSettings):
+    """Bottleneck adapters; `width`: of the bottleneck."""
+
+    width: Count
+
+
+@dataclass(frozen=True)
+class PrefixSettings(MethodSettings):
+    """Prefix tuning; `virtual_tokens`: keys and values before each layer's own."""
+
+    virtual_tokens: Count
+
+
+@dataclass(frozen=True)
+class MethodsSettings:
+    """The comparison of methods (`methods/dvc.yaml`).
+
+    Attributes:
+        lora_variants: LoRA with one thing changed; others: methods that are not LoRA.
+        rank: of all variants. Everything else of theirs is the section `lora`'s, plain: without
+            DoRA, PiSSA, LoRA+ and rsLoRA, but for the one that the variant is about.
+    """
+
+    lora_variants: Annotated[tuple[str, ...], several(one_of(*LORA_VARIANTS))]
+    others: Annotated[tuple[str, ...], several(one_of(*OTHER_METHODS))]
+    rank: Count
+    lora: MethodSettings
+    rslora: MethodSettings
+    lora_plus: LoraPlusSettings
+    dora: MethodSettings
+    pissa: MethodSettings
+    qlora: MethodSettings
+    adapter: AdapterSettings
+    bitfit: MethodSettings
+    ia3: MethodSettings
+    prefix: PrefixSettings
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set; `seeds` holds one run per arm, learning rate and seed."""
 
@@ -278,6 +334,7 @@ class Settings:
     capacity: CapacitySettings
     spectra: SpectraSettings
     cost: CostSettings
+    methods: MethodsSettings
 
 
 AGREEMENTS = (

@@ -1,0 +1,137 @@
+"""Prefix tuning through PEFT: learned keys and values before each layer's own (Li & Liang 2021).
+
+arXiv 2101.00190. PEFT hands them to the encoder as its cache of past keys and values, which asks
+for an ordinary padded model: so the classifier here takes the study's packed batches apart.
+Positions of real tokens begin behind the prefix, as PEFT has it. There is no such cache in
+DistilBERT.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from study.dropout import use_generators
+from study.fused_layer import unfuse
+from study.methods.method import Method, NotApplicable
+from study.models import PackedClassifier
+from study.packing import Batch, PackedBatch
+
+_PROMPT = "prefixed.prompt_encoder.default.embedding.weight"
+
+
+class PrefixTuning(Method):
+    """PEFT's prefix encoder, without a reparametrisation, around the study's encoder.
+
+    Args:
+        virtual_tokens: keys and values that every head of every layer gets.
+    """
+
+    reason_unmergeable = "a prefix is a longer input of attention, not a change of weights"
+
+    def __init__(self, virtual_tokens: int) -> None:
+        self.virtual_tokens = virtual_tokens
+
+    def prepare(self, model: PreTrainedModel, max_length: int) -> None:
+        """Give the model ordinary attention over padded batches.
+
+        Raises:
+            NotApplicable: the encoder takes no past keys and values, or has too few positions.
+        """
+        if "past_key_values" not in inspect.signature(model.base_model.forward).parameters:
+            raise NotApplicable(
+                f"a {type(model).__name__} takes no keys and values from outside, which a prefix is"
+            )
+        positions = getattr(model.config, "max_position_embeddings", math.inf)
+        table = getattr(
+            getattr(model.base_model, "embeddings", None), "position_embeddings", None
+        )
+        offset = getattr(table, "padding_idx", None)
+        positions -= 0 if offset is None else offset + 1
+        if self.virtual_tokens + max_length > positions:
+            raise NotApplicable(
+                f"{self.virtual_tokens} virtual tokens before sentences of up to {max_length} are "
+                f"more than the model's {positions} positions"
+            )
+        unfuse(model)
+        model.set_attn_implementation("eager")  # a CPU's fused kernel goes back slowly in bf16
+
+    def insert(self, model: PreTrainedModel, generator: torch.Generator) -> tuple[str, ...]:
+        """Put nothing into the model: the prefix stands around its encoder."""
+        del model, generator
+        return ()
+
+    def eject(self, model: PreTrainedModel) -> None:
+        """Leave the model as it is."""
+
+    def classifier(
+        self, model: PreTrainedModel, seed: int, generator: torch.Generator
+    ) -> tuple[PackedClassifier, tuple[str, ...]]:
+        """Return a classifier whose encoder has a prefix drawn from N(0, 1), as PEFT draws it."""
+        classifier = PrefixClassifier(model, seed, self.virtual_tokens)
+        with torch.no_grad():
+            classifier.get_parameter(_PROMPT).normal_(generator=generator)
+        return classifier, (_PROMPT,)
+
+    def keep_fp32(self, name: str) -> bool:
+        """Keep the prefix in fp32: its gradient is a sum over all sentences."""
+        del name
+        return True
+
+
+class PrefixClassifier(PackedClassifier):
+    """A classifier for one run whose encoder is PEFT's, fed with padded sentences.
+
+    Attributes:
+        prefixed: the same encoder as the model's, with PEFT's prefix before it.
+    """
+
+    def __init__(self, model: PreTrainedModel, seed: int, virtual_tokens: int) -> None:
+        import peft  # takes seconds to load, and no other method needs it
+
+        super().__init__(model, [seed])
+        config = peft.PrefixTuningConfig(
+            task_type="FEATURE_EXTRACTION", num_virtual_tokens=virtual_tokens
+        )
+        with torch.random.fork_rng(devices=[]):  # PEFT draws from the global generator
+            self.prefixed: Any = peft.PeftModelForFeatureExtraction(model.base_model, config)
+
+    def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
+        """Return the logits (1, B, num_labels) of the run's sentences, fp32."""
+        assert isinstance(batch, PackedBatch)
+        features = self.features(batch, generators)
+        return self.classify(features)
+
+    def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
+        """Return the hidden state that stands for each sentence, (B, 1, hidden)."""
+        use_generators(self, generators)
+        ids, mask = unpacked(batch)
+        with warnings.catch_warnings(), torch.random.fork_rng(enabled=bool(generators)):
+            warnings.simplefilter("ignore")
+            for generator in generators:  # attention's own dropout draws from the global generator
+                torch.manual_seed(_drawn(generator))
+            hidden: Tensor = self.prefixed(input_ids=ids, attention_mask=mask).last_hidden_state
+        last = mask.sum(1) - 1 if self._place_of_head == "last" else torch.zeros_like(ids[:, 0])
+        return hidden[torch.arange(len(ids), device=ids.device), last].unsqueeze(1)
+
+
+def unpacked(batch: PackedBatch) -> tuple[Tensor, Tensor]:
+    """Return input_ids and attention_mask (B, longest) of a batch of one run; ids pad with 0."""
+    first, last = batch.first[0], batch.last[0]
+    lengths = last - first + 1
+    places = torch.arange(int(lengths.max()), device=first.device)
+    mask = places < lengths[:, None]
+    ids = batch.input_ids[0][torch.where(mask, first[:, None] + places, 0)]
+    return torch.where(mask, ids, 0), mask.long()
+
+
+def _drawn(generator: torch.Generator) -> int:
+    draw = torch.empty((), dtype=torch.int64, device=generator.device)
+    return int(draw.random_(generator=generator))
