@@ -5,12 +5,23 @@ Plain text, in which **words** are strong; the report and the README both begin 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.summary import entries
-from study.words import apart, counted, listed, margin, percent, rough, share, spelled, tenths
+from study.words import (
+    apart,
+    counted,
+    listed,
+    margin,
+    percent,
+    points,
+    rough,
+    share,
+    spelled,
+    tenths,
+)
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -48,21 +59,22 @@ def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
     chosen = sufficient_rank["recommended"]
     tried = listed(ranks) if len(ranks) == 2 else f"{ranks[0]} to {ranks[-1]}"
     return (
-        f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks tried, {tried}, it is "
-        f"{chosen['rule']} on {chosen['split']}, and {size}."
+        f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks tried, {tried}, it is the "
+        f"smallest that is as good as the best on {chosen['split']}, to within one standard error "
+        f"of their difference, and {size}."
     )
 
 
 def _how_close(rank: int, summary: Record, sufficient_rank: Record) -> str:
     arms = entries(summary)
     entry, full, head_only = arms[LORA, rank], arms[FULL, None], arms[HEAD_ONLY, None]
-    other = f"full fine-tuning's {percent(full['test_accuracy'])}"
     interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"])
     return (
-        f"On the test sentences it scores {percent(entry['test_accuracy'])}, "
-        f"**{apart(entry['gap_to_full'], other)}** "
-        f"({100 * summary['confidence']:g} % interval: {interval}), where the head alone scores "
-        f"{percent(head_only['test_accuracy'])}; {_verdicts(rank, sufficient_rank)}."
+        f"On the test sentences it scores **{apart(entry['gap_to_full'], 'full fine-tuning')}** "
+        f"({100 * summary['confidence']:g} % interval: {interval}), "
+        f"{percent(entry['test_accuracy'])} against {percent(full['test_accuracy'])}, where the "
+        f"head alone scores {percent(head_only['test_accuracy'])}; "
+        f"{_verdicts(rank, sufficient_rank)}."
     )
 
 
@@ -81,19 +93,21 @@ def _verdicts(rank: int, sufficient_rank: Record) -> str:
     for test in sufficient_rank["equivalence"]:
         margins.setdefault(_row(test, rank)["verdict"], []).append(test["margin"])
     shown = [
-        f"{words} {margin(found(margins[verdict]))}"
+        words.format(margin(found(margins[verdict])))
         for verdict, words, found in (
-            (_EQUIVALENT, "equivalent within", min),
-            (_WORSE, "worse by more than", max),
-            (_BETTER, "better by more than", max),
+            (_EQUIVALENT, "within {} of full fine-tuning", min),
+            (_WORSE, "more than {} below it", max),
+            (_BETTER, "more than {} above it", max),
         )
         if verdict in margins
     ]
-    untold = f"within {_or_margins(margins[_UNTOLD])}" if _UNTOLD in margins else ""
+    untold = ""
+    if _UNTOLD in margins:
+        untold = f"cannot tell whether it is within {_margins(margins[_UNTOLD], 'or')}"
     if not shown:
-        return f"tests cannot tell whether the two are equivalent {untold}"
+        return f"tests {untold} of that"
     found_it = f"tests show it to be {listed(shown)}"
-    return f"{found_it}, and cannot tell {untold}" if untold else found_it
+    return f"{found_it}, and {untold}" if untold else found_it
 
 
 def _how_sure(rank: int, sufficient_rank: Record) -> str:
@@ -118,27 +132,61 @@ def _picks(rank: int, sufficient_rank: Record) -> str:
     if len(shares) == 1:
         return ""
     most = max(sorted(shares), key=lambda key: shares[key])
-    same = f"resampled, the same rule picks rank {rank} in {shares.get(rank, 0):.0%} of cases"
+    drawn = "seeds and sentences" if sufficient_rank["seeds"] > 1 else "sentences"
+    same = (
+        f"had other {drawn} been drawn, the same rule would have picked rank {rank} in "
+        f"{shares.get(rank, 0):.0%} of cases"
+    )
     other = "" if most == rank else f" and rank {most} most often, in {shares[most]:.0%}"
     return f"{same}{other}".replace("%", " %")
 
 
 def _untold(rank: int, sufficient_rank: Record) -> str:
-    """Say what would settle the questions that are open."""
-    rows = [(test["margin"], _row(test, rank)) for test in sufficient_rank["equivalence"]]
-    needed = [
-        f"{_needed(row)} at {margin(width)}" for width, row in rows if row["verdict"] == _UNTOLD
-    ]
-    if not needed:
+    """Say what more seeds would settle of what is open, if the gap is what was measured."""
+    rows = {test["margin"]: _row(test, rank) for test in sufficient_rank["equivalence"]}
+    still = {width: row for width, row in rows.items() if row["verdict"] == _UNTOLD}
+    if not still:
         return "no question put to this rank was left open"
-    return f"if it does equal full fine-tuning, showing that takes {listed(needed)}"
+    gap = abs(next(iter(still.values()))["difference"])
+    outside = {width: row for width, row in still.items() if gap >= width}
+    inside = {width: row for width, row in still.items() if gap < width}
+    parts = []
+    if outside:
+        parts.append(
+            f"it lies outside {_margins(outside)}, where no number of seeds would show equivalence"
+        )
+    if sufficient_rank["seeds"] == 1:
+        parts.append("how many seeds would settle the rest cannot be told from one")
+    else:
+        parts += [*_shown_worse(outside), *_shown_equivalent(inside)]
+    return f"if the gap is the {points(gap / 100)} measured, {listed(parts)}"
 
 
-def _needed(row: Record) -> str:
-    for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "test sentence")):
-        if row[key] is not None:
-            return f"about {counted(rough(row[key]), thing)}"
-    return "more seeds and more test sentences"
+def _shown_worse(outside: Mapping[float, Record]) -> list[str]:
+    """Say with how many seeds the gap would be told from the widest margin that it may."""
+    found = {width: row for width, row in outside.items() if row["seeds_if_as_measured"]}
+    if not found:
+        return []
+    width = max(found)
+    side = "below" if found[width]["difference"] < 0 else "above"
+    seeds = counted(rough(found[width]["seeds_if_as_measured"]), "seed")
+    return [f"about {seeds} would show it to be more than {margin(width)} {side}"]
+
+
+def _shown_equivalent(inside: Mapping[float, Record]) -> list[str]:
+    """Say with how many seeds each margin that is wider than the gap would be shown to be."""
+    parts, never = [], []
+    for width, row in inside.items():
+        seeds = row["seeds_if_as_measured"]
+        if seeds is None:
+            never.append(width)
+        else:
+            shown = f"about {counted(rough(seeds), 'seed')} would show it to be within"
+            parts.append(f"{shown} {margin(width)}")
+    if never:
+        takes = "takes more test sentences, not more seeds"
+        parts.append(f"to show it within {_margins(never, 'or')} {takes}")
+    return parts
 
 
 def ranks_of(sufficient_rank: Record) -> list[int]:
@@ -152,7 +200,7 @@ def _row(test: Record, rank: int) -> Record:
     return next(row for row in rows if row["rank"] == rank)
 
 
-def _or_margins(widths: Sequence[float]) -> str:
+def _margins(widths: Iterable[float], last: str = "and") -> str:
     """Write margins that share their unit: 0.5 or 1 point."""
-    *others, last = sorted(widths)
-    return listed([*(f"{width:g}" for width in others), margin(last)], "or")
+    *others, widest = sorted(widths)
+    return listed([*(f"{width:g}" for width in others), margin(widest)], last)

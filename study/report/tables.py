@@ -25,9 +25,7 @@ def arms(summary: Record) -> Html:
     """Return what every arm scored, and what it trained."""
     rows = [_arm_row(arm, rank, entry, summary) for (arm, rank), entry in entries(summary).items()]
     seeds = len(summary["seeds"])
-    over = (
-        "seeds and sentences, crossed" if seeds > 1 else "sentences alone, since there is one seed"
-    )
+    over = "seeds and sentences alike" if seeds > 1 else "sentences alone, since there is one seed"
     return table(
         "Every arm on the test sentences",
         (
@@ -39,8 +37,8 @@ def arms(summary: Record) -> Html:
             "Share of all",
         ),
         rows,
-        note=f"Below each number: its {100 * summary['confidence']:g} % interval, bootstrap over "
-        f"{over}; gaps are paired. * the headline rank of the settings.",
+        note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}; "
+        f"gaps are paired. * the headline rank of the settings.",
     )
 
 
@@ -84,8 +82,9 @@ def equivalence(record: Record) -> Html:
         note=f"Smallest rank shown to be equivalent: {listed(smallest)}. Two one-sided tests, each "
         f"question held to {100 * record['alpha']:.3g} % over all ranks by Holm's procedure; "
         f"«worse» and «better» are by more than the margin. Below what cannot be told stands "
-        f"roughly what it takes to show a rank equivalent that is, with "
-        f"{100 * record['power']:g} % power.",
+        f"roughly what would show, with {100 * record['power']:g} % power, that a rank is "
+        f"equivalent whose true difference is zero. A rank whose true difference is the one "
+        f"measured takes more, and where that lies outside the margin no number would show it.",
         words=(0, *range(3, 3 + len(margins))),
     )
 
@@ -98,10 +97,10 @@ def rank_or_none(rank: int | None) -> str:
 def _verdict(row: Record) -> Html:
     if row["verdict"] != "cannot be told":
         return badge(row["verdict"])
-    needed = "more of both"
+    needed = "more of both, if equal"
     for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "sentence")):
         if row[key] is not None:
-            needed = counted(rough(row[key]), thing)
+            needed = f"{counted(rough(row[key]), thing)}, if equal"
             break
     return Html(f'{badge(row["verdict"])}<span class="interval">{needed}</span>')
 

@@ -19,7 +19,7 @@ def made(
     gap: tuple[float, float, float] = (-0.012, -0.022, -0.002),
     verdicts: dict[float, str] | None = None,
     seeds: int = 3,
-    needed: tuple[int | None, int | None] = (24, 9000),
+    as_measured: dict[float, int] | None = None,
     choice: dict[str, float] | None = None,
     sentences: int = 3000,
 ):
@@ -57,8 +57,10 @@ def made(
                     {
                         "rank": r,
                         "verdict": verdict if r == rank else "better",
-                        "seeds_needed": needed[0],
-                        "sentences_needed": needed[1],
+                        "difference": 100 * gap[0],
+                        "seeds_needed": 999,
+                        "seeds_if_as_measured": (as_measured or {}).get(margin),
+                        "sentences_needed": 9000,
                     }
                     for r in ranks
                 ],
@@ -75,9 +77,9 @@ def made(
 def test_the_rank_is_named_with_the_rule_the_ranks_and_its_size():
     which, _, _ = answer(*made())
     assert which == (
-        "Take **rank 4**: of the three ranks tried, 1 to 16, it is the smallest rank within one "
-        "paired standard error of the best on validation, and it trains 37,634 parameters, 0.165 % "
-        "of the model's."
+        "Take **rank 4**: of the three ranks tried, 1 to 16, it is the smallest that is as good as "
+        "the best on validation, to within one standard error of their difference, and it trains "
+        "37,634 parameters, 0.165 % of the model's."
     )
 
 
@@ -96,10 +98,10 @@ def test_two_ranks_are_both_named_and_one_is_called_the_only_one():
 def test_the_gap_comes_with_its_interval_and_every_verdict():
     _, close, _ = answer(*made())
     assert close == (
-        "On the test sentences it scores 78.8 %, **1.2 points below full fine-tuning's 80.0 %** "
-        "(95 % interval: 0.2 to 2.2 below), where the head alone scores 60.0 %; tests show it to "
-        "be equivalent within 2 points and worse by more than 0.5 points, and cannot tell within "
-        "1 point."
+        "On the test sentences it scores **1.2 points below full fine-tuning** (95 % interval: 0.2 "
+        "to 2.2 below), 78.8 % against 80.0 %, where the head alone scores 60.0 %; tests show it "
+        "to be within 2 points of full fine-tuning and more than 0.5 points below it, and cannot "
+        "tell whether it is within 1 point."
     )
 
 
@@ -119,61 +121,81 @@ def test_an_interval_says_on_which_side_it_lies(low, high, words):
 def test_a_lora_that_is_better_than_full_is_said_to_be():
     verdicts = {0.5: "better", 1.0: "better", 2.0: "cannot be told"}
     _, close, _ = answer(*made(gap=(0.031, 0.02, 0.04), verdicts=verdicts))
-    assert (
-        "**3.1 points above full fine-tuning's 80.0 %** (95 % interval: 2.0 to 4.0 above)" in close
-    )
-    assert (
-        "tests show it to be better by more than 1 point, and cannot tell within 2 points" in close
-    )
+    assert "**3.1 points above full fine-tuning** (95 % interval: 2.0 to 4.0 above)" in close
+    assert "to be more than 1 point above it, and cannot tell whether it is within 2" in close
 
 
 def test_of_nested_margins_the_strongest_statement_is_made():
     verdicts = {0.5: "cannot be told", 1.0: "equivalent", 2.0: "equivalent"}
-    assert "be equivalent within 1 point, and" in answer(*made(verdicts=verdicts))[1]
+    assert "be within 1 point of full fine-tuning, and" in answer(*made(verdicts=verdicts))[1]
     verdicts = {0.5: "worse", 1.0: "worse", 2.0: "cannot be told"}
-    assert "be worse by more than 1 point, and" in answer(*made(verdicts=verdicts))[1]
+    assert "be more than 1 point below it, and" in answer(*made(verdicts=verdicts))[1]
 
 
 def test_where_nothing_can_be_told_it_says_so():
     nothing = dict.fromkeys((2.0, 0.5, 1.0), "cannot be told")
-    _, close, sure = answer(*made(verdicts=nothing))
-    assert close.endswith(
-        "; tests cannot tell whether the two are equivalent within 0.5, 1 or 2 points."
-    )
-    assert sure.count("about 24 seeds at") == 3
+    _, close, _ = answer(*made(verdicts=nothing))
+    assert close.endswith("; tests cannot tell whether it is within 0.5, 1 or 2 points of that.")
 
 
-def test_what_is_open_is_told_with_the_seeds_that_would_settle_it():
-    _, _, sure = answer(*made())
+def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measured_gap():
+    verdicts = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
+    _, _, sure = answer(*made(verdicts=verdicts, as_measured={0.5: 13, 2.0: 24}))
     assert sure == (
         "All of it comes from **3 seeds** and 3,000 test sentences, and intervals are over both; "
-        "resampled, the same rule picks rank 4 in 100 % of cases; if it does equal full "
-        "fine-tuning, showing that takes about 24 seeds at 1 point."
+        "had other seeds and sentences been drawn, the same rule would have picked rank 4 in 100 % "
+        "of cases; if the gap is the 1.2 points measured, it lies outside 0.5 and 1 point, where "
+        "no number of seeds would show equivalence, about 13 seeds would show it to be more than "
+        "0.5 points below and about 24 seeds would show it to be within 2 points."
     )
 
 
-def test_where_no_number_of_seeds_settles_it_sentences_may_and_else_it_takes_both():
-    assert "about 9,000 test sentences at 1 point" in answer(*made(needed=(None, 9000)))[2]
-    assert "takes more seeds and more test sentences at" in answer(*made(needed=(None, None)))[2]
+def test_no_seeds_are_promised_for_a_rank_whose_measured_gap_is_too_wide():
+    """A rank that equals full fine-tuning would take 999 seeds; this one was not seen to."""
+    _, _, sure = answer(*made(verdicts={0.5: "cannot be told", 1.0: "cannot be told"}))
+    assert sure.endswith(
+        "outside 0.5 and 1 point, where no number of seeds would show equivalence."
+    )
+    assert "999" not in sure
+    assert "9,000" not in sure
+
+
+def test_of_margins_that_the_gap_is_told_from_the_widest_is_named():
+    told = dict.fromkeys((0.5, 1.0), "cannot be told")
+    _, _, sure = answer(*made(verdicts=told, as_measured={0.5: 6, 1.0: 9}))
+    assert sure.endswith(
+        "equivalence and about 9 seeds would show it to be more than 1 point below."
+    )
+    _, _, sure = answer(*made(verdicts=told, as_measured={0.5: 6}, gap=(0.011, -0.01, 0.03)))
+    assert sure.endswith("about 6 seeds would show it to be more than 0.5 points above.")
+
+
+def test_where_no_number_of_seeds_settles_it_sentences_do():
+    _, _, sure = answer(*made(verdicts=dict.fromkeys((2.0, 3.0), "cannot be told")))
+    assert sure.endswith(
+        "to show it within 2 or 3 points takes more test sentences, not more seeds."
+    )
 
 
 def test_where_all_is_settled_nothing_is_asked_for():
     _, close, sure = answer(*made(verdicts={1.0: "equivalent"}))
-    assert close.endswith("tests show it to be equivalent within 1 point.")
+    assert close.endswith("tests show it to be within 1 point of full fine-tuning.")
     assert sure.endswith("no question put to this rank was left open.")
 
 
 def test_one_seed_is_said_to_be_one():
-    _, _, sure = answer(*made(seeds=1, needed=(None, 12000)))
+    _, _, sure = answer(*made(seeds=1))
     assert sure.startswith("All of it comes from **one seed** and 3,000 test sentences")
     assert "what another seed would do cannot be told" in sure
     assert "over both" not in sure
+    assert "had other sentences been drawn" in sure
+    assert sure.endswith("how many seeds would settle the rest cannot be told from one.")
 
 
 def test_a_rule_that_mostly_picks_another_rank_is_not_hidden():
     choice = {"1": 0.48, "4": 0.22, "16": 0.3}
     _, _, sure = answer(*made(choice=choice))
-    assert "picks rank 4 in 22 % of cases and rank 1 most often, in 48 %" in sure
+    assert "picked rank 4 in 22 % of cases and rank 1 most often, in 48 %" in sure
 
 
 def test_one_rank_has_no_shares_to_tell():
@@ -189,14 +211,14 @@ VERDICTS = ("equivalent", "worse", "better", "cannot be told")
 @pytest.mark.parametrize("seeds", [1, 2, 12])
 @pytest.mark.parametrize("gap", [(-0.2, -0.3, -0.1), (0.0, -0.01, 0.01), (0.03, 0.0, 0.06)])
 def test_each_answer_is_one_whole_sentence(ranks, seeds, gap):
-    for verdicts, needed in itertools.product(
-        itertools.product(VERDICTS, repeat=2), [(2, 5), (None, 5), (None, None)]
+    for verdicts, seen in itertools.product(
+        itertools.product(VERDICTS, repeat=2), [{0.5: 2, 1.0: 5}, {1.0: 30}, {}]
     ):
         told = made(
             ranks=ranks,
             seeds=seeds,
             gap=gap,
-            needed=needed,
+            as_measured=seen,
             verdicts=dict(zip((0.5, 1.0), verdicts, strict=True)),
             sentences=1 if seeds == 1 else 900,
         )
