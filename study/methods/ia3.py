@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from study.fused_layer import unfuse
 from study.methods.method import Method
+from study.methods.peft_library import load_peft
 from study.methods.places import FEEDFORWARD_OUTPUT, KEY, VALUE, modules_at
 
 _ADAPTER = "default"
@@ -34,12 +35,10 @@ class IA3(Method):
 
     def insert(self, model: PreTrainedModel, generator: torch.Generator) -> tuple[str, ...]:
         """Let PEFT wrap the modules."""
-        import peft  # takes seconds to load, and no other method needs it
-
         del generator  # all ones
         every, feedforward = targets(model)
-        config = peft.IA3Config(target_modules=every, feedforward_modules=feedforward)
-        peft.inject_adapter_in_model(config, model, adapter_name=_ADAPTER)
+        config = load_peft().IA3Config(target_modules=every, feedforward_modules=feedforward)
+        load_peft().inject_adapter_in_model(config, model, adapter_name=_ADAPTER)
         return tuple(name for name, _ in model.named_parameters() if ".ia3_l." in name)
 
     def eject(self, model: PreTrainedModel) -> None:

@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 from study.dropout import use_generators
 from study.fused_layer import unfuse
 from study.methods.method import Method, NotApplicable
+from study.methods.peft_library import load_peft
 from study.models import PackedClassifier
 from study.packing import Batch, PackedBatch
 
@@ -50,9 +51,7 @@ class PrefixTuning(Method):
                 f"a {type(model).__name__} takes no keys and values from outside, which a prefix is"
             )
         positions = getattr(model.config, "max_position_embeddings", math.inf)
-        table = getattr(
-            getattr(model.base_model, "embeddings", None), "position_embeddings", None
-        )
+        table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
         offset = getattr(table, "padding_idx", None)
         positions -= 0 if offset is None else offset + 1
         if self.virtual_tokens + max_length > positions:
@@ -94,9 +93,8 @@ class PrefixClassifier(PackedClassifier):
     """
 
     def __init__(self, model: PreTrainedModel, seed: int, virtual_tokens: int) -> None:
-        import peft  # takes seconds to load, and no other method needs it
-
         super().__init__(model, [seed])
+        peft = load_peft()
         config = peft.PrefixTuningConfig(
             task_type="FEATURE_EXTRACTION", num_virtual_tokens=virtual_tokens
         )

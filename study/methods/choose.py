@@ -1,0 +1,72 @@
+"""The methods by the names that the settings have for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from study.labels import arm_label
+from study.methods.bitfit import BitFit
+from study.methods.bottleneck import BottleneckAdapters
+from study.methods.ia3 import IA3
+from study.methods.method import Method
+from study.methods.prefix import PrefixTuning
+from study.settings import LORA_VARIANTS, OTHER_METHODS, LoraSettings, MethodsSettings
+
+LABELS = {
+    "lora": "LoRA",
+    "rslora": "rsLoRA",
+    "lora_plus": "LoRA+",
+    "dora": "DoRA",
+    "pissa": "PiSSA",
+    "qlora": "QLoRA",
+    "adapter": "Adapters",
+    "bitfit": "BitFit",
+    "ia3": "IA³",
+    "prefix": "Prefix tuning",
+}
+
+
+def label(name: str) -> str:
+    """Return a method's name for a table or a figure; also of full fine-tuning and head only."""
+    return LABELS[name] if name in LABELS else arm_label(name)
+
+
+def choose(name: str, settings: MethodsSettings) -> Method:
+    """Return a method that is not LoRA; no setting but its own is read."""
+    assert name in OTHER_METHODS
+    if name == "adapter":
+        return BottleneckAdapters(settings.adapter.width)
+    if name == "prefix":
+        return PrefixTuning(settings.prefix.virtual_tokens)
+    return BitFit() if name == "bitfit" else IA3()
+
+
+def rates(name: str, settings: MethodsSettings) -> tuple[float, ...]:
+    """Return the learning rates that a method tries."""
+    own: tuple[float, ...] = getattr(settings, name).learning_rates
+    return own
+
+
+def lora_settings(name: str, lora: LoraSettings, methods: MethodsSettings) -> LoraSettings:
+    """Return the settings of a variant: plain LoRA's, with one thing changed.
+
+    Plain is what the section `lora` says, without the variants' own things.
+    """
+    assert name in LORA_VARIANTS
+    plain = replace(
+        lora,
+        ranks=(methods.rank,),
+        rank=methods.rank,
+        scaling="fixed" if lora.scaling == "rslora" else lora.scaling,
+        use_dora=False,
+        init="default",
+        loraplus_ratio=1.0,
+        learning_rates=rates(name, methods),
+    )
+    if name == "rslora":
+        return replace(plain, scaling="rslora")
+    if name == "lora_plus":
+        return replace(plain, loraplus_ratio=methods.lora_plus.ratio)
+    if name == "dora":
+        return replace(plain, use_dora=True)
+    return replace(plain, init="pissa") if name == "pissa" else plain
