@@ -24,6 +24,7 @@ from study.attention import Packing
 from study.dropout import replace_dropout, use_generators
 from study.errors import StudyError
 from study.fused_layer import fuse, picks_readout
+from study.objective import Classification, PackedModel
 from study.packing import Batch, FeatureBatch, PackedBatch
 from study.sources import display_name, resolve_model
 
@@ -50,7 +51,7 @@ class RunLinear(nn.Module):
         return y.view(*x.shape[:-1], out_features)
 
 
-class PackedClassifier(nn.Module):
+class PackedClassifier(PackedModel):
     """A sequence classifier of transformers that reads packed batches.
 
     Args:
@@ -58,6 +59,8 @@ class PackedClassifier(nn.Module):
         seeds: of the runs, one row of a packed batch each; a seed fixes its run's initial head,
             whatever else trains beside it.
     """
+
+    objective = Classification()
 
     def __init__(self, model: PreTrainedModel, seeds: Sequence[int]) -> None:
         super().__init__()

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from study import streams
 from study.feeds import Feed
-from study.models import PackedClassifier
+from study.objective import Objective, PackedModel
 from study.optimizer import FlatParameters, RunAdamW
 from study.progress import Progress
 from study.records import Evaluation
@@ -44,7 +43,8 @@ class RunResult:
     """What a run learned, at the epoch that validation liked best.
 
     Attributes:
-        validation_logits, test_logits: (n, num_labels) fp32 on the CPU.
+        validation_logits, test_logits: (n, num_labels) fp32 on the CPU; of a model with another
+            objective its outputs (n, k).
         state: the trained tensors by name, fp32 on the CPU, without a run axis.
         diverged_at: the step whose loss was not finite, or None. Such a run has no best epoch (0),
             no logits and no state.
@@ -67,7 +67,7 @@ class RunResult:
 
 
 def train(
-    classifier: PackedClassifier,
+    model: PackedModel,
     parameters: FlatParameters,
     runs: Sequence[Run],
     feed: Feed,
@@ -78,8 +78,8 @@ def train(
     """Train `runs` together, each with its own row of `parameters`.
 
     Args:
-        classifier: built for the runs' seeds.
-        parameters: the tensors of `classifier` to train, by the names they have there; its rows
+        model: built for the runs' seeds; its objective says what is learned.
+        parameters: the tensors of `model` to train, by the names they have there; its rows
             hold the last step's values afterwards.
         settings: schedule, decay and clipping.
         epochs: passes over the training sentences.
@@ -100,50 +100,46 @@ def train(
     )
     device = parameters.master.device
     generators = [streams.generator(run.seed, "dropout", device=device) for run in runs]
-    log = _Log(runs, max(1, total // LOSS_POINTS))
+    log = _Log(runs, max(1, total // LOSS_POINTS), model.objective)
     best = parameters.master.clone()
     progress.start(runs, total)
     for epoch in range(1, epochs + 1):
-        classifier.train()
+        model.train()
         losses = []
         for batch in feed.training([run.seed for run in runs], epoch):
-            logits = functional_call(
-                classifier, parameters.views(), (batch, generators), tie_weights=False
+            outputs = functional_call(
+                model, parameters.views(), (batch, generators), tie_weights=False
             )
-            by_run = F.cross_entropy(logits.transpose(1, 2), batch.labels, reduction="none").mean(
-                dim=1
-            )
+            by_run = model.objective.loss(outputs, batch.labels)
             optimizer.step(parameters.gradient(by_run.sum()))
             losses.append(by_run.detach())
             progress.step(losses)
         log.losses(torch.stack(losses).cpu())
-        logits = predict(classifier, parameters, feed, "validation")
-        improved = log.validation(epoch, epoch * per_epoch, logits, feed.labels("validation"))
+        outputs = predict(model, parameters, feed, "validation")
+        improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
         rows = torch.tensor(improved, dtype=torch.int64, device=device)
         best[rows] = parameters.master[rows]
         progress.epoch(epoch, log.last_losses(), log.last_accuracies())
     with torch.no_grad():
         last = parameters.master.clone()
         parameters.master.copy_(best)
-        test_logits = predict(classifier, parameters, feed, "test")
+        test_outputs = predict(model, parameters, feed, "test")
         parameters.master.copy_(last)
     progress.finish()
-    return log.results(test_logits, [parameters.unflatten(row) for row in best.cpu()])
+    return log.results(test_outputs, [parameters.unflatten(row) for row in best.cpu()])
 
 
 @torch.no_grad()
-def predict(
-    classifier: PackedClassifier, parameters: FlatParameters, feed: Feed, split: str
-) -> Tensor:
-    """Return the logits (R, n, num_labels) of a split's sentences, fp32 on the CPU."""
-    classifier.eval()
+def predict(model: PackedModel, parameters: FlatParameters, feed: Feed, split: str) -> Tensor:
+    """Return the outputs (R, n, k) of a split's sentences, such as logits, fp32 on the CPU."""
+    model.eval()
     views = parameters.views()
     found: Tensor | None = None
-    for sentences, batch in feed.evaluation(split, classifier.runs):
-        logits = functional_call(classifier, views, (batch,), tie_weights=False).cpu()
+    for sentences, batch in feed.evaluation(split, model.runs):
+        outputs = functional_call(model, views, (batch,), tie_weights=False).cpu()
         if found is None:
-            found = logits.new_empty(len(logits), len(feed.labels(split)), logits.shape[-1])
-        found[:, sentences] = logits
+            found = outputs.new_empty(len(outputs), len(feed.labels(split)), outputs.shape[-1])
+        found[:, sentences] = outputs
     assert found is not None  # a split is never empty
     return found
 
@@ -151,8 +147,8 @@ def predict(
 class _Log:
     """What happened to each run, read from the device once an epoch."""
 
-    def __init__(self, runs: Sequence[Run], window: int) -> None:
-        self._window = window
+    def __init__(self, runs: Sequence[Run], window: int, objective: Objective) -> None:
+        self._window, self._objective = window, objective
         self._losses: list[Tensor] = []  # (steps, R) of each epoch
         self._results = [
             RunResult(run, 0, (), (), (), torch.empty(0), torch.empty(0), {}, diverged_at=None)
@@ -168,20 +164,19 @@ class _Log:
             if result.diverged_at is None and len(bad):
                 self._results[i] = replace(result, diverged_at=before + int(bad[0]) + 1)
 
-    def validation(self, epoch: int, step: int, logits: Tensor, labels: Tensor) -> list[int]:
-        """Take in validation logits (R, n, C); return the runs that are at their best now."""
+    def validation(self, epoch: int, step: int, outputs: Tensor, labels: Tensor) -> list[int]:
+        """Take in validation outputs (R, n, k); return the runs that are at their best now."""
         improved = []
         for i, result in enumerate(self._results):
-            if not bool(logits[i].isfinite().all()) and result.diverged_at is None:
+            if not bool(outputs[i].isfinite().all()) and result.diverged_at is None:
                 self._results[i] = result = replace(result, diverged_at=step)
             if result.diverged_at is not None:
                 continue
-            accuracy = float((logits[i].argmax(-1) == labels).double().mean())
-            loss = float(F.cross_entropy(logits[i].double(), labels))
-            if all(accuracy > point.accuracy for point in result.validation):
-                result = replace(result, best_epoch=epoch, validation_logits=logits[i].clone())
-                improved.append(i)
+            accuracy, loss = self._objective.evaluate(outputs[i], labels)
             point = Evaluation(epoch=epoch, step=step, accuracy=accuracy, loss=loss)
+            if all(self._objective.better(point, other) for other in result.validation):
+                result = replace(result, best_epoch=epoch, validation_logits=outputs[i].clone())
+                improved.append(i)
             self._results[i] = replace(result, validation=(*result.validation, point))
         return improved
 
@@ -196,8 +191,8 @@ class _Log:
             for r in self._results
         ]
 
-    def results(self, test_logits: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
-        """Close the log with the test logits (R, n, C) and states at every best epoch."""
+    def results(self, test_outputs: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
+        """Close the log with the test outputs (R, n, k) and states at every best epoch."""
         losses = torch.cat(self._losses)
         windows = losses.split(self._window)
         ends = torch.tensor([len(w) for w in windows]).cumsum(0).tolist()
@@ -208,7 +203,7 @@ class _Log:
                     result,
                     loss_steps=tuple(ends),
                     loss_values=tuple(float(w[:, i].double().mean()) for w in windows),
-                    test_logits=test_logits[i].clone(),
+                    test_logits=test_outputs[i].clone(),
                     state={name: x.clone() for name, x in states[i].items()},
                 )
             finished.append(result)
