@@ -318,6 +318,55 @@ class MethodsSettings:
 
 
 @dataclass(frozen=True)
+class SourceSettings:
+    """Sentences beside the study's own.
+
+    Attributes:
+        name, subset, split, text, where: as in `DataSettings`.
+        label: column of the class; None where there is none, or it is none of the study's.
+    """
+
+    name: Text
+    subset: TextOrNull
+    split: Text
+    text: Text
+    label: TextOrNull
+    where: Annotated[tuple[tuple[str, str | int | float | bool], ...] | None, optional(columns())]
+
+
+@dataclass(frozen=True)
+class DriftSettings:
+    """How far tuned models are from the pretrained one on general text (`drift/dvc.yaml`).
+
+    Attributes:
+        source: of the text; sentences: drawn from it.
+    """
+
+    source: SourceSettings
+    sentences: Count
+
+
+@dataclass(frozen=True)
+class StackingSettings:
+    """The headline's adapter and one of another task, added (`stacking/dvc.yaml`).
+
+    Attributes:
+        source: of the other task, which has the same classes.
+        train_size, validation_size: sentences of the other task; test_size: of either.
+        weights: of either adapter, in every combination.
+        selections: parts of the model in each of which alone the other task's update is added:
+            endings of adapted modules' names, "lower" or "upper" for that half of the layers.
+    """
+
+    source: SourceSettings
+    train_size: Count
+    validation_size: Count
+    test_size: Count
+    weights: Annotated[tuple[float, ...], several(number(above=0))]
+    selections: Texts
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set; `seeds` holds one run per arm, learning rate and seed."""
 
@@ -335,6 +384,8 @@ class Settings:
     spectra: SpectraSettings
     cost: CostSettings
     methods: MethodsSettings
+    drift: DriftSettings
+    stacking: StackingSettings
 
 
 AGREEMENTS = (
@@ -370,6 +421,11 @@ AGREEMENTS = (
         ("theory.samples", "theory.in_features"),
         lambda samples, columns: samples >= columns + 2,
         "at least in_features + 2 samples: with fewer, least squares has no finite risk",
+    ),
+    Agreement(
+        ("stacking.source.label",),
+        lambda label: label is not None,
+        "a column: the other task is trained on",
     ),
 )
 
