@@ -7,7 +7,7 @@ always finds the weights that another has just read.
 
 The base takes part twice. Its double holds copies of the same weights that merging changes, so that
 it differs from the merged model in these numbers alone; how far it seems from the base is what this
-measurement cannot tell from nothing. "Merged is as fast as the base" means: no farther than that.
+measurement cannot tell from nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lora.merge import merge_and_eject
 from study.cost.intervals import Floats
 from study.cost.plain import Inputs
 
-BASE, DOUBLE, MERGED = "base", "base again", "merged"
+BASE, DOUBLE = "base", "base again"
 LEAST, MOST = 4, 20  # calls of each model in a repeat, where there are so many batches
 _WARMUP = 3  # calls of each model before
 
@@ -38,20 +38,29 @@ def unmerged(rank: int) -> str:
     return f"unmerged, rank {rank}"
 
 
-def variants(base: PreTrainedModel, adapters: Mapping[int, Adapter]) -> dict[str, PreTrainedModel]:
-    """Return the models to time by name; all share the base's weights and head.
+def merged(rank: int) -> str:
+    """Return the name of the model with an adapter of this rank merged into the base."""
+    return f"merged, rank {rank}"
 
-    Merged is the largest rank: a merged model has the base's modules whatever the rank was.
+
+def variants(
+    base: PreTrainedModel, adapters: Mapping[int, Adapter], to_merge: Sequence[int]
+) -> dict[str, PreTrainedModel]:
+    """Return the models to time by name; all share the base's weights and head.
 
     Args:
         base: the plain classifier. Its head becomes the adapters'; which head it is takes no time.
         adapters: by rank.
+        to_merge: of these ranks, those whose merged model is timed too. Whatever the rank was it
+            has the base's modules and shapes, and other numbers in them.
     """
-    largest = adapters[max(adapters)]
-    changed = {f"{name}.weight" for name in largest.factors}
-    models = {BASE: base, DOUBLE: _sharing(base, changed), MERGED: _sharing(base, changed)}
-    attach(models[MERGED], largest)
-    merge_and_eject(models[MERGED])
+    models = {BASE: base}
+    changed = {f"{name}.weight" for name in adapters[to_merge[0]].factors}
+    models[DOUBLE] = _sharing(base, changed)
+    for rank in to_merge:
+        models[merged(rank)] = _sharing(base, changed)
+        attach(models[merged(rank)], adapters[rank])
+        merge_and_eject(models[merged(rank)])
     for rank, adapter in adapters.items():
         models[unmerged(rank)] = _sharing(base, set())
         attach(models[unmerged(rank)], adapter)

@@ -5,6 +5,7 @@ All of it is of one machine at one moment, and nothing depends on it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,15 @@ import torch
 from lora import peft_format
 from lora.adapter import Adapter
 from study.cost import memory
-from study.cost.intervals import Interval, Spread, median_ratio
-from study.cost.latency import BASE, DOUBLE, MERGED, Timings, time_calls, unmerged, variants
+from study.cost.equal import TOLERANCE, paired_ratio, verdict, words
+from study.cost.intervals import Spread
+from study.cost.latency import BASE, DOUBLE, Timings, merged, time_calls, unmerged, variants
 from study.cost.plain import adapter_folder, first, load_plain, padded_batches
 from study.cost.throughput import Timed, Trainer, synchronizer
 from study.environment import compute_dtype, device
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.prepared import Prepared
 from study.settings import Settings
-
-CONFIDENCE = 0.95
-"""Of the intervals of ratios of times."""
 
 
 def speed(settings: Settings, folder: str | Path, data: Prepared, root: Path) -> dict[str, Any]:
@@ -52,6 +51,7 @@ def speed(settings: Settings, folder: str | Path, data: Prepared, root: Path) ->
     return {
         "sentences": len(first(data.test, settings.cost.sentences)),
         "repeats": settings.cost.repeats,
+        "tolerance": TOLERANCE,
         "latency": rows,
         "training": trained,
         "memory": held,
@@ -69,18 +69,20 @@ def latency(
     """Time inference in fp32 and in the study's precision, one sentence at a time and in batches.
 
     Returns:
-        A row for each precision and batch size: `base`, `base_again`, `merged` and `unmerged` by
-        rank. Each has `milliseconds` a sentence and its `ratio` to the base (median, lowest and
-        highest of the repeats), and the `interval` of the median ratio of single calls. `verdict`
-        says whether merged is as fast as the base.
+        A row for each precision and batch size: `base`, `base_again`, `merged` by rank, of those
+        in `merged_ranks`, and `unmerged` by rank. Each has `milliseconds` a sentence and its
+        `ratio` to the base (median, lowest and highest of the repeats), and the `interval` of the
+        median ratio of single calls, each with the base's on the same batch. Of a merged one
+        `verdict` and `words` say whether it is as fast as the base (`study.cost.equal`).
     """
     used = device(settings.train)
     chosen = first(data.test, settings.cost.sentences)
     dtypes = {"fp32": torch.float32, settings.train.precision: compute_dtype(settings.train)}
+    to_merge = merged_ranks(list(adapters), settings.lora.rank)
     rows = []
     for precision, dtype in dtypes.items():
         base = load_plain(settings.model.name, data, dtype).to(used)
-        models = variants(base, adapters)
+        models = variants(base, adapters, to_merge)
         for size in sorted({1, settings.train.batch_size}):
             batches = [
                 {name: tensor.to(used) for name, tensor in batch.items()}
@@ -89,32 +91,28 @@ def latency(
             timings = time_calls(models, batches, settings.cost.repeats, synchronizer(used))
             rows.append(
                 {"precision": precision, "batch_size": size, "calls": len(timings.repeat)}
-                | described(timings, list(adapters))
+                | described(timings, list(adapters), to_merge)
             )
     return rows
 
 
-def described(timings: Timings, ranks: list[int]) -> dict[str, Any]:
-    """Return one row's models and its verdict."""
-    found = {name: _model(timings, name) for name in (BASE, DOUBLE, MERGED)}
+def merged_ranks(ranks: list[int], headline: int) -> list[int]:
+    """Return which ranks are merged: the sweep's nearest to the headline's, and the largest."""
+    nearest = min(ranks, key=lambda rank: abs(math.log(rank / headline)))
+    return sorted({nearest, max(ranks)})
+
+
+def described(timings: Timings, ranks: list[int], to_merge: list[int]) -> dict[str, Any]:
+    """Return one row's models, the merged ones with their verdicts."""
     return {
-        "base": found[BASE],
-        "base_again": found[DOUBLE],
-        "merged": {"rank": max(ranks)} | found[MERGED],
+        "base": _model(timings, BASE),
+        "base_again": _model(timings, DOUBLE),
+        "merged": [
+            {"rank": rank} | _model(timings, merged(rank)) | _verdict(timings, merged(rank))
+            for rank in to_merge
+        ],
         "unmerged": [{"rank": rank} | _model(timings, unmerged(rank)) for rank in ranks],
-        "verdict": verdict(_interval(timings, MERGED), _interval(timings, DOUBLE)),
     }
-
-
-def verdict(merged: Interval, double: Interval) -> str:
-    """Say whether the merged model is as fast as the base, as far as this measurement can tell."""
-    numbers = (
-        f"merged takes {_times(merged)} of the base's time, a second copy of the base "
-        f"{_times(double)}"
-    )
-    if merged.overlaps(double):
-        return f"equal within noise: {numbers}"
-    return f"{'slower' if merged.ratio > double.ratio else 'faster'}: {numbers}"
 
 
 def training(
@@ -151,17 +149,15 @@ def training(
     ]
 
 
-def _interval(timings: Timings, name: str) -> Interval:
-    return median_ratio(timings.seconds[name], timings.seconds[BASE], CONFIDENCE)
-
-
 def _model(timings: Timings, name: str) -> dict[str, Any]:
     return {
         "milliseconds": Spread.of(1e3 * timings.per_sentence(name)).to_json(),
         "ratio": Spread.of(timings.ratios(name)).to_json(),
-        "interval": _interval(timings, name).to_json(),
+        "interval": paired_ratio(timings.seconds[name], timings.seconds[BASE]).to_json(),
     }
 
 
-def _times(interval: Interval) -> str:
-    return f"{interval.ratio:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+def _verdict(timings: Timings, name: str) -> dict[str, str]:
+    found = paired_ratio(timings.seconds[name], timings.seconds[BASE])
+    given = verdict(found, len(timings.repeat))
+    return {"verdict": given, "words": words(given, found)}

@@ -51,7 +51,7 @@ def latency_rows(machine: Record) -> list[Row]:
         models = [
             ("Base", row["base"]),
             ("Base, a second copy", row["base_again"]),
-            (f"LoRA, rank {row['merged']['rank']}, merged", row["merged"]),
+            *((f"{arm_label(LORA, m['rank'])}, merged", m) for m in row["merged"]),
             *((f"{arm_label(LORA, m['rank'])}, unmerged", m) for m in row["unmerged"]),
         ]
         for name, model in models:
@@ -80,6 +80,7 @@ def legend(cost: Record, machine: Record | None) -> list[str]:
     if machine is None:
         return [*said, "Memory and times were not measured here: `dvc repro speed` does."]
     first = machine["latency"][0]
+    merged = [f"rank {model['rank']}: {model['words']}" for model in first["merged"]]
     gpu = machine["device_type"] == "cuda"
     return [
         *said,
@@ -89,8 +90,8 @@ def legend(cost: Record, machine: Record | None) -> list[str]:
         + ("tensors on the GPU" if gpu else "a process that trains one run, libraries included")
         + f". One run trains at a time, in {machine['precision']}; head only reads what its "
         "encoder gave once.",
-        f"Latency is a sentence's, one at a time, in {first['precision']}. Merged is "
-        f"{first['verdict']}.",
+        f"Latency is a sentence's, one at a time, in {first['precision']}. Merged into the base, "
+        f"{'; '.join(merged)}.",
     ]
 
 
@@ -167,11 +168,13 @@ def _timed(arm: Record, machine: Record) -> list[str]:
     row = machine["latency"][0]
     adapters = {model["rank"]: model for model in row["unmerged"]}
     unmerged = adapters.get(arm["rank"])
+    merged = {model["rank"]: model for model in row["merged"]}
+    timed = merged.get(arm["rank"], row["merged"][-1])  # a merged model's shapes are the base's
     return [
         size(peak) if peak else UNKNOWN,
         _short(trained["sentences_per_second"]["median"]) if trained else UNKNOWN,
         _short(unmerged["milliseconds"]["median"]) if unmerged else UNKNOWN,
-        _short(row["merged"]["milliseconds"]["median"]) if unmerged else UNKNOWN,
+        _short(timed["milliseconds"]["median"]) if unmerged else UNKNOWN,
         _short(row["base"]["milliseconds"]["median"]),
     ]
 

@@ -23,8 +23,11 @@ TONES = {
     "better": "good",
     "holds": "good",
     "right": "good",
+    "equal": "good",
+    "faster": "good",
     "too small": "bad",
     "worse": "bad",
+    "slower": "bad",
     "does not hold": "bad",
 }
 _EMPTY = {"", NOTHING}

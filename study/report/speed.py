@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.labels import arm_label
-from study.report.html import NOTHING, Html, Text, joined, paragraph, table
+from study.report.html import NOTHING, Html, Text, badge, joined, paragraph, table
 from study.report.numbers import number, stored, with_interval
-from study.words import capitalised, counted
+from study.words import counted
 
 Record = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def speed(record: Record | None) -> Html:
             ),
             _training(record),
             _latency(record["latency"]),
-            *(_verdict(row) for row in record["latency"]),
+            _merged(record),
         ]
     )
 
@@ -69,18 +69,14 @@ def _training(record: Record) -> Html:
 def _latency(settings: list[Record]) -> Html:
     """Return a row for each way to apply an adapter, a column for precision and batch size."""
     first = settings[0]
-    ranks = [row["rank"] for row in first["unmerged"]]
     rows: list[list[Text]] = [
         ["Base", *(_time(row["base"]) for row in settings)],
         ["Base, a second copy", *(_time(row["base_again"]) for row in settings)],
-        [
-            f"Merged, rank {first['merged']['rank']}",
-            *(_time(row["merged"]) for row in settings),
-        ],
     ]
-    for place, rank in enumerate(ranks):
-        times = [_time(row["unmerged"][place]) for row in settings]
-        rows.append([f"Beside the base, rank {rank}", *times])
+    for name, key in (("Merged", "merged"), ("Beside the base", "unmerged")):
+        for place, model in enumerate(first[key]):
+            times = [_time(row[key][place]) for row in settings]
+            rows.append([f"{name}, rank {model['rank']}", *times])
     return table(
         "Inference, milliseconds a sentence",
         ("Model", *(f"{row['precision']}, batches of {row['batch_size']}" for row in settings)),
@@ -94,9 +90,29 @@ def _time(model: Record) -> Html:
     return Html(f'{number(taken)}<span class="interval">× {model["interval"]["ratio"]:.3f}</span>')
 
 
-def _verdict(row: Record) -> Html:
-    where = f"{row['precision']}, batches of {row['batch_size']}"
-    return paragraph(f"**{capitalised(where)}**: {row['verdict']}.", "note")
+def _merged(record: Record) -> Html:
+    """Return whether merged models are as fast as the base, setting by setting."""
+    rows: list[list[Text]] = []
+    for row in record["latency"]:
+        for model in row["merged"]:
+            ratio = model["interval"]
+            rows.append(
+                [
+                    f"Rank {model['rank']}, {row['precision']}, batches of {row['batch_size']}",
+                    with_interval(*(f"{ratio[key]:.3f}" for key in ("ratio", "low", "high"))),
+                    badge(model["verdict"]),
+                ]
+            )
+    tolerance = f"{100 * record['tolerance']:g} %"
+    return table(
+        "Is a merged model as fast as the base?",
+        ("Merged", "Times the base's time", f"Equal within {tolerance}?"),
+        rows,
+        note="Median ratio of calls made in turns on the same batches, below it its 95 % interval: "
+        f"equal if all of it lies within {tolerance} of 1, slower or faster if all of it lies "
+        "beyond.",
+        words=(0, 2),
+    )
 
 
 def _spread(spread: Record | None) -> Text:

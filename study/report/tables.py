@@ -97,10 +97,10 @@ def rank_or_none(rank: int | None) -> str:
 def _verdict(row: Record) -> Html:
     if row["verdict"] != "cannot be told":
         return badge(row["verdict"])
-    needed = "more of both, if equal"
+    needed = "if equal: more of both"
     for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "sentence")):
         if row[key] is not None:
-            needed = f"{counted(rough(row[key]), thing)}, if equal"
+            needed = f"if equal: {counted(rough(row[key]), thing)}"
             break
     return Html(f'{badge(row["verdict"])}<span class="interval">{needed}</span>')
 

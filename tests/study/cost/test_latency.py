@@ -8,9 +8,17 @@ import torch
 
 from lora.adapter import attach
 from study.cost import latency
-from study.cost.latency import BASE, DOUBLE, MERGED, shares, time_calls, unmerged, variants
+from study.cost.latency import (
+    BASE,
+    DOUBLE,
+    merged,
+    shares,
+    time_calls,
+    unmerged,
+    variants,
+)
 from study.cost.plain import load_plain, padded_batches
-from study.cost.speed import described
+from study.cost.speed import described, merged_ranks
 from tests.lora.models import Family
 from tests.study.cost import small
 from tests.study.toys import each_family
@@ -21,22 +29,23 @@ def test_models_say_what_they_should_and_share_the_bases_weights(family: Family)
     study, made = small.chosen(family.name), small.data(family.name)
     base = load_plain(study.model.name, made, torch.float32)
     adapters = small.adapters(study, made)
-    models = variants(base, adapters)
+    models = variants(base, adapters, [1, 3])
     inputs = padded_batches(made.test, 6, made.pad_token_id)[0]
     with torch.no_grad():
         says = {name: model(**inputs).logits for name, model in models.items()}
-    assert list(models) == [BASE, DOUBLE, MERGED, unmerged(3), unmerged(1)]
+    assert list(models) == [BASE, DOUBLE, merged(1), merged(3), unmerged(3), unmerged(1)]
     assert torch.equal(says[DOUBLE], says[BASE])
-    assert says[MERGED] == pytest.approx(says[unmerged(3)], abs=1e-4)
-    assert not torch.allclose(says[MERGED], says[BASE], atol=1e-3)
-    assert not torch.allclose(says[MERGED], says[unmerged(1)], atol=1e-3)
+    for rank, other in ((3, 1), (1, 3)):
+        assert says[merged(rank)] == pytest.approx(says[unmerged(rank)], abs=1e-4)
+        assert not torch.allclose(says[merged(rank)], says[BASE], atol=1e-3)
+        assert not torch.allclose(says[merged(rank)], says[merged(other)], atol=1e-3)
     alone = load_plain(study.model.name, made, torch.float32)
     attach(alone, adapters[1])
     with torch.no_grad():
         assert torch.equal(alone(**inputs).logits, says[unmerged(1)])
     own = {f"{name}.weight" for name in adapters[3].factors}
     parameters = dict(base.named_parameters())
-    for name in (DOUBLE, MERGED):
+    for name in (DOUBLE, merged(1), merged(3)):
         assert [type(m) for m in models[name].modules()] == [type(m) for m in base.modules()]
         for key, parameter in models[name].named_parameters():
             assert (parameter is parameters[key]) == (key not in own), key
@@ -111,21 +120,33 @@ def test_repeats_share_the_batches_out(batches: int, repeats: int, expected: int
     assert seen.max() - seen.min() <= 1  # no batch twice while another has had no turn
 
 
-def test_a_row_of_the_record_says_how_merged_and_base_compare(clock: Clock):
-    seconds = {BASE: 0.002, DOUBLE: 0.002, MERGED: 0.002, unmerged(2): 0.003}
+@pytest.mark.parametrize(
+    ("factor", "found"), [(1.0, "equal"), (1.04, "equal"), (1.2, "slower"), (0.8, "faster")]
+)
+def test_a_row_of_the_record_says_how_each_merged_rank_and_the_base_compare(
+    clock: Clock, factor: float, found: str
+):
+    seconds = {BASE: 0.002, DOUBLE: 0.002, merged(2): 0.002, merged(8): factor * 0.002}
+    seconds |= {unmerged(2): 0.003, unmerged(8): 0.004}
     models = {name: clock.model(name, of) for name, of in seconds.items()}
     batches = [{"input_ids": torch.zeros(2, 3)}] * 10
-    row = described(time_calls(models, batches, 3, lambda: None), [2])  # type: ignore[arg-type]
+    timings = time_calls(models, batches, 3, lambda: None)  # type: ignore[arg-type]
+    row = described(timings, [2, 8], [2, 8])
     assert row["base"]["milliseconds"]["median"] == pytest.approx(2)
-    assert row["unmerged"][0]["interval"]["ratio"] == pytest.approx(1.5)
-    assert row["merged"]["rank"] == 2
-    assert row["verdict"].startswith("equal within noise: merged takes 1.000 [1.000, 1.000]")
+    assert [model["interval"]["ratio"] for model in row["unmerged"]] == pytest.approx([1.5, 2])
+    assert [model["rank"] for model in row["merged"]] == [2, 8]
+    assert [model["verdict"] for model in row["merged"]] == ["equal", found]
+    assert f"({factor:.3f} of its time" in row["merged"][1]["words"]
 
 
-@pytest.mark.parametrize(("factor", "word"), [(1.2, "slower"), (0.8, "faster")])
-def test_a_merged_model_of_another_speed_is_told(clock: Clock, factor: float, word: str):
-    seconds = {BASE: 0.002, DOUBLE: 0.002, MERGED: factor * 0.002, unmerged(2): 0.003}
-    models = {name: clock.model(name, of) for name, of in seconds.items()}
-    batches = [{"input_ids": torch.zeros(2, 3)}] * 10
-    row = described(time_calls(models, batches, 3, lambda: None), [2])  # type: ignore[arg-type]
-    assert row["verdict"].startswith(f"{word}: merged takes {factor:.3f}")
+@pytest.mark.parametrize(
+    ("ranks", "headline", "chosen"),
+    [
+        ([1, 2, 4, 8, 16, 32], 8, [8, 32]),
+        ([1, 2, 4, 8, 16, 32], 32, [32]),
+        ([4, 16, 64], 10, [16, 64]),  # on a log scale 10 is nearer to 16 than to 4
+        ([4], 20, [4]),
+    ],
+)
+def test_merged_are_the_headlines_rank_and_the_largest(ranks, headline, chosen):
+    assert merged_ranks(ranks, headline) == chosen

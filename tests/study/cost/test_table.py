@@ -45,9 +45,11 @@ def machine(device: str = "cpu") -> dict[str, Any]:
                 "batch_size": 1,
                 "base": model(5.0, 1.0),
                 "base_again": model(5.0, 1.0),
-                "merged": model(5.1, 1.01, rank=8),
+                "merged": [
+                    model(5.1, 1.01, rank=8, words="as fast"),
+                    model(5.3, 1.02, rank=32, words="not told"),
+                ],
                 "unmerged": [model(6.25, 1.25, rank=8)],
-                "verdict": "equal within noise: so and so",
             }
         ],
         "training": [
@@ -101,11 +103,20 @@ def test_a_rank_that_the_machines_file_does_not_have_yet_stays_empty():
     assert set(table.rows(newer, machine())[-1][4:8]) == {"-"}
 
 
+def test_a_rank_that_was_not_merged_has_the_latency_of_the_largest_that_was():
+    """A merged model has the base's shapes, whatever the rank was."""
+    other = machine()
+    other["latency"][0]["unmerged"].append(model(6.0, 1.2, rank=16))
+    arms = COST | {"arms": [*COST["arms"], COST["arms"][1] | {"rank": 16}]}
+    rows = table.rows(arms, other)
+    assert [rows[place][7] for place in (1, -1)] == ["5.10", "5.30"]
+
+
 def test_the_terminal_has_columns_of_one_width_and_a_legend():
     lines = table.text_table(COST, machine()).splitlines()
     assert len({len(line) for line in lines[:5]}) == 1
-    assert "equal within noise" in lines[10]
-    assert len({len(line) for line in lines[-6:]}) == 1
+    assert "Merged into the base, rank 8: as fast; rank 32: not told." in lines[10]
+    assert len({len(line) for line in lines[-7:]}) == 1
 
 
 def test_markdown_has_as_many_cells_in_every_row():
@@ -154,7 +165,8 @@ def test_latency_has_a_row_for_each_model():
         "Base",
         "Base, a second copy",
         "LoRA, rank 8, merged",
+        "LoRA, rank 32, merged",
         "LoRA, rank 8, unmerged",
     ]
     assert rows[0][3:] == ("5.00 [5.00, 6.00]", "1")
-    assert rows[3][:2] + rows[3][4:] == ("fp32", "1", "1.250 [0.990, 1.500]")
+    assert rows[4][:2] + rows[4][4:] == ("fp32", "1", "1.250 [0.990, 1.500]")

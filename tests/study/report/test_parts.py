@@ -102,7 +102,7 @@ def test_a_rank_that_neither_seeds_nor_sentences_settle_is_said_to_need_both():
     record = copy.deepcopy(study()["sufficient_rank"])
     row = record["equivalence"][0]["ranks"][0]
     row |= {"verdict": "cannot be told", "seeds_needed": None, "sentences_needed": None}
-    assert rows(tables.equivalence(record))[0][3] == "cannot be told more of both"
+    assert rows(tables.equivalence(record))[0][3] == "cannot be told if equal: more of both"
 
 
 def test_shares_of_ranks_are_in_percent_and_no_rank_is_a_choice_too():
@@ -176,8 +176,17 @@ def test_speed_is_shown_for_every_arm_and_every_way_to_apply_an_adapter():
     said = words(speed.speed(study().machine["cost"]))
     for name in ("Head only", "LoRA, rank 4", "Full fine-tuning", "Beside the base, rank 1"):
         assert name in said
+    assert "Merged, rank 1" in said
     assert "Merged, rank 4" in said
-    assert "equal within noise" in said
+
+
+def test_a_merged_model_is_equal_to_the_base_only_where_the_record_says_so():
+    record = copy.deepcopy(study().machine["cost"])
+    first = record["latency"][0]["merged"][0]
+    first |= {"verdict": "slower", "interval": {"ratio": 1.1, "low": 1.07, "high": 1.2}}
+    told = rows(speed._merged(record))
+    assert told[0] == ["Rank 1, fp32, batches of 1", "1.100 1.070 to 1.200", "slower"]
+    assert [row[-1] for row in told[1:]] == ["equal"] * 7
 
 
 def test_an_arm_whose_memory_was_not_measured_says_why():
