@@ -10,6 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from lora import dora, pissa
 from lora.config import LoRAConfig
 from lora.inject import (
     adapted_modules,
@@ -32,17 +33,20 @@ class Adapter:
     Attributes:
         config: of the run
         factors: (A (r, in), B (out, r)) in fp32 by the adapted module's full name
+        magnitudes: DoRA's (out,) in fp32 by the same names; empty without DoRA
         head: parameters kept beside the factors, in fp32, by their full name in the model
         fan_in_fan_out: whether the adapted modules are `Conv1D`; the factors do not depend on it
 
     Raises:
-        ValueError: no factors at all, or shapes that do not fit one another or the config's rank
+        ValueError: no factors at all, shapes that do not fit one another or the config's rank, or
+            magnitudes where the config has none or the other way round
     """
 
     config: LoRAConfig
     factors: Mapping[str, Factors]
     head: Mapping[str, Tensor] = field(default_factory=dict)
     fan_in_fan_out: bool = False
+    magnitudes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.factors:
@@ -54,6 +58,35 @@ class Adapter:
                     f"{name}: lora_A {tuple(A.shape)} and lora_B {tuple(B.shape)} are not "
                     f"({rank}, in) and (out, {rank}) as rank {rank} asks for"
                 )
+        expected = {n: (len(B),) for n, (_, B) in self.factors.items() if self.config.use_dora}
+        shapes = {name: tuple(m.shape) for name, m in self.magnitudes.items()}
+        if shapes != expected:
+            wrong = sorted(n for n in shapes | expected if shapes.get(n) != expected.get(n))
+            raise ValueError(
+                f"use_dora {self.config.use_dora}: magnitudes are missing, too many or of another "
+                f"shape than (out,) at {wrong}"
+            )
+
+    def delta(self, name: str, weight: Tensor | None = None) -> Tensor:
+        """The update W' - W0 of a module, (out, in), in the factors' dtype.
+
+        Args:
+            name: of the module
+            weight: W0 (out, in); not needed without DoRA
+
+        Raises:
+            ValueError: DoRA's update is asked for without W0
+        """
+        A, B = self.factors[name]
+        delta = (B @ A) * self.config.scaling_of(name)
+        if name not in self.magnitudes:
+            return delta
+        if weight is None:
+            raise ValueError(f"{name}: DoRA's update depends on the base's weight: give it")
+        weight = weight.to(delta)
+        updated = weight + delta
+        norms = torch.linalg.vector_norm(updated, dim=1)
+        return dora.row_factors(self.magnitudes[name], norms)[:, None] * updated - weight
 
 
 def extract(
@@ -63,6 +96,8 @@ def extract(
     head: Mapping[str, Tensor] | None = None,
 ) -> Adapter:
     """Copy one run's adapter out of a model.
+
+    What PiSSA learned comes out as an ordinary adapter on W0, of twice the rank (`lora.pissa`).
 
     With a task type that has a head in PEFT, the modules that PEFT takes for it go along, trained
     or not: a fresh `pre_classifier` is as random as a fresh `classifier`, and PEFT does not load
@@ -83,11 +118,16 @@ def extract(
         raise ValueError(f"run {run}: the adapter has runs 0 to {len(record.configs) - 1}")
     layers = adapted_modules(model)
     factors: dict[str, Factors] = {}
+    magnitudes: dict[str, Tensor] = {}
     for name, layer in layers.items():
         if layer.merged_run is not None:
             raise RuntimeError(f"{name}: the adapter is merged: unmerge it before saving")
         rank = layer.ranks[run]
         factors[name] = (_copy(layer.lora_A[run, :rank]), _copy(layer.full_B()[run, :, :rank]))
+        if layer.principal is not None:
+            factors[name] = pissa.converted(layer.principal, *factors[name], layer.scalings[run])
+        if layer.lora_magnitude_vector is not None:
+            magnitudes[name] = _copy(layer.lora_magnitude_vector[run])
     tensors = dict(head or {})
     for module in head_names:
         if not module or module not in dict(model.named_modules()):
@@ -99,6 +139,8 @@ def extract(
             tensors.setdefault(f"{module}.{name}", parameter)
     # B is written out with a row for every output, so that no slice is left to remember.
     config = replace(record.configs[run], columns=None)
+    if config.init == "pissa":
+        config = pissa.converted_config(config)
     if peft_reach(model, config.target_modules, config.layers) != set(layers):
         config = replace(config, target_modules=tuple(layers), layers=None)
     first = next(iter(layers.values()))
@@ -107,6 +149,7 @@ def extract(
         factors=factors,
         head={name: _copy(tensor) for name, tensor in sorted(tensors.items())},
         fan_in_fan_out=not isinstance(first.base, nn.Linear),
+        magnitudes=magnitudes,
     )
 
 
@@ -115,8 +158,8 @@ def load_into(model: nn.Module, adapter: Adapter, run: int = 0) -> None:
     """Copy an adapter into a model that is adapted in the same way; nothing is changed on error.
 
     Raises:
-        ValueError: tensors that only one of the two has (both differences are listed), or other
-            shapes, ranks or scalings
+        ValueError: tensors that only one of the two has (both differences are listed), other
+            shapes, ranks or scalings, DoRA in one of the two alone, or a model begun with PiSSA
         RuntimeError: the model's adapter is merged
     """
     record = injection(model)
@@ -145,11 +188,27 @@ def load_into(model: nn.Module, adapter: Adapter, run: int = 0) -> None:
             )
     for name, layer in layers.items():
         A, B = adapter.factors[name]
-        rank = layer.ranks[run]
-        layer.lora_A[run, :rank].copy_(A)
-        layer.lora_B[run, :, :rank].copy_(B if layer.columns is None else B[layer.columns.cpu()])
+        rows = B if layer.columns is None else B[layer.columns.cpu()]
+        set_run(layer, run, A, rows, adapter.magnitudes.get(name))
     for name, tensor in adapter.head.items():
         others[name].copy_(tensor)
+
+
+@torch.no_grad()
+def set_run(
+    layer: LoRALinear, run: int, A: Tensor, B: Tensor, magnitude: Tensor | None = None
+) -> None:
+    """Give one run of a layer these values; what its rank pads stays 0.
+
+    Args:
+        A: (r, in), of the run's rank or less
+        B: (rows, r)
+        magnitude: (out,), with DoRA
+    """
+    layer.lora_A[run].zero_()[: len(A)].copy_(A)
+    layer.lora_B[run].zero_()[:, : len(A)].copy_(B)
+    if layer.lora_magnitude_vector is not None and magnitude is not None:
+        layer.lora_magnitude_vector[run].copy_(magnitude)
 
 
 def attach(model: nn.Module, adapter: Adapter, head_names: Sequence[str] = ()) -> tuple[str, ...]:
@@ -187,12 +246,15 @@ def combine(parts: Sequence[tuple[Adapter, float]], head_of: int | None = None) 
         head_of: index of the part whose head is kept, where heads differ
 
     Raises:
-        ValueError: other base models, shapes or heads, or a weight that is not finite
+        ValueError: other base models, shapes or heads, a weight that is not finite, or DoRA, whose
+            updates are no products of factors
     """
     if not parts:
         raise ValueError("no adapters to combine")
     first = parts[0][0]
     for adapter, weight in parts:
+        if adapter.config.use_dora:
+            raise ValueError("use_dora: an update of DoRA is no product of factors to be added up")
         if not math.isfinite(weight):
             raise ValueError(f"weight {weight}: a finite number is needed")
         if adapter.config.base_model_name != first.config.base_model_name:
@@ -236,6 +298,16 @@ def combine(parts: Sequence[tuple[Adapter, float]], head_of: int | None = None) 
 
 
 def _require_fit(name: str, layer: LoRALinear, run: int, adapter: Adapter) -> None:
+    if layer.principal is not None:
+        raise ValueError(
+            f"{name}: the model's adapter was begun with PiSSA, so its base is another one than "
+            "the loaded adapter's: attach that to the plain model"
+        )
+    if adapter.config.use_dora != (layer.lora_magnitude_vector is not None):
+        raise ValueError(
+            f"use_dora is {adapter.config.use_dora} in the adapter and "
+            f"{not adapter.config.use_dora} in the model"
+        )
     A, B = adapter.factors[name]
     rank = layer.ranks[run]
     theirs, ours = (A.shape[0], A.shape[1], B.shape[0]), (rank, layer.in_features)

@@ -74,6 +74,11 @@ class LoRAConfig:
             raise ValueError(f"init {self.init!r}: allowed are {' and '.join(INITS)}")
         if not _is_number(self.dropout) or not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout!r}: at least 0 and below 1")
+        for key, wanted in (("use_dora", self.use_dora), ("init", self.init == "pissa")):
+            if wanted and self.columns is not None:
+                raise ValueError(
+                    f"{key} {getattr(self, key)!r} works on whole weights: columns must be None"
+                )
         for key, rank in self.rank_pattern.items():
             _require_regex("rank_pattern", key)
             _require_rank(f"rank_pattern[{key!r}]", rank)

@@ -19,7 +19,7 @@ class Counts:
     """Numbers of scalars, for one run.
 
     Attributes:
-        adapter: in A and B, at the run's own rank
+        adapter: in A, B and DoRA's magnitudes, at the run's own rank
         head: trainable, but not of the adapter
         total: of the model without its adapter
     """
@@ -38,6 +38,7 @@ def count_parameters(model: nn.Module, run: int = 0) -> Counts:
     """Count what run number `run` trains; the padding of runs of mixed rank does not count."""
     adapter = sum(
         layer.ranks[run] * (layer.in_features + layer.lora_B.shape[1])
+        + (0 if layer.lora_magnitude_vector is None else layer.out_features)
         for layer in adapted_modules(model).values()
     )
     factors = {id(parameter) for parameter in adapter_parameters(model).values()}
@@ -50,9 +51,12 @@ def count_parameters(model: nn.Module, run: int = 0) -> Counts:
 
 
 def lora_parameter_count(
-    model: PretrainedConfig | nn.Module, target_modules: Sequence[str], rank: int
+    model: PretrainedConfig | nn.Module,
+    target_modules: Sequence[str],
+    rank: int,
+    use_dora: bool = False,
 ) -> int:
-    """rank * (in + out), summed over the targeted modules.
+    """rank * (in + out), with DoRA out more, summed over the targeted modules.
 
     Args:
         model: a transformers configuration, of which the bare model is built on the meta device
@@ -71,5 +75,5 @@ def lora_parameter_count(
         size_in, size_out = features(model.get_submodule(name))
         if not 1 <= rank <= min(size_in, size_out):
             raise ValueError(f"rank {rank}: {name} allows 1 to {min(size_in, size_out)}")
-        total += rank * (size_in + size_out)
+        total += rank * (size_in + size_out) + (size_out if use_dora else 0)
     return total

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lora import pissa
 from lora.config import LoRAConfig
 from lora.layer import LoRALinear, features
 from lora.targets import find_targets
@@ -46,7 +47,7 @@ def inject(
     Args:
         model: changed in place; its adapted parameters alone are trainable afterwards
         configs: one, or one for each run. Runs may differ in rank, alpha and their patterns, not
-            in what they target, in dropout or columns
+            in what they target, in method, dropout or columns; with PiSSA not in rank either
         generators: A's, one for each run, on the CPU; the modules draw in the model's order
 
     Returns:
@@ -54,7 +55,7 @@ def inject(
 
     Raises:
         ValueError: a model that is adapted already; configs that differ in what runs share; and
-            whatever `lora.targets.find_targets` and the layer's size refuse
+            whatever `lora.targets.find_targets`, the layer's size and PiSSA refuse
     """
     configs = (configs,) if isinstance(configs, LoRAConfig) else tuple(configs)
     generators = (generators,) if isinstance(generators, torch.Generator) else tuple(generators)
@@ -63,7 +64,7 @@ def inject(
     if is_adapted(model):
         raise ValueError("the model has an adapter already: eject it before injecting another")
     for config in configs[1:]:
-        for key in ("target_modules", "layers", "dropout", "columns"):
+        for key in ("target_modules", "layers", "dropout", "columns", "use_dora", "init"):
             if getattr(config, key) != getattr(configs[0], key):
                 raise ValueError(
                     f"{key}: runs that train together share it, got {getattr(configs[0], key)!r} "
@@ -74,6 +75,7 @@ def inject(
     columns = configs[0].columns
     slices = None if columns is None else [slice(start, stop) for start, stop in columns]
     layers: dict[str, LoRALinear] = {}
+    principals: dict[str, pissa.Principal] = {}
     for name in names:
         try:
             layers[name] = LoRALinear(
@@ -83,7 +85,10 @@ def inject(
                 generators=generators,
                 dropout=configs[0].dropout,
                 columns=slices,
+                use_dora=configs[0].use_dora,
             )
+            if configs[0].init == "pissa" and not layers[name].base.weight.is_meta:
+                principals[name] = pissa.decompose(layers[name])
         except ValueError as error:
             raise ValueError(f"target {name}: {error}") from None
     trainable = frozenset(name for name, p in model.named_parameters() if p.requires_grad)
@@ -92,6 +97,8 @@ def inject(
     for name, layer in layers.items():
         layer.train(model.get_submodule(name).training)
         model.set_submodule(name, layer)
+        if name in principals:
+            pissa.begin(layer, principals[name])
     setattr(model, _RECORD, Injection(configs, tuple(names), trainable))
     return tuple(names)
 
@@ -99,7 +106,7 @@ def inject(
 def eject(model: nn.Module) -> None:
     """Take the adapters out: the same module objects and weights as before `inject`.
 
-    A merged adapter is unmerged first (the saved weights come back bit for bit); to keep it use
+    Weights that merging or PiSSA changed come back bit for bit; to keep a merged adapter use
     `lora.merge.merge_and_eject`. What trained before `inject` trains again.
 
     Raises:
@@ -107,9 +114,8 @@ def eject(model: nn.Module) -> None:
     """
     record = injection(model)
     for name, layer in adapted_modules(model).items():
-        if layer.original_weight is not None:
-            with torch.no_grad():
-                layer.base.weight.copy_(layer.original_weight)
+        if layer.principal is not None or layer.original_weight is not None:
+            _set_weight(layer, layer.pretrained_weight())
         model.set_submodule(name, layer.base)
     delattr(model, _RECORD)
     for name, parameter in model.named_parameters():
@@ -135,11 +141,11 @@ def adapted_modules(model: nn.Module) -> dict[str, LoRALinear]:
 
 
 def adapter_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Every lora_A and lora_B by its name in `model.named_parameters()`."""
+    """Every lora_A, lora_B and DoRA's magnitudes by its name in `model.named_parameters()`."""
     return {
-        f"{name}.{factor}": getattr(layer, factor)
+        f"{name}.{own}": parameter
         for name, layer in adapted_modules(model).items()
-        for factor in ("lora_A", "lora_B")
+        for own, parameter in layer.named_parameters(recurse=False)
     }
 
 
@@ -180,13 +186,23 @@ def disabled(model: nn.Module) -> Iterator[None]:
     if any(layer.merged_run is not None for layer in layers):
         raise ValueError("the adapter is merged into the base: unmerge it before disabling it")
     before = [layer.enabled for layer in layers]
+    held = [None if x.principal is None else x.base.weight.detach().clone() for x in layers]
     try:
         for layer in layers:
             layer.enabled = False
+            if layer.principal is not None:
+                _set_weight(layer, layer.pretrained_weight())
         yield
     finally:
-        for layer, state in zip(layers, before, strict=True):
+        for layer, state, weight in zip(layers, before, held, strict=True):
             layer.enabled = state
+            if weight is not None:
+                _set_weight(layer, weight)
+
+
+@torch.no_grad()
+def _set_weight(layer: LoRALinear, weight: Tensor) -> None:
+    layer.base.weight.copy_(weight)
 
 
 def _inputs_to_float32(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -20,6 +20,9 @@ Independent adapters, called runs, may share one frozen base: A is (runs, rank, 
 B (runs, out, rank), and the rows of x belong to the runs in equal shares, first run first. The
 base needs one matrix product for all runs, the factors one batched product each.
 
+Two variants change a part of it: DoRA rescales the rows of W0 + s B A (`lora.dora`), PiSSA starts A
+and B from W0's principal part (`lora.pissa`).
+
 A and B are bare parameters of a module that is no `nn.Linear`, so that a model's
 `init_weights()`, which re-initialises every `nn.Linear` it meets, leaves them alone.
 """
@@ -28,11 +31,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
+
+from lora import dora
+
+if TYPE_CHECKING:
+    from lora.pissa import Principal
 
 BaseLayer: TypeAlias = nn.Linear | Conv1D
 
@@ -53,15 +61,18 @@ class LoRALinear(nn.Module):
         base: the wrapped layer, frozen by `lora.inject`
         lora_A: fp32 (runs, rank, in), U(-1/sqrt(in), 1/sqrt(in)) as in PEFT and microsoft/LoRA
         lora_B: fp32 (runs, rows, rank), zeros; rows = out, or the number of chosen columns
+        lora_magnitude_vector: DoRA's m, fp32 (runs, out); None without DoRA
         scaling: fp32 buffer (runs,)
         dropout: always an `nn.Dropout`, p = 0 included
         ranks: the rank of each run
         merged_run: the run whose update now stands in the base's weight (see `lora.merge`)
         enabled: False leaves the adapter out (see `lora.inject.disabled`)
+        principal: what PiSSA took out of the base's weight; None without PiSSA
     """
 
     lora_A: nn.Parameter
     lora_B: nn.Parameter
+    lora_magnitude_vector: nn.Parameter | None
     scaling: Tensor
     columns: Tensor | None
 
@@ -74,6 +85,7 @@ class LoRALinear(nn.Module):
         generators: Sequence[torch.Generator],
         dropout: float = 0.0,
         columns: Sequence[slice] | slice | None = None,
+        use_dora: bool = False,
     ) -> None:
         """Wrap `base`; `ranks`, `scalings` and `generators` have one entry for each run.
 
@@ -88,10 +100,12 @@ class LoRALinear(nn.Module):
                 all. GPT-2's fused `c_attn` holds q, k, v one after the other: q and v are
                 [slice(0, H), slice(2 * H, 3 * H)]. The chosen columns share one A, as they do in
                 PEFT, which adapts the fused matrix whole.
+            use_dora: learn the rows' magnitudes too
 
         Raises:
             ValueError: unequal numbers of ranks, scalings and generators, a rank or scaling that
-                cannot be, a base that is not supported, or columns outside the layer
+                cannot be, a base that is not supported, columns outside the layer, or DoRA of
+                chosen columns or a base in four bit
         """
         super().__init__()
         reason = unsupported(base)
@@ -112,6 +126,11 @@ class LoRALinear(nn.Module):
                 )
         if not all(math.isfinite(scaling) for scaling in scalings):
             raise ValueError(f"scalings {list(scalings)}: not finite")
+        if use_dora and (columns is not None or in_four_bit(base)):
+            raise ValueError(
+                "DoRA needs the norms of all of the base's rows: columns must be None and the base "
+                "not in four bit"
+            )
         self.base = base
         self.ranks = tuple(ranks)
         self._scalings = tuple(float(scaling) for scaling in scalings)
@@ -119,6 +138,7 @@ class LoRALinear(nn.Module):
         self.merged_run: int | None = None
         self.enabled = True
         self.original_weight: Tensor | None = None
+        self.principal: Principal | None = None
 
         device = base.weight.device
         rows, width = self.out_features, max(ranks)
@@ -138,6 +158,8 @@ class LoRALinear(nn.Module):
         self.lora_B = nn.Parameter(
             torch.zeros(len(ranks), rows, width, dtype=torch.float32, device=device)
         )
+        magnitude = torch.empty(len(ranks), rows, dtype=torch.float32, device=device)
+        self.lora_magnitude_vector = nn.Parameter(magnitude) if use_dora else None
         self.reset_parameters(generators)
         self.register_state_dict_pre_hook(_refuse_while_merged)
 
@@ -153,7 +175,7 @@ class LoRALinear(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generators: Sequence[torch.Generator]) -> None:
-        """Draw A anew, one generator for each run, and set B to zero."""
+        """Draw A anew, one generator for each run, set B to zero and magnitudes to W0's."""
         for run, (rank, generator) in enumerate(zip(self.ranks, generators, strict=True)):
             # (rank, in): only the run's own rank is drawn, whatever it is padded to.
             drawn = torch.empty(rank, self.in_features, dtype=torch.float32)
@@ -161,6 +183,23 @@ class LoRALinear(nn.Module):
             self.lora_A[run].zero_()
             self.lora_A[run, :rank].copy_(drawn)
         self.lora_B.zero_()
+        self.reset_magnitude()
+
+    @torch.no_grad()
+    def reset_magnitude(self) -> None:
+        """Let DoRA's magnitudes be those that W0 + s B A has now; without DoRA do nothing."""
+        if self.lora_magnitude_vector is not None:
+            self.lora_magnitude_vector.copy_(self._norms(self.lora_A, self.lora_B))
+
+    def _norms(self, A: Tensor, B: Tensor) -> Tensor:
+        weight = rows_of(self.base, self.base.weight.detach())
+        return dora.row_norms(weight, A.detach(), B.detach(), self._scalings)
+
+    def pretrained_weight(self) -> Tensor:
+        """W0 as it was before the adapter came, in the base's shape and dtype."""
+        if self.principal is not None:
+            return self.principal.original.to(self.base.weight.device)
+        return self.base.weight if self.original_weight is None else self.original_weight
 
     def full_B(self) -> Tensor:
         """B with a row for every output feature, (runs, out, rank): 0 outside the columns."""
@@ -183,6 +222,18 @@ class LoRALinear(nn.Module):
             return y
         h = self.dropout(x)
         A, B = self.lora_A.to(h.dtype), self.full_B().to(h.dtype)
+        updated = self._add_update(y, h, A, B)
+        if self.lora_magnitude_vector is None:
+            return updated
+        drops = self.dropout.training and self.dropout.p > 0
+        product = updated - y + self.base(h) if drops else updated
+        if self.base.bias is not None:
+            product = product - self.base.bias
+        factors = dora.row_factors(self.lora_magnitude_vector, self._norms(A, B))
+        return dora.rescale(updated, product, factors)
+
+    def _add_update(self, y: Tensor, h: Tensor, A: Tensor, B: Tensor) -> Tensor:
+        """y + s (h A^T) B^T, each run's rows with its own factors."""
         if self.runs == 1:
             # (N, in) @ (in, r) -> (N, r); (N, out) + s (N, r) @ (r, out) -> (N, out)
             low = h.reshape(-1, self.in_features) @ A[0].T
@@ -211,6 +262,11 @@ def features(base: BaseLayer) -> tuple[int, int]:
         rows, columns = base.weight.shape
         return int(rows), int(columns)
     return base.in_features, base.out_features
+
+
+def rows_of(base: BaseLayer, weight: Tensor) -> Tensor:
+    """A weight in the base's orientation as (out, in), or the other way round: a view."""
+    return weight.T if isinstance(base, Conv1D) else weight
 
 
 def in_four_bit(module: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """Put an adapter's update into the base's weight, and take it out again.
 
-    W' = W0 + s B A
+    W' = W0 + s B A        with DoRA    W' = m (W0 + s B A) / |W0 + s B A|
 
 The update is computed in fp32, added in fp32 and cast to the weight's dtype once. Adding in bf16
 loses it: at r = 8 and small B, 42 % of a layer's weights then did not change (peft 1388, 1836).
@@ -14,15 +14,17 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
 
+from lora import dora
 from lora.inject import adapted_modules, eject, injection
-from lora.layer import LoRALinear, in_four_bit
+from lora.layer import LoRALinear, in_four_bit, rows_of
 
 
 @torch.no_grad()
 def delta_weight(layer: LoRALinear, run: int = 0) -> Tensor:
-    """The update s B A of one run, in fp32 and in the orientation of the base's weight.
+    """The update W' - W0 of one run, in fp32 and in the orientation of the base's weight.
+
+    It is s B A but for the variants: W0 is the weight from before PiSSA took a part of it out.
 
     Returns:
         (out, in) for `nn.Linear`, (in, out) for `Conv1D`
@@ -33,7 +35,14 @@ def delta_weight(layer: LoRALinear, run: int = 0) -> Tensor:
     _require_run(layer, run)
     A, B = layer.lora_A[run].float(), layer.full_B()[run].float()
     delta = layer.scalings[run] * (B @ A)  # (out, r) @ (r, in) -> (out, in)
-    return delta.T if isinstance(layer.base, Conv1D) else delta
+    if layer.principal is None and layer.lora_magnitude_vector is None:
+        return rows_of(layer.base, delta)
+    standing = layer.base.weight if layer.original_weight is None else layer.original_weight
+    updated = rows_of(layer.base, standing).float() + delta
+    if layer.lora_magnitude_vector is not None:
+        norms = torch.linalg.vector_norm(updated, dim=1)
+        updated *= dora.row_factors(layer.lora_magnitude_vector[run].float(), norms)[:, None]
+    return rows_of(layer.base, updated) - layer.pretrained_weight().float()
 
 
 def merge(model: nn.Module, run: int = 0) -> None:
@@ -102,7 +111,7 @@ def merge_and_eject(model: nn.Module, run: int = 0) -> None:
     if any(layer.merged_run != run for layer in layers.values()):
         merge(model, run)
     for layer in layers.values():
-        layer.merged_run = layer.original_weight = None
+        layer.merged_run = layer.original_weight = layer.principal = None
     eject(model)
 
 
@@ -110,7 +119,8 @@ def merge_and_eject(model: nn.Module, run: int = 0) -> None:
 def _merge_layer(name: str, layer: LoRALinear, run: int) -> None:
     weight = layer.base.weight
     wide = torch.promote_types(weight.dtype, torch.float32)
-    updated = (weight.to(wide) + delta_weight(layer, run)).to(weight.dtype)
+    W0 = layer.pretrained_weight()
+    updated = (W0.to(wide) + delta_weight(layer, run)).to(weight.dtype)
     if not torch.isfinite(updated).all():
         raise ValueError(f"{name}: the merged weight is not finite in {weight.dtype}")
     layer.original_weight = weight.detach().clone()

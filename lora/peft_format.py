@@ -3,6 +3,7 @@
     adapter_config.json         the settings
     adapter_model.safetensors   base_model.model.{module}.lora_A.weight (r, in)
                                 base_model.model.{module}.lora_B.weight (out, r)
+                                base_model.model.{module}.lora_magnitude_vector (out,), in DoRA
                                 base_model.model.{head parameter}
 
 Both files are pure functions of the adapter: keys and lists sorted, nothing of the machine in
@@ -31,10 +32,11 @@ from lora.targets import PEFT_HEADS
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
+MAGNITUDE = "lora_magnitude_vector"
 # Keys that say nothing about what the adapter computes, or that `load` reads.
 _KNOWN = {
     *("peft_type", "task_type", "base_model_name_or_path", "r", "lora_alpha", "lora_dropout"),
-    *("target_modules", "modules_to_save", "fan_in_fan_out", "use_rslora", "bias"),
+    *("target_modules", "modules_to_save", "fan_in_fan_out", "use_rslora", "use_dora", "bias"),
     *("rank_pattern", "alpha_pattern", "inference_mode", "init_lora_weights"),
     *("layers_to_transform", "layers_pattern", "exclude_modules", "megatron_core"),
     *("peft_version", "auto_mapping", "revision", "qalora_group_size"),
@@ -57,6 +59,8 @@ def save(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
     for name, (A, B) in adapter.factors.items():
         tensors[f"{PREFIX}{name}.lora_A.weight"] = A.contiguous()
         tensors[f"{PREFIX}{name}.lora_B.weight"] = B.contiguous()
+    for name, magnitude in adapter.magnitudes.items():
+        tensors[f"{PREFIX}{name}.{MAGNITUDE}"] = magnitude.contiguous()
     for name, tensor in adapter.head.items():
         tensors[f"{PREFIX}{name}"] = tensor.contiguous()
     if target.exists() and not target.is_dir():
@@ -79,8 +83,8 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
 
     Raises:
         FileNotFoundError: a file that is not there
-        ValueError: a file that cannot be read, a feature other than plain LoRA (naming the key),
-            or tensors that are missing or too many (naming them)
+        ValueError: a file that cannot be read, a feature other than LoRA, rsLoRA and DoRA (naming
+            the key), or tensors that are missing or too many (naming them)
     """
     source = Path(folder)
     for name in (CONFIG, WEIGHTS):
@@ -97,13 +101,15 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
         tensors = parse_tensors((source / WEIGHTS).read_bytes())
     except SafetensorError as error:
         raise ValueError(f"{source / WEIGHTS} is no safetensors file: {error}") from None
+    magnitudes = {
+        key.removeprefix(PREFIX).removesuffix(f".{MAGNITUDE}"): tensors.pop(key).float()
+        for key in sorted(tensors)
+        if key.startswith(PREFIX) and key.endswith(f".{MAGNITUDE}")
+    }
     factors, head = _split(tensors, config.get("modules_to_save") or (), source / WEIGHTS)
-    return Adapter(
-        _from_peft(config, factors, source / CONFIG),
-        factors,
-        head,
-        bool(config.get("fan_in_fan_out", False)),
-    )
+    settings = _from_peft(config, factors, source / CONFIG)
+    fan_in_fan_out = bool(config.get("fan_in_fan_out", False))
+    return Adapter(settings, factors, head, fan_in_fan_out, magnitudes)
 
 
 def _to_peft(adapter: Adapter) -> dict[str, Any]:
@@ -133,7 +139,7 @@ def _to_peft(adapter: Adapter) -> dict[str, Any]:
         "alpha_pattern": {key: _number(value) for key, value in config.alpha_pattern.items()},
         "inference_mode": True,
         "init_lora_weights": True,
-        "use_dora": False,
+        "use_dora": config.use_dora,
     }
 
 
@@ -155,6 +161,7 @@ def _from_peft(config: Mapping[str, Any], factors: Mapping[str, Factors], file: 
             target_modules=tuple(sorted(targets)),
             layers=tuple(layers) if layers else None,
             use_rslora=bool(config.get("use_rslora", False)),
+            use_dora=bool(config.get("use_dora", False)),
             dropout=config.get("lora_dropout", 0.0),
             rank_pattern=config.get("rank_pattern") or {},
             alpha_pattern=config.get("alpha_pattern") or {},
@@ -174,7 +181,8 @@ def _refuse_other_methods(config: Mapping[str, Any], file: Path) -> None:
     if config.get("init_lora_weights", True) not in _PLAIN_INITS:
         raise ValueError(
             f"{file}: init_lora_weights {config['init_lora_weights']!r} changes the base's "
-            f"weights: only {', '.join(repr(i) for i in _PLAIN_INITS)} are read"
+            f"weights: only {', '.join(repr(i) for i in _PLAIN_INITS)} are read; PEFT converts "
+            "others when it saves with path_initial_model_for_weight_conversion"
         )
     for key in sorted(config.keys() - _KNOWN):
         if config[key] not in (None, False, {}, []):

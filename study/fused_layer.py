@@ -11,11 +11,14 @@ replaced, and only where the layer is of exactly this form (BERT, RoBERTa and th
 hold it against the modules it replaces.
 
 The encoder's last layer makes the outputs of `Packing.readout` alone: nobody reads the others.
+
+A layer in which DoRA rescales a matrix is left to Hugging Face's own forward.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MethodType
 from typing import Any
 
@@ -123,8 +126,10 @@ class FusedLayer:
         """Compute the layer's output (R, N, hidden), or (R, S / R, hidden) if it is read out."""
         if packing is None:
             raise ValueError("a fused layer needs the keyword packing= in the model's forward")
-        tensors = self._read(layer)
         readout = packing.readout if self.last else None
+        if any(getattr(m, "lora_magnitude_vector", None) is not None for m in layer.modules()):
+            return _unfused(layer, hidden_states, packing, readout)
+        tensors = self._read(layer)
         return _Fused.apply(hidden_states, self, packing, readout, *tensors)  # type: ignore
 
     def _read(self, layer: Any) -> list[Tensor | None]:
@@ -141,6 +146,14 @@ class FusedLayer:
         self.dropouts = (out.dropout, layer.output.dropout)
         self.attention_dropout = float(own.dropout.p) if layer.training else 0.0
         return found
+
+
+def _unfused(layer: nn.Module, x: Tensor, packing: Packing, readout: Tensor | None) -> Tensor:
+    """Return what the layer's own modules compute; of a layer that is read out, only that."""
+    y: Tensor = type(layer).forward(layer, x, packing=replace(packing, readout=None))
+    if readout is None:
+        return y
+    return y.reshape(-1, y.shape[-1]).index_select(0, readout).view(len(y), -1, y.shape[-1])
 
 
 class _Fused(torch.autograd.Function):

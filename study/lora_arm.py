@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from lora.adapter import Adapter, extract
+from lora.adapter import Adapter, extract, set_run
 from lora.config import LoRAConfig
 from lora.inject import adapted_modules, adapter_parameters, eject, inject
 from study import streams
@@ -44,7 +44,10 @@ class LoraArm(Arm):
         settings = self.settings.train
         used = device(settings)
         configs = [self.config] * len(runs)
-        return train_lora(self.model, configs, runs, self.data, settings, used, progress)
+        ratio = self.settings.lora.loraplus_ratio
+        return train_lora(
+            self.model, configs, runs, self.data, settings, used, progress, loraplus_ratio=ratio
+        )
 
 
 def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
@@ -82,12 +85,16 @@ def train_lora(
     settings: TrainSettings,
     device: torch.device,
     progress: Progress,
+    *,
+    loraplus_ratio: float = 1.0,
 ) -> list[RunResult]:
     """Train the factors and heads of all runs together.
 
     Args:
         model: as before afterwards, on the device, with another head.
-        configs: of each run; ranks may differ.
+        configs: of each run; ranks may differ, except with PiSSA.
+        loraplus_ratio: factor of the learning rate of B and, as in PEFT and the authors' own code,
+            of whatever is a vector: the head's biases, DoRA's magnitudes.
 
     Raises:
         StudyError: as `adapt`.
@@ -105,7 +112,11 @@ def train_lora(
             len(runs),
             compute_dtype(settings),
             has_run_axis=lambda _: True,
-            keep_fp32=heads.__contains__,
+            keep_fp32=lambda name: name in heads or _is_magnitude(name),
+            also_decays=_is_magnitude,  # as transformers' Trainer has it
+            rate_factor=lambda name, shape: (
+                loraplus_ratio if name.endswith(".lora_B") or len(shape) == 1 else 1.0
+            ),
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
         return train(classifier, parameters, runs, feed, settings, settings.epochs, progress)
@@ -142,11 +153,16 @@ def adapter_of(model: PreTrainedModel, config: LoRAConfig, state: dict[str, Tens
     try:
         for name, layer in adapted_modules(model).items():
             rank = layer.ranks[0]  # what trained beside larger ranks is padded with zeros
-            layer.lora_A[0] = state.pop(f"{name}.lora_A")[:rank]
-            layer.lora_B[0] = state.pop(f"{name}.lora_B")[:, :rank]
+            A, B = state.pop(f"{name}.lora_A"), state.pop(f"{name}.lora_B")
+            magnitude = state.pop(f"{name}.lora_magnitude_vector", None)
+            set_run(layer, 0, A[:rank], B[:, :rank], magnitude)
         return extract(model, head=state)
     finally:
         eject(model)
+
+
+def _is_magnitude(name: str) -> bool:
+    return name.endswith(".lora_magnitude_vector")
 
 
 def size(model: PreTrainedModel, config: LoRAConfig) -> Size:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,16 @@ class _Piece:
     shape: torch.Size  # as the model has it
     row_shape: torch.Size  # without the run axis
     decays: bool
+    rate_factor: float
     cast: bool
+
+
+class Segment(NamedTuple):
+    """A stretch of a row whose tensors are stepped alike."""
+
+    place: slice
+    decays: bool
+    rate_factor: float
 
 
 class FlatParameters:
@@ -35,6 +45,8 @@ class FlatParameters:
         runs: R.
         dtype: the model computes with.
         keep_fp32: names whose views stay fp32 whatever `dtype` is.
+        also_decays: names of vectors that decay nevertheless.
+        rate_factor: of the run's learning rate, by a tensor's name and shape without the run axis.
     """
 
     def __init__(
@@ -45,6 +57,8 @@ class FlatParameters:
         *,
         has_run_axis: Callable[[str], bool],
         keep_fp32: Callable[[str], bool],
+        also_decays: Callable[[str], bool] = lambda _: False,
+        rate_factor: Callable[[str, torch.Size], float] = lambda *_: 1.0,
     ) -> None:
         self.runs, self.dtype = runs, dtype
         pieces = []
@@ -53,10 +67,11 @@ class FlatParameters:
             if row_shape.numel() * runs != tensor.numel():
                 raise ValueError(f"{name}: shape {tuple(tensor.shape)} does not hold {runs} runs")
             # As in transformers' Trainer, biases and norms do not decay.
-            decays = len(row_shape) > 1
+            decays = len(row_shape) > 1 or also_decays(name)
+            factor = rate_factor(name, row_shape)
             cast = dtype != torch.float32 and not keep_fp32(name)
-            pieces.append(_Piece(name, tensor.shape, row_shape, decays, cast))
-        self.pieces = tuple(sorted(pieces, key=lambda piece: (piece.cast, not piece.decays)))
+            pieces.append(_Piece(name, tensor.shape, row_shape, decays, factor, cast))
+        self.pieces = tuple(sorted(pieces, key=lambda p: (p.cast, not p.decays, p.rate_factor)))
         rows = [parameters[p.name].detach().float().reshape(runs, -1) for p in self.pieces]
         self.master = torch.cat(rows, dim=1)
         self._sizes = [piece.row_shape.numel() for piece in self.pieces]
@@ -98,15 +113,14 @@ class FlatParameters:
                 part.copy_(grad.reshape(part.shape))
         return self._gradient
 
-    def segments(self) -> list[tuple[slice, bool]]:
-        """Return the stretches of a row whose tensors all decay, or all do not."""
-        found: list[tuple[slice, bool]] = []
+    def segments(self) -> list[Segment]:
+        """Return the stretches of a row whose tensors decay alike and have one rate factor."""
+        found: list[Segment] = []
         start = 0
         for piece, size in zip(self.pieces, self._sizes, strict=True):
-            if found and found[-1][1] == piece.decays:
-                found[-1] = (slice(found[-1][0].start, start + size), piece.decays)
-            else:
-                found.append((slice(start, start + size), piece.decays))
+            alike = (piece.decays, piece.rate_factor)
+            begin = found.pop().place.start if found and found[-1][1:] == alike else start
+            found.append(Segment(slice(begin, start + size), *alike))
             start += size
         return found
 
@@ -152,13 +166,14 @@ class RunAdamW:
         self.total_steps = total_steps
         self.warmup_steps = round(warmup_share * total_steps)
         self.step_count = 0
-        self._slices: list[tuple[int, slice, nn.Parameter]] = []
+        self._slices: list[tuple[int, Segment, nn.Parameter]] = []
         groups = []
         for run in range(parameters.runs):
-            for segment, decay in parameters.segments():
-                part = nn.Parameter(parameters.master[run, segment])
+            for segment in parameters.segments():
+                part = nn.Parameter(parameters.master[run, segment.place])
                 self._slices.append((run, segment, part))
-                groups.append({"params": [part], "weight_decay": weight_decay if decay else 0.0})
+                decay = weight_decay if segment.decays else 0.0
+                groups.append({"params": [part], "weight_decay": decay})
         self._adamw = torch.optim.AdamW(groups, lr=0.0, fused=True)
 
     def schedule(self) -> float:
@@ -180,7 +195,7 @@ class RunAdamW:
             gradient.mul_(factors.unsqueeze(1))
         factor = self.schedule()
         for (run, segment, part), group in zip(self._slices, self._adamw.param_groups, strict=True):
-            part.grad = gradient[run, segment]
-            group["lr"] = self.learning_rates[run] * factor
+            part.grad = gradient[run, segment.place]
+            group["lr"] = self.learning_rates[run] * segment.rate_factor * factor
         self._adamw.step()
         self.step_count += 1

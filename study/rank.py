@@ -57,7 +57,10 @@ def train_rank(settings: Settings, data: Prepared, rank: int, stage: str) -> Tra
     fit = arms.runs_that_fit(arm.model.config, data, settings.train)
     rates = settings.lora.learning_rates
     groups = arms.plan("lora", rank, rates, settings.seeds, fit)
-    decisive = (settings.model.name, settings.model.dropout, settings.train.decisive(), config)
+    decisive = (
+        *(settings.model.name, settings.model.dropout, settings.train.decisive()),
+        *(config, settings.lora.loraplus_ratio),
+    )
     checkpoints = Checkpoints(stage, decisive, data)
     results = arms.train_groups(f"lora r={rank}", groups, arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)

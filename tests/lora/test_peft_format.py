@@ -173,7 +173,7 @@ def test_a_path_of_this_machine_is_not_written(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"use_dora": True}, "use_dora True is not plain LoRA"),
+        ({"use_dora": True}, r"use_dora True: magnitudes are missing.*0\.attention\.self\.query"),
         ({"bias": "lora_only"}, "bias 'lora_only'"),
         ({"peft_type": "LOHA"}, "peft_type 'LOHA'"),
         ({"peft_type": ...}, "peft_type None"),

@@ -94,7 +94,7 @@ def test_what_decays_is_what_trainer_lets_decay(family: Family) -> None:
     )
     marks = torch.zeros(parameters.master.shape[1])
     covered = torch.zeros_like(marks)
-    for segment, decays in parameters.segments():
+    for segment, decays, _ in parameters.segments():
         marks[segment] = float(decays)
         covered[segment] += 1
     assert bool((covered == 1).all())
