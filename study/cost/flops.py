@@ -19,6 +19,7 @@ which leaves 4 N: LoRA saves about a third of a step's operations, whatever its 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -89,8 +90,7 @@ def _count(
     adapter: LoRAConfig | None,
     backward: bool,
 ) -> Flops:
-    """Fit a + b L + c L^2 through the counts at three lengths in a row."""
-    model = _without_weights(config, num_labels)
+    model = without_weights(config, num_labels)
     if adapter is not None:
         try:
             inject(model, adapter, torch.Generator())
@@ -100,13 +100,18 @@ def _count(
     for name, parameter in model.named_parameters():
         of_adapter = name.endswith((".lora_A", ".lora_B"))
         parameter.requires_grad_(method == FULL or of_adapter or not name.startswith(prefix))
-    short, middle, long = (_counted(model, length, backward) for length in _LENGTHS)
+    return fit(lambda length: counted(model, length, backward))
+
+
+def fit(count: Callable[[int], int]) -> Flops:
+    """Fit a + b L + c L^2 through the counts of one sentence at three lengths in a row."""
+    short, middle, long = (count(length) for length in _LENGTHS)
     pairs = (long - 2 * middle + short) // 2
     tokens = middle - short - (_LENGTHS[1] ** 2 - _LENGTHS[0] ** 2) * pairs
     return Flops(short - _LENGTHS[0] * tokens - _LENGTHS[0] ** 2 * pairs, tokens, pairs)
 
 
-def _without_weights(config: PretrainedConfig, num_labels: int) -> PreTrainedModel:
+def without_weights(config: PretrainedConfig, num_labels: int) -> PreTrainedModel:
     """Build the classifier of a configuration on the meta device, where nothing is computed."""
     config = copy.deepcopy(config)
     config.num_labels = num_labels
@@ -117,7 +122,8 @@ def _without_weights(config: PretrainedConfig, num_labels: int) -> PreTrainedMod
     return model
 
 
-def _counted(model: PreTrainedModel, length: int, backward: bool) -> int:
+def counted(model: PreTrainedModel, length: int, backward: bool) -> int:
+    """Count what one sentence of `length` tokens takes, with the gradients that are asked for."""
     ids = torch.zeros(1, length, dtype=torch.int64, device="meta")
     with FlopCounterMode(display=False) as counter:
         logits = model(input_ids=ids).logits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -34,34 +34,50 @@ def peaks(
         folder: of the prepared data.
 
     Returns:
-        For each arm `peak_memory_bytes` of its process, `idle_memory_bytes` before it loaded a
-        model, and `peak_gpu_memory_bytes` of tensors on a GPU or None; or the `reason` why there
-        is nothing.
+        For each arm what `peak_of` says.
+    """
+    return [
+        {"arm": arm, "rank": rank} | peak_of(_train, settings, str(folder), arm, rank)
+        for arm, rank in arms
+    ]
+
+
+def peak_of(
+    train: Callable[..., None], settings: Settings, *arguments: str | int | None
+) -> dict[str, Any]:
+    """Call `train(settings, *arguments)` in a process of its own.
+
+    Args:
+        train: a function of a module, which loads what it needs.
+
+    Returns:
+        `peak_memory_bytes` of the process, `idle_memory_bytes` before it loaded a model, and
+        `peak_gpu_memory_bytes` of tensors on a GPU or None; or the `reason` why there is nothing.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    rows = []
-    for arm, rank in arms:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            try:
-                found = pool.submit(_train, settings, str(folder), arm, rank).result()
-            except BrokenProcessPool:
-                found = {"reason": "the process was ended, most likely for want of memory"}
-        rows.append({"arm": arm, "rank": rank} | found)
-    return rows
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_measured, train, settings, *arguments).result()
+        except BrokenProcessPool:
+            return {"reason": "the process was ended, most likely for want of memory"}
 
 
-def _train(settings: Settings, folder: str, arm: str, rank: int | None) -> dict[str, Any]:
+def _measured(train: Callable[..., None], settings: Settings, *arguments: Any) -> dict[str, Any]:
     """Train in this process, which does nothing else."""
     process.prepare()
     idle = _peak()
-    used = device(settings.train)
-    Trainer(settings, prepared.load(folder), used).train(arm, rank)
+    train(settings, *arguments)
+    gpu = device(settings.train).type == "cuda"
     return {
         "peak_memory_bytes": _peak(),
         "idle_memory_bytes": idle,
-        "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated() if used.type == "cuda" else None,
+        "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated() if gpu else None,
     }
+
+
+def _train(settings: Settings, folder: str, arm: str, rank: int | None) -> None:
+    Trainer(settings, prepared.load(folder), device(settings.train)).train(arm, rank)
 
 
 def _peak() -> int:
