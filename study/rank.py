@@ -40,11 +40,18 @@ class TrainedRank:
             peft_format.save(adapter, folder / f"s{seed}")
 
 
-def train_rank(settings: Settings, data: Prepared, rank: int, stage: str) -> TrainedRank:
+def train_rank(
+    settings: Settings,
+    data: Prepared,
+    rank: int,
+    stage: str,
+    arm_of: type[LoraArm] = LoraArm,
+) -> TrainedRank:
     """Train LoRA at one rank.
 
     Args:
         stage: names the checkpoints.
+        arm_of: what trains it; another class may load another base.
 
     Raises:
         StudyError: the executor is not to be had, the adapter does not fit the model, or a run's
@@ -52,7 +59,7 @@ def train_rank(settings: Settings, data: Prepared, rank: int, stage: str) -> Tra
     """
     executor = executors.choose(settings)
     config = lora_arm.config_of(settings.lora, rank, settings.model.name)
-    arm = LoraArm(settings, data, config)
+    arm = arm_of(settings, data, config)
     size = lora_arm.size(arm.model, config)
     fit = arms.runs_that_fit(arm.model.config, data, settings.train)
     rates = settings.lora.learning_rates

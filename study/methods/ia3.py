@@ -49,7 +49,7 @@ class IA3(Method):
         vars(model).pop("peft_config", None)
 
     def keep_fp32(self, name: str) -> bool:
-        """Keep all in fp32, where PEFT has them: each number's gradient is a sum over all tokens."""
+        """Keep all in fp32: each number's gradient is a sum over all tokens."""
         del name
         return True
 

@@ -1,0 +1,35 @@
+"""Stage lora_variant@NAME of methods/: LoRA, or LoRA with one thing changed.
+
+Reads data/prepared/. Writes methods/metrics/{name}.json, data/methods/{name}/s{seed}/ in PEFT's
+format, and, for nobody to depend on, methods/metrics/machine/{name}.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages import cli
+from study import prepared, settings
+from study.environment import Machine
+from study.methods.variants import train_variant
+from study.records import write_json
+
+
+def main() -> None:
+    """Train the variant that the command line names."""
+    parser = argparse.ArgumentParser(description="Train LoRA, or a variant of it.")
+    parser.add_argument("--name", choices=settings.LORA_VARIANTS, required=True)
+    name = parser.parse_args().name
+    machine = Machine()
+    chosen = settings.load()
+    trained = train_variant(chosen, prepared.load("data/prepared"), name)
+    trained.save_adapters(Path("data/methods") / name)
+    write_json(f"methods/metrics/{name}.json", trained.record.to_json())
+    executor = chosen.train.executor
+    machine.write(f"methods/metrics/machine/{name}.json", chosen.train, executor=executor)
+    trained.checkpoints.discard()
+
+
+if __name__ == "__main__":
+    cli.run(main)
