@@ -112,8 +112,8 @@ def train_lora(
             len(runs),
             compute_dtype(settings),
             has_run_axis=lambda _: True,
-            keep_fp32=lambda name: name in heads or _is_magnitude(name),
-            also_decays=_is_magnitude,  # as transformers' Trainer has it
+            keep_fp32=lambda name: name in heads or is_magnitude(name),
+            also_decays=is_magnitude,  # as transformers' Trainer has it
             rate_factor=lambda name, shape: (
                 loraplus_ratio if name.endswith(".lora_B") or len(shape) == 1 else 1.0
             ),
@@ -161,7 +161,8 @@ def adapter_of(model: PreTrainedModel, config: LoRAConfig, state: dict[str, Tens
         eject(model)
 
 
-def _is_magnitude(name: str) -> bool:
+def is_magnitude(name: str) -> bool:
+    """Whether a tensor, by its name, is DoRA's magnitudes, which stay fp32."""
     return name.endswith(".lora_magnitude_vector")
 
 

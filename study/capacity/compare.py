@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from study.capacity.adapters import adapter_predictions, read_adapter, truncated_adapter
+from lora.stacking import truncated
+from study.attached import read_adapter
+from study.capacity.adapters import adapter_predictions
 from study.capacity.evaluator import Evaluator, first
 from study.capacity.record import FULL, LARGEST, LORA, Arm, Comparison, Right
 from study.capacity.tuned import tuned_arms
@@ -103,7 +105,7 @@ def _adapters(
     model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
     for run in results.lora[largest].picked():
         whole = read_adapter(largest, run.seed, folder)
-        every = [truncated_adapter(whole, rank) for rank in ranks]
+        every = [truncated(whole, rank) for rank in ranks]
         found = adapter_predictions(model, every, data, settings.train)
         path = folder / f"r{largest}" / f"s{run.seed}"
         differing.append(_differing(found[-1], run, path, f"lora@{largest}"))

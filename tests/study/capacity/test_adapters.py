@@ -10,8 +10,10 @@ from torch import Tensor
 
 from lora import peft_format
 from lora.adapter import Adapter
+from lora.stacking import truncated
 from study import lora_arm
-from study.capacity.adapters import adapter_predictions, read_adapter, truncated_adapter
+from study.attached import read_adapter
+from study.capacity.adapters import adapter_predictions
 from study.environment import compute_dtype
 from study.errors import StudyError
 from study.matrices import linear_modules, weight_of
@@ -50,7 +52,7 @@ def update(adapter: Adapter, name: str) -> Tensor:
 @pytest.mark.parametrize("rank", [1, 3])
 def test_every_module_is_cut_to_its_nearest_update_of_the_rank(rank: int) -> None:
     _, whole = trained("bert")
-    cut = truncated_adapter(whole, rank)
+    cut = truncated(whole, rank)
     assert cut.config.rank == rank
     assert cut.factors.keys() == whole.factors.keys()
     for name in whole.factors:
@@ -59,7 +61,7 @@ def test_every_module_is_cut_to_its_nearest_update_of_the_rank(rank: int) -> Non
         torch.testing.assert_close(update(cut, name), nearest, atol=1e-6, rtol=1e-5)
         assert cut.config.scaling_of(name) == 1
     assert cut.head is whole.head
-    assert truncated_adapter(whole, RANK) is whole
+    assert truncated(whole, RANK) is whole
 
 
 @each_head
@@ -80,7 +82,7 @@ def check_whole(family: str, precision: str) -> None:
 @each_head
 def test_cut_down_it_predicts_as_the_merged_model_does(family: str) -> None:
     """Ranks and seeds share the passes, and each predicts as if it were alone."""
-    adapters = [truncated_adapter(trained(family, seed=s)[1], r) for s in (0, 1) for r in (1, 3, 4)]
+    adapters = [truncated(trained(family, seed=s)[1], r) for s in (0, 1) for r in (1, 3, 4)]
     found = predicted(family, adapters)
     for adapter, row in zip(adapters, found, strict=True):
         model = toys.reference(toys.saved(family)).requires_grad_(False)
