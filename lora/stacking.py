@@ -164,7 +164,8 @@ def mean_head(parts: Sequence[Part]) -> Mapping[str, Tensor]:
 def truncated(adapter: Adapter, rank: int | None = None) -> Adapter:
     """Return the adapter whose every update is the nearest of this rank; its scaling is 1.
 
-    A module of this rank or a smaller one stays as it is; if all do, so does the adapter.
+    A module of this rank or a smaller one stays as it is; if all do, so does the adapter. Of DoRA
+    the update s B A within the direction is cut, and the magnitudes are kept.
 
     Args:
         rank: None for as many as an update of the module's shape can have: the same update

@@ -105,7 +105,8 @@ def _adapters(
     model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
     for run in results.lora[largest].picked():
         whole = read_adapter(largest, run.seed, folder)
-        every = [truncated(whole, rank) for rank in ranks]
+        every = [truncated(whole, rank) for rank in ranks[:-1]]
+        every.append(whole)  # as trained: what PiSSA learned is of twice the rank
         found = adapter_predictions(model, every, data, settings.train)
         path = folder / f"r{largest}" / f"s{run.seed}"
         differing.append(_differing(found[-1], run, path, f"lora@{largest}"))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lora.spectra import SVD
 from study.labels import FULL, LORA
-from study.spectra.updates import Matrix, Updates, full_svd, lora_delta, lora_svd
+from study.spectra.updates import Matrix, Updates, full_svd, lora_svd
 
 SIDES = ("input", "output")
 Arm: TypeAlias = tuple[str, int | None]
@@ -57,12 +57,12 @@ class Decomposed:
 
 def decompose(matrix: Matrix, updates: Updates) -> Decomposed:
     """Take the SVD of every run's update of one matrix."""
-    name = matrix.module
+    name, W0 = matrix.module, matrix.W0
     svds: dict[Arm, dict[int, SVD]] = {}
     deltas: dict[Arm, dict[int, Tensor]] = {}
     deltas[FULL, None] = {seed: full[name] for seed, full in updates.full.items()}
     svds[FULL, None] = {seed: full_svd(delta) for seed, delta in deltas[FULL, None].items()}
     for rank, adapters in updates.lora.items() if matrix.target else ():
-        svds[LORA, rank] = {seed: lora_svd(a, name) for seed, a in adapters.items()}
-        deltas[LORA, rank] = {seed: lora_delta(a, name) for seed, a in adapters.items()}
+        svds[LORA, rank] = {seed: lora_svd(a, name, W0) for seed, a in adapters.items()}
+        deltas[LORA, rank] = {seed: a.delta(name, W0) for seed, a in adapters.items()}
     return Decomposed(matrix, tuple(updates.lora), svds, deltas)

@@ -118,13 +118,12 @@ def full_svd(update: Tensor) -> SVD:
     return SVD(*torch.linalg.svd(update.double(), full_matrices=False))
 
 
-def lora_svd(adapter: Adapter, module: str) -> SVD:
-    """The SVD of s B A, in fp64, by way of the factors."""
+def lora_svd(adapter: Adapter, module: str, W0: Tensor) -> SVD:
+    """The SVD of an adapter's update of W0 (out, in), in fp64; of s B A by way of the factors.
+
+    DoRA's update has W0's own rows in it, and is of full rank.
+    """
+    if adapter.config.use_dora:
+        return full_svd(adapter.delta(module, W0))
     A, B = adapter.factors[module]
     return svd_of_product(A, B, adapter.config.scaling_of(module))
-
-
-def lora_delta(adapter: Adapter, module: str) -> Tensor:
-    """s B A, (out, in), fp32, as PEFT's `get_delta_weight` computes it."""
-    A, B = adapter.factors[module]
-    return (B @ A) * adapter.config.scaling_of(module)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lora.adapter import Adapter
 from study.errors import StudyError
-from study.spectra.updates import lora_delta, lora_svd, read_updates
+from study.spectra.updates import Matrix, lora_svd, read_updates
 from tests.study.spectra.cases import write_runs
 from tests.study.toys import each_family, load, saved
 
@@ -32,11 +34,29 @@ def test_every_run_of_every_family_is_read(family, tmp_path: Path):
     first = found.matrices[0]
     assert first.layer == 0
     assert first.module.endswith(f".0.{first.kind}")
-    for name in targets:  # the factors' SVD is that of the dense update
-        adapter = found.lora[3][2]
-        svd = lora_svd(adapter, name)
-        dense = (svd.U * svd.S) @ svd.Vh
-        torch.testing.assert_close(dense.float(), lora_delta(adapter, name), rtol=1e-4, atol=1e-5)
+    adapter = found.lora[3][2]
+    for matrix in found.matrices:
+        if matrix.target:  # the factors' SVD is that of the dense update, DoRA's that of its own
+            check_svd(adapter, matrix)
+            check_svd(as_dora(adapter), matrix)
+
+
+def as_dora(adapter: Adapter) -> Adapter:
+    """Give an adapter magnitudes between 1 and 2."""
+    outs = {name: len(B) for name, (_, B) in adapter.factors.items()}
+    magnitudes = {name: torch.linspace(1, 2, n) for name, n in outs.items()}
+    return replace(adapter, config=replace(adapter.config, use_dora=True), magnitudes=magnitudes)
+
+
+def check_svd(adapter: Adapter, matrix: Matrix) -> None:
+    svd = lora_svd(adapter, matrix.module, matrix.W0)
+    dense = (svd.U * svd.S) @ svd.Vh
+    delta = adapter.delta(matrix.module, matrix.W0)
+    torch.testing.assert_close(dense.float(), delta, rtol=1e-4, atol=1e-5)
+    norms = (matrix.W0 + delta).norm(dim=1)
+    if adapter.config.use_dora:
+        torch.testing.assert_close(norms, adapter.magnitudes[matrix.module])
+        assert len(svd.S) > adapter.config.rank
 
 
 def test_outside_the_layers_a_matrix_has_no_layer(tmp_path: Path):
