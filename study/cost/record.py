@@ -61,13 +61,13 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
     lengths = data.train.lengths.double()
     rows = []
     for (arm, rank), record in records.items():
-        row = {"arm": arm, "rank": rank} | _size(record)
-        row["storage_bytes"] = _storage(record, root, settings.seeds[0])
-        row["optimizer_state_bytes"] = _FP32 * _MOMENTS * record.trainable_parameters
-        row |= _operations(*flops[arm, rank], lengths, _epochs(settings, arm), arm)
+        row = {"arm": arm, "rank": rank} | size(record)
+        row["storage_bytes"] = storage(record, root, settings.seeds[0])
+        row["optimizer_state_bytes"] = optimizer_state(record)
+        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm), arm)
         row["mergeable"] = None if rank is None else True  # else checking has raised
         row |= {"merge_difference": None if rank is None else merging[rank].difference}
-        rows.append(row | _accuracy(record, settings))
+        rows.append(row | accuracy(record, settings))
     return {
         "arms": rows,
         "train_sentences": len(lengths),
@@ -115,7 +115,8 @@ def _merging(
     return found
 
 
-def _size(record: ArmRecord) -> dict[str, Any]:
+def size(record: ArmRecord) -> dict[str, Any]:
+    """Return how much an arm trains, in numbers and as a share of all."""
     trained = record.trainable_parameters
     return {
         "trainable_parameters": trained,
@@ -123,7 +124,12 @@ def _size(record: ArmRecord) -> dict[str, Any]:
     }
 
 
-def _storage(record: ArmRecord, root: Path, seed: int) -> int:
+def optimizer_state(record: ArmRecord) -> int:
+    """Return the bytes of AdamW's moments."""
+    return _FP32 * _MOMENTS * record.trainable_parameters
+
+
+def storage(record: ArmRecord, root: Path, seed: int) -> int:
     """Return the bytes that one task takes beside the base model; of all seeds the same."""
     if record.arm == HEAD_ONLY:
         return _FP32 * record.head_parameters
@@ -141,7 +147,7 @@ def _epochs(settings: Settings, arm: str) -> int:
     return settings.head_only.epochs if arm == HEAD_ONLY else settings.train.epochs
 
 
-def _operations(
+def operations(
     training: Flops, inference: Flops, lengths: Tensor, epochs: int, arm: str
 ) -> dict[str, float]:
     """Return the operations of a token and of a run, for training sentences of these lengths."""
@@ -157,7 +163,7 @@ def _operations(
     }
 
 
-def _accuracy(record: ArmRecord, settings: Settings) -> dict[str, float]:
+def accuracy(record: ArmRecord, settings: Settings) -> dict[str, float]:
     """Return the test accuracy, mean over seeds, with the interval of `metrics/summary.json`."""
     statistics = settings.statistics
     right = scores(record)
