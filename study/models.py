@@ -8,25 +8,19 @@ one hidden state that stands for each sentence. Only the head's linear layers ar
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
-from transformers.utils import logging
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from study import attention, streams
+from study import loading, streams
 from study.attention import Packing
 from study.dropout import replace_dropout, use_generators
-from study.errors import StudyError
 from study.fused_layer import fuse, picks_readout
 from study.objective import Classification, PackedModel
 from study.packing import Batch, FeatureBatch, PackedBatch
-from study.sources import display_name, resolve_model
 
 
 class RunLinear(nn.Module):
@@ -124,7 +118,7 @@ class PackedClassifier(PackedModel):
         return logits.view(self.runs, -1, logits.shape[-1]).float()
 
     def _positions(self, positions: Tensor) -> Tensor:
-        offset = _first_position(self.model)
+        offset = loading.first_position(self.model)
         return positions + offset if offset else positions
 
 
@@ -143,81 +137,19 @@ def load_pretrained(
         StudyError: there is no such model, it is of a family whose head this study cannot read,
             or it has fewer positions than `max_length`.
     """
-    attention.register()
-    path = resolve_model(name)
-    try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False, num_labels=num_labels)
-    except (OSError, ValueError) as error:
-        raise _unreadable(name, error) from error
-    for key in _DROPOUT_KEYS:
-        if hasattr(config, key):
-            setattr(config, key, dropout)
-    with torch.random.fork_rng(devices=[]), _quiet():
-        torch.manual_seed(0)  # what the checkpoint lacks is drawn the same every time
-        try:
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                path,
-                config=config,
-                dtype=dtype,
-                attn_implementation=attention.NAME,
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
-            )
-        except (OSError, ValueError, SafetensorError) as error:
-            raise _unreadable(name, error) from error
-    base = f"{model.base_model_prefix}."
-    wrong = sorted(key for key, *_ in report["mismatched_keys"] if key.startswith(base))
-    if wrong:
-        raise _unreadable(name, f"the sizes of {', '.join(wrong)} are not those of its config")
-    absent = sorted(key for key in report["missing_keys"] if key.startswith(base))
-    if absent:
-        print(
-            f"model.name: {display_name(name)!r} lacks weights, which are drawn at random and stay "
-            f"so unless they are trained: {', '.join(absent)}",
-            file=sys.stderr,
-        )
-    if not model._supports_attention_backend:
-        raise _unknown_form(model, "attention")
+    model = loading.load(
+        AutoModelForSequenceClassification,
+        "a sequence classifier",
+        name,
+        dtype,
+        dropout,
+        num_labels=num_labels,
+    )
     _head_reader(model)
-    positions = getattr(config, "max_position_embeddings", math.inf) - _first_position(model)
-    if max_length > positions:
-        raise StudyError(
-            f"data.max_length: {max_length} is more than the {positions} positions of "
-            f"model.name {display_name(name)!r}"
-        )
+    loading.check_positions(model, name, max_length)
     replace_dropout(model)
     fuse(model)
     return model.requires_grad_(False).eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from reporting that a classifier's head is new, which it always is."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
-
-
-_DROPOUT_KEYS = (
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),  # BERT, RoBERTa
-    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),  # GPT-2
-    *("dropout", "attention_dropout", "seq_classif_dropout"),  # DistilBERT, Llama
-)
-
-
-def _unreadable(name: str, error: Exception | str) -> StudyError:
-    first_line = str(error).strip().splitlines()[0]
-    shown = display_name(name)
-    return StudyError(
-        f"model.name: {shown!r} cannot be loaded as a sequence classifier: {first_line}"
-    )
 
 
 def _head_reader(model: PreTrainedModel) -> str:
@@ -233,21 +165,7 @@ def _head_reader(model: PreTrainedModel) -> str:
         pooled = getattr(model.base_model, "pooler", None) is not None
         if not linear or pooled or hasattr(model, "pre_classifier"):
             return "first"
-    raise _unknown_form(model, "head")
-
-
-def _unknown_form(model: PreTrainedModel, part: str) -> StudyError:
-    return StudyError(
-        f"model.name: the {part} of a {type(model).__name__} is of no form this study can read; "
-        "allowed are BERT, RoBERTa, DistilBERT, GPT-2, Llama and models built like them"
-    )
-
-
-def _first_position(model: PreTrainedModel) -> int:
-    """RoBERTa counts positions from the padding id on, the others from zero."""
-    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
-    padding = getattr(table, "padding_idx", None)
-    return 0 if padding is None else int(padding) + 1
+    raise loading.unknown_form(model, "head")
 
 
 def _names(module: nn.Module) -> list[str]:

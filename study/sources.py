@@ -4,7 +4,7 @@ A name in the settings is one of
 
 - `package:PACKAGE/path/inside`: a file or folder that an installed package carries;
 - a path: one that exists, or that can be nothing else (it starts with `/ ./ ../ ~`, or ends in a
-  data file's suffix);
+  data file's or a GGUF file's suffix);
 - anything else: the id of a model or data set on the Hugging Face hub. Only then may a later call
   reach for the network; nothing here does.
 """
@@ -24,6 +24,7 @@ Kind = Literal["model", "data"]
 
 PACKAGE_PREFIX = "package:"
 DATA_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+GGUF_SUFFIX = ".gguf"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 _FORMS = "a Hugging Face hub id, a local path, or package:PACKAGE/path/inside"
 _NO_HUB = "it is not there, and no hub is reached unless an id is given"
@@ -62,7 +63,8 @@ def resolve(name: str, kind: Kind, key: str | None = None) -> Source:
         if not _HUB_ID.fullmatch(name):
             raise StudyError(f"{key}: {name!r} is no path here and no hub id; allowed: {_FORMS}")
         return Source(name, None, name)
-    if kind == "model" and not (path / "config.json").is_file():
+    gguf = path.is_file() and path.suffix.lower() == GGUF_SUFFIX
+    if kind == "model" and not gguf and not (path / "config.json").is_file():
         raise StudyError(f"{key}: {name!r}: looked for {path / 'config.json'}; {_NO_HUB}")
     if kind == "data" and path.is_file() and path.suffix.lower() not in DATA_SUFFIXES:
         raise StudyError(
@@ -73,13 +75,25 @@ def resolve(name: str, kind: Kind, key: str | None = None) -> Source:
 
 
 def resolve_model(name: str) -> str:
-    """Return what to hand to `from_pretrained`: an absolute path or a hub id.
+    """Return where a model is: an absolute path, of a folder or GGUF file, or a hub id.
 
     Raises:
         StudyError: as `resolve`.
     """
     source = resolve(name, "model")
     return source.name if source.path is None else str(source.path)
+
+
+def pretrained(name: str) -> tuple[str, dict[str, str]]:
+    """Return what `from_pretrained` takes: where to look, and options. A GGUF file is an option.
+
+    Raises:
+        StudyError: as `resolve`.
+    """
+    path = resolve_model(name)
+    if path.lower().endswith(GGUF_SUFFIX) and os.path.isfile(path):
+        return os.path.dirname(path), {"gguf_file": os.path.basename(path)}
+    return path, {}
 
 
 def display_name(name: str) -> str:
@@ -123,4 +137,4 @@ def _here(name: str) -> Path | None:
 
 def _looks_local(name: str) -> bool:
     start = name.startswith(("/", "./", "../", "~")) or name in (".", "..")
-    return start or name.lower().endswith(DATA_SUFFIXES)
+    return start or name.lower().endswith((*DATA_SUFFIXES, GGUF_SUFFIX))
