@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,10 @@ from lora.oracle import NumpyLoRA
 sizes = st.integers(1, 5)
 
 
-def build(seed: int, n_in: int, n_out: int, rank: int) -> NumpyLoRA:
+each_method = pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+
+
+def build(seed: int, n_in: int, n_out: int, rank: int, dora: bool = False) -> NumpyLoRA:
     draw = np.random.default_rng(seed)
     return NumpyLoRA(
         W=draw.normal(size=(n_out, n_in)),
@@ -22,38 +26,47 @@ def build(seed: int, n_in: int, n_out: int, rank: int) -> NumpyLoRA:
         B=draw.normal(size=(n_out, rank)),
         scaling=float(draw.normal()),
         bias=draw.normal(size=n_out),
+        magnitude=draw.uniform(0.5, 2, size=n_out) if dora else None,
     )
 
 
+@each_method
 @given(seed=st.integers(0, 10**6), n=sizes, n_in=sizes, n_out=sizes, rank=sizes)
-def test_the_hand_written_backward_agrees_with_finite_differences(seed, n, n_in, n_out, rank):
-    layer = build(seed, n_in, n_out, rank)
+def test_the_hand_written_backward_agrees_with_finite_differences(dora, seed, n, n_in, n_out, rank):
+    layer = build(seed, n_in, n_out, rank, dora)
     draw = np.random.default_rng(seed + 1)
     x, weights = draw.normal(size=(n, n_in)), draw.normal(size=(n, n_out))
+    norms = layer.norms()  # which the gradient takes for constants
 
     def loss(layer: NumpyLoRA, x: np.ndarray) -> float:
-        return float((weights * np.sin(layer.forward(x))).sum())
+        return float((weights * np.sin(layer.forward(x, norms))).sum())
 
-    dy = weights * np.cos(layer.forward(x))
-    gradients = layer.backward(x, dy)
+    losses: dict[str, Callable[[np.ndarray], float]] = {
+        "A": lambda A: loss(replace(layer, A=A), x),
+        "B": lambda B: loss(replace(layer, B=B), x),
+        "x": lambda x: loss(layer, x),
+    }
+    points = {"A": layer.A, "B": layer.B, "x": x}
+    if layer.magnitude is not None:
+        losses["magnitude"] = lambda m: loss(replace(layer, magnitude=m), x)
+        points["magnitude"] = layer.magnitude
+    gradients = layer.backward(x, weights * np.cos(layer.forward(x)))
     step = 1e-6
-    for name, at in (("A", layer.A), ("B", layer.B), ("x", x)):
+    for name, at in points.items():
         direction = draw.normal(size=at.shape)
-        up, down = at + step * direction, at - step * direction
-        if name == "x":
-            slope = (loss(layer, up) - loss(layer, down)) / (2 * step)
-        else:
-            slope = (
-                loss(replace(layer, **{name: up}), x) - loss(replace(layer, **{name: down}), x)
-            ) / (2 * step)
-        assert slope == pytest.approx((getattr(gradients, name) * direction).sum(), abs=1e-5)
+        up, down = losses[name](at + step * direction), losses[name](at - step * direction)
+        expected = (getattr(gradients, name) * direction).sum()
+        assert (up - down) / (2 * step) == pytest.approx(expected, abs=1e-5)
 
 
+@each_method
 @given(seed=st.integers(0, 10**6), n=sizes, n_in=sizes, n_out=sizes, rank=sizes)
-def test_the_merged_weight_computes_the_same(seed, n, n_in, n_out, rank):
-    layer = build(seed, n_in, n_out, rank)
+def test_the_merged_weight_computes_the_same(dora, seed, n, n_in, n_out, rank):
+    layer = build(seed, n_in, n_out, rank, dora)
     x = np.random.default_rng(seed + 2).normal(size=(n, n_in))
     np.testing.assert_allclose(x @ layer.merged_weight().T + layer.bias, layer.forward(x))
+    if layer.magnitude is not None:
+        np.testing.assert_allclose(np.linalg.norm(layer.merged_weight(), axis=1), layer.magnitude)
 
 
 @given(seed=st.integers(0, 10**6), n_in=sizes, n_out=sizes, rank=sizes)
