@@ -6,7 +6,7 @@ All of it is of one machine at one moment, and nothing depends on it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,16 +116,23 @@ def described(timings: Timings, ranks: list[int], to_merge: list[int]) -> dict[s
 
 
 def training(
-    settings: Settings, data: Prepared, arms: list[tuple[str, int | None]]
+    settings: Settings,
+    data: Prepared,
+    arms: Sequence[tuple[str, int | None]],
+    trainer_of: type[Trainer] = Trainer,
 ) -> list[dict[str, Any]]:
     """Time training of each arm, in turns; the first turn is a warm-up that nobody counts.
+
+    Args:
+        arms: full fine-tuning among them.
+        trainer_of: what trains them.
 
     Returns:
         A row for each arm: `sentences_per_second`, `tokens_per_second` and the `ratio_to_full`
         (of speeds, so that above 1 is faster), each with the median, lowest and highest repeat.
     """
     used = device(settings.train)
-    trainer = Trainer(settings, data, used)
+    trainer = trainer_of(settings, data, used)
     order = np.random.default_rng(0)
     taken: dict[tuple[str, int | None], list[Timed]] = {arm: [] for arm in arms}
     for turn in range(settings.cost.repeats + 1):
