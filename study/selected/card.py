@@ -1,7 +1,9 @@
 """The README of what was picked, as the hub wants a model card: metadata on top, then words.
 
 The metadata are written and checked by huggingface_hub. What is not known is left out: no hub id is
-made up for a base or data that came from a package or this disk, and no language or licence.
+made up for a base or data that came from a package or this disk, and no language or licence; the
+words say where they came from. A result must have a type of data set: without a hub id it is what
+reads such files, as in the cards that transformers' own trainer writes.
 """
 
 from __future__ import annotations
@@ -64,10 +66,11 @@ def _card(data: ModelCardData, facts: Facts, title: str, load: list[str]) -> Mod
 def _metadata(facts: Facts, library_name: str, tags: list[str]) -> ModelCardData:
     language = facts.base_card().get("language")
     return ModelCardData(
-        base_model=facts.base_name,
+        base_model=facts.base_id,
         datasets=facts.data_id(),
         language=language if isinstance(language, str) else None,
         library_name=library_name,
+        license=facts.license(),
         metrics=["accuracy"],
         model_name=sections.adapter_title(facts),
         pipeline_tag="text-classification",
@@ -80,8 +83,8 @@ def _results(facts: Facts) -> list[EvalResult]:
     """Return the run's test accuracy, and the rank's over all seeds with its interval."""
     common: dict[str, Any] = {
         "task_type": "text-classification",
-        "dataset_type": facts.data_id() or facts.data_name(),
-        "dataset_name": facts.data_name(),
+        "dataset_type": facts.data_type(),
+        "dataset_name": facts.data_name() + facts.rows_taken(),
         "dataset_split": "test",
         "metric_type": "accuracy",
     }

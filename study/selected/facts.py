@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub import ModelCard
@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from lora.config import LoRAConfig
 from study.errors import StudyError
 from study.records import ArmRecord, RunRecord
+from study.selected import hub
 from study.selected.base import Base
 from study.selected.merging import Checked
 from study.selected.pick import Recommendation
@@ -43,9 +44,15 @@ class Facts:
     checked: Checked
 
     @property
+    def base_id(self) -> str | None:
+        """The base's hub id: as in the settings, or as the card says that came with it."""
+        name = self.settings.model.name
+        return hub.hub_id(name, "model") or hub.id_in_card(self._base_card_text())
+
+    @property
     def base_name(self) -> str:
-        """The base's hub id, or what the settings call it; of a local path its last part."""
-        return display_name(self.settings.model.name)
+        """What to call the base: its hub id, or a short name."""
+        return self.base_id or hub.short_name(self.settings.model.name)
 
     @property
     def accuracy(self) -> Mapping[str, Any]:
@@ -60,30 +67,36 @@ class Facts:
 
     def data_id(self) -> str | None:
         """Return the data's id on the hub, None if they are from elsewhere."""
-        return hub_id(self.settings.data.name)
+        return hub.hub_id(self.settings.data.name, "data")
+
+    def data_type(self) -> str:
+        """Return the data's id on the hub, or what reads files of their kind."""
+        return self.data_id() or hub.builder(self.settings.data.name)
 
     def data_name(self) -> str:
-        """Return what the data are, in words: the source, and which rows of it."""
+        """Return what the data are called: the source, and which rows of it."""
+        name = self.settings.data.name
+        return self.data_id() or PurePosixPath(display_name(name)).name
+
+    def rows_taken(self) -> str:
+        """Say which part of the source was taken, nothing if all of it."""
         data = self.settings.data
-        name: str = self.data["sources"]["main"]["name"]
-        parts = [name, *([data.subset] if data.subset else [])]
         rows = [f"{column} = {value}" for column, value in data.where or ()]
-        return " ".join(parts) + (f" ({', '.join(rows)})" if rows else "")
+        parts = [*([data.subset] if data.subset else []), *rows]
+        return f" ({', '.join(parts)})" if parts else ""
 
     def base_card(self) -> Mapping[str, Any]:
         """Return the metadata of the card that came with the base, as far as it lies on disk."""
-        path = resolve(self.settings.model.name, "model").path
-        card = None if path is None else Path(path, "README.md")
-        if card is None or not card.is_file():
-            return {}
-        loaded = ModelCard(card.read_text(encoding="utf-8"), ignore_metadata_errors=True)
+        loaded = ModelCard(self._base_card_text(), ignore_metadata_errors=True)
         metadata: dict[str, Any] = loaded.data.to_dict()
         return metadata
 
+    def license(self) -> str | None:
+        """Return the base's licence as its card has it."""
+        known = self.base_card().get("license")
+        return known if isinstance(known, str) else None
 
-def hub_id(name: str) -> str | None:
-    """Return the hub id of data that the settings name, None for a package's or a local file."""
-    try:
-        return name if resolve(name, "data").path is None else None
-    except StudyError:
-        return None  # a local file that has gone since it was read
+    def _base_card_text(self) -> str:
+        path = resolve(self.settings.model.name, "model").path
+        card = None if path is None else Path(path, "README.md")
+        return card.read_text(encoding="utf-8") if card is not None and card.is_file() else ""

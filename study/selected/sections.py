@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.selected import hub
 from study.selected.facts import Facts
 from study.sources import PACKAGE_PREFIX
-from study.words import counted, listed, margin, percent, points, share, significant
+from study.words import capitalised, counted, listed, margin, percent, points, share, significant
 
 
 def adapter_title(facts: Facts) -> str:
@@ -31,7 +32,7 @@ def what_it_is(facts: Facts) -> str:
     where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
     return (
         f"A classifier of sentences into {len(facts.arm.label_names)} classes ({labels}): "
-        f"`{facts.base_name}` with a low-rank update of its modules {targets} in {where}, and a "
+        f"{_base(facts)} with a low-rank update of its modules {targets} in {where}, and a "
         f"classification head. It trains {counted(facts.arm.trainable_parameters, 'parameter')}, "
         f"{share(facts.accuracy['trainable_share'])} of all.\n\n"
         f"Rank {facts.picked.rank} is what the study recommends, on {facts.picked.split} "
@@ -39,6 +40,15 @@ def what_it_is(facts: Facts) -> str:
         f"is the one with the best validation accuracy, seed {facts.run.seed} "
         f"({percent(facts.run.validation_accuracy)})."
     )
+
+
+def _base(facts: Facts) -> str:
+    """Name the base and where it came from; its card may name it too."""
+    name = facts.settings.model.name
+    source = hub.in_words(name, "model")
+    if facts.base_id in (None, name):
+        return source
+    return f"`{facts.base_id}` (the name in its own card; it was read from {source})"
 
 
 def adapter_note(facts: Facts) -> str:
@@ -75,12 +85,14 @@ def training_data(facts: Facts) -> str:
     for name, split in splits.items():
         classes = listed([percent(value) for value in split["class_shares"].values()])
         rows.append(f"| {name} | {split['sentences']:,} | {split['length_p50']} | {classes} |")
-    test = facts.data["sources"].get("test")
-    other = f" Test sentences are from `{test['name']}`." if test else ""
+    other = ""
+    if data.test_name is not None:
+        other = f" Test sentences are from {hub.in_words(data.test_name, 'data')}."
     return (
-        f"`{facts.data_name()}`, without duplicates and contradictions, split with seed "
-        f"{data.seed} so that no two sentences of different splits quote one another.{other} "
-        f"Sentences were cut at {data.max_length} tokens.\n\n" + "\n".join(rows)
+        f"{capitalised(hub.in_words(data.name, 'data'))}{facts.rows_taken()}, without duplicates "
+        f"and contradictions, split with seed {data.seed} so that no two sentences of different "
+        f"splits quote one another.{other} Sentences were cut at {data.max_length} tokens.\n\n"
+        + "\n".join(rows)
     )
 
 
@@ -144,15 +156,17 @@ def limits(facts: Facts) -> str:
 
 def licence(facts: Facts) -> str:
     """Say what is known of the licence, and what is not."""
-    known = facts.base_card().get("license")
+    known = facts.license()
     base = (
-        f"The card that came with the base says `{known}`."
-        if isinstance(known, str)
-        else "The base has a licence of its own."
+        f"The card that came with the base says `{known}`, which the header repeats."
+        if known
+        else "The base has a licence of its own, which the study does not know: the header has "
+        "none."
     )
     return (
-        f"{base} The data have a licence of their own too. The weights here derive from both: "
-        "check them before you pass these on. The study's code is MIT."
+        f"{base} The data have a licence of their own too, which the study does not know. The "
+        "weights here derive from both: check them before you pass these on. The study's code is "
+        "MIT."
     )
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import torch
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.repocard_data import model_index_to_eval_results
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -183,11 +184,15 @@ def test_the_card_is_one_of_the_hubs_and_has_the_accuracies(study, folder):
     card = ModelCard.load(folder / "README.md")
     summary = read_json("metrics/summary.json")
     assert card.data.library_name == {ADAPTER: "peft", MERGED: "transformers"}[folder]
-    assert card.data.base_model == "model"  # no hub id is made up, and no path of this machine
+    assert card.data.base_model is None  # no hub id is made up, and no path of this machine
     assert card.data.pipeline_tag == "text-classification"
     assert card.data.get("datasets") is None
     assert card.data.get("license") is None
+    assert "the header has none" in card.text
+    assert "the local model `model` with a low-rank update" in card.text
+    assert "The local source `sentences.csv`, without duplicates" in card.text
     of_run, of_rank = card.data.eval_results
+    assert (of_run.dataset_type, of_run.dataset_name.split(" ")[0]) == ("csv", "sentences.csv")
     entry = summary["lora"][str(RANK)]
     assert of_run.metric_value == pytest.approx(picked_run().test_accuracy, abs=1e-4)
     assert of_rank.metric_value == pytest.approx(entry["test_accuracy"], abs=1e-4)
@@ -198,6 +203,24 @@ def test_the_card_is_one_of_the_hubs_and_has_the_accuracies(study, folder):
         assert f"\n## {heading}\n" in card.text
     assert "Within 1 point: equivalent" in card.text
     assert "48 of the 48 test sentences as the run did" in card.text
+
+
+def test_what_the_bases_own_card_says_stands_in_the_header(copy):
+    """And the header can be read back: huggingface_hub writes the same one again."""
+    Path("toys/model/README.md").write_text(
+        "---\nlicense: apache-2.0\nlanguage: en\n---\n# toy\n\nX.from_pretrained('someone/toy')\n",
+        encoding="utf-8",
+    )
+    select.main()
+    for folder in (ADAPTER, MERGED):
+        card = ModelCard.load(folder / "README.md", ignore_metadata_errors=False)
+        assert (card.data.base_model, card.data.license) == ("someone/toy", "apache-2.0")
+        assert "`someone/toy` (the name in its own card; it was read from the local" in card.text
+        assert "says `apache-2.0`, which the header repeats" in card.text
+        header = card.data.to_dict()
+        name, results = model_index_to_eval_results(header.pop("model-index"))
+        again = ModelCardData(**header, model_name=name, eval_results=results)
+        assert again.to_yaml() == card.data.to_yaml()
 
 
 def test_no_file_names_this_machine_and_all_are_the_same_bytes_again(copy):
