@@ -64,8 +64,8 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
             `study.splitting` and `study.tokenising`.
     """
     tokenizer = Tokenizer(model_name, data.max_length)  # first: it fails fast
-    main = _source(_main_query(data))
-    tests = None if data.test_name is None else _source(_test_query(data, data.test_name))
+    main = read_source(_main_query(data))
+    tests = None if data.test_name is None else read_source(_test_query(data, data.test_name))
     classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
     if tests is None:
         parts = _split_one(data, main.sentences, classes)
@@ -126,7 +126,12 @@ def _test_query(data: DataSettings, name: str) -> Query:
     )
 
 
-def _source(query: Query) -> Source:
+def read_source(query: Query) -> Source:
+    """Read a source and clean it.
+
+    Raises:
+        StudyError: see `study.reading` and `study.cleaning`.
+    """
     rows = read(query)
     sentences, dropped = clean(rows.texts, rows.labels, f"{query.prefix}label: {query.name}")
     return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped)

@@ -32,6 +32,7 @@ class Query:
     Attributes:
         name, subset, split, text, label, where: as in the settings (`study.settings`).
         prefix: of these settings' keys, for errors: "data." or "data.test_".
+        where_key: of `where`, for errors.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Query:
     label: str
     where: tuple[tuple[str, str | int | float | bool], ...]
     prefix: str
+    where_key: str = "data.where"
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
     for column, wanted in query.where:
         if column not in table.column_names:
             raise StudyError(
-                f"data.where.{column}: no such column in {query.name}; allowed: "
-                f"{', '.join(table.column_names)}, or data.where null"
+                f"{query.where_key}.{column}: no such column in {query.name}; allowed: "
+                f"{', '.join(table.column_names)}, or {query.where_key} null"
             )
         values = _plain(table, column)
         kept = [i for i, value in enumerate(values) if str(value) == str(wanted)]
@@ -147,7 +149,7 @@ def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
             there = sorted({str(value) for value in values})
             more = ", ..." if len(there) > 10 else ""
             raise StudyError(
-                f"data.where.{column}: no row of {query.name} has {wanted!r}; "
+                f"{query.where_key}.{column}: no row of {query.name} has {wanted!r}; "
                 f"allowed: {', '.join(there[:10])}{more}"
             )
         table = table.select(kept)

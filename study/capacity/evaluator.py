@@ -21,6 +21,7 @@ from study.environment import compute_dtype, device
 from study.errors import StudyError
 from study.feeds import EVALUATION_TOKENS, TokenFeed
 from study.full_arm import all_parameters
+from study.hidden import Outputs, outputs
 from study.matrices import linear_modules, weight_of
 from study.models import PackedClassifier, load_pretrained
 from study.packing import PackedBatch, by_length, pack
@@ -78,9 +79,13 @@ class Evaluator:
         """Take in weights (out, in) of linear layers by the layer's name."""
         self.put({f"{n}.weight": x.T if n in self._transposed else x for n, x in matrices.items()})
 
-    def predictions(self) -> Tensor:
-        """Return the predicted class of every test sentence, (n,) int64."""
-        return predict(self._classifier, self._parameters, self._feed, "test")[0].argmax(dim=-1)
+    def predictions(self, split: str) -> Tensor:
+        """Return the predicted class of every sentence of a split by name, (n,) int64."""
+        return predict(self._classifier, self._parameters, self._feed, split)[0].argmax(dim=-1)
+
+    def outputs(self) -> Outputs:
+        """Return what the one run gives for the test sentences."""
+        return outputs(self._classifier, self._parameters, self._feed, "test")
 
     @torch.no_grad()
     def second_moments(self, sentences: Split) -> dict[str, Tensor]:

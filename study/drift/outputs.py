@@ -1,0 +1,127 @@
+"""What every tuned model gives for the general text, and how far its states have moved.
+
+An encoder's own outputs are its hidden states; it has no head before it is tuned. So drift is read
+twice: in the state of the token that the head reads, against the pretrained encoder's,
+
+    change = 1 - cos(h, h0),    0 (same direction) to 2,
+
+which needs no head, and in the logits, for which the pretrained encoder takes the head of the
+head-only arm of the same seed (`study.drift.record`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from study.attached import attached, read_adapter
+from study.capacity.evaluator import Evaluator
+from study.environment import compute_dtype, device
+from study.errors import StudyError
+from study.feeds import TokenFeed
+from study.heads import read_head, with_heads
+from study.hidden import outputs
+from study.labels import FULL, HEAD_ONLY, LORA
+from study.matrices import read_tuned
+from study.models import load_pretrained
+from study.prepared import Prepared, Split
+from study.settings import Settings
+
+Name = tuple[str, int | None]  # arm and rank
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Of one arm: `logits` (seeds, n, num_labels) and `change` (seeds, n), fp32."""
+
+    logits: NDArray[np.float32]
+    change: NDArray[np.float32]
+
+
+def every_arm(
+    settings: Settings, text: Split, data: Prepared, folder: Path
+) -> Iterator[tuple[Name, Given]]:
+    """Yield what head-only, every LoRA rank and full fine-tuning give, seeds ascending.
+
+    Args:
+        data: that the study was trained on.
+        folder: with head_only/, adapters/ and full/.
+
+    Raises:
+        StudyError: a model is not there or does not fit.
+    """
+    data, seeds = replace(data, test=text), sorted(settings.seeds)
+    dtype = compute_dtype(settings.train)
+    model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
+    feed = TokenFeed(data, 1, device(settings.train))  # nothing is trained
+    heads = [read_head(seed, folder / "head_only") for seed in seeds]
+    pretrained = outputs(*with_heads(model, heads, settings.train), feed, "test")
+    states = pretrained.states[0]  # the same under every head
+    yield (HEAD_ONLY, None), _given(pretrained.logits, pretrained.states, states)
+    for rank in sorted(settings.lora.ranks):
+        adapters = [read_adapter(rank, seed, folder / "adapters") for seed in seeds]
+        with attached(model, adapters, settings.train) as (classifier, parameters):
+            found = outputs(classifier, parameters, feed, "test")
+        yield (LORA, rank), _given(found.logits, found.states, states)
+    evaluator = Evaluator(settings, data)
+    rows = []
+    for seed in seeds:
+        tuned = read_tuned(seed, folder / "full")
+        evaluator.put({name: p.detach() for name, p in tuned.named_parameters()})
+        rows.append(evaluator.outputs())
+    logits, moved = (torch.cat([getattr(row, key) for row in rows]) for key in ("logits", "states"))
+    yield (FULL, None), _given(logits, moved, states)
+
+
+def change(states: Tensor, pretrained: Tensor) -> Tensor:
+    """Return 1 - cos of states (..., n, hidden) and the pretrained model's (n, hidden), fp64."""
+    return 1 - F.cosine_similarity(states.double(), pretrained.double(), dim=-1)
+
+
+def _given(logits: Tensor, states: Tensor, pretrained: Tensor) -> Given:
+    return Given(logits.numpy(), change(states, pretrained).float().numpy())
+
+
+def save_outputs(found: dict[Name, Given], labels: Tensor, path: Path) -> None:
+    """Write all arms' outputs and the labels (n,) into one file."""
+    tensors = {"labels": labels.numpy()}
+    for name, given in found.items():
+        tensors[f"{_key(name)}/logits"] = np.ascontiguousarray(given.logits)
+        tensors[f"{_key(name)}/change"] = np.ascontiguousarray(given.change)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path)
+
+
+def load_outputs(path: Path, names: list[Name]) -> tuple[dict[Name, Given], NDArray[np.int64]]:
+    """Read these arms' outputs, and the labels.
+
+    Raises:
+        StudyError: the file is not there, or holds no such arm.
+    """
+    try:
+        tensors = load_file(path)
+        keys = {name: _key(name) for name in names}
+        found = {
+            name: Given(tensors[f"{key}/logits"], tensors[f"{key}/change"])
+            for name, key in keys.items()
+        }
+        return found, tensors["labels"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise StudyError(
+            f"{path}: not what the stage drift_outputs writes ({error!r}); run "
+            "`dvc repro drift/dvc.yaml`"
+        ) from error
+
+
+def _key(name: Name) -> str:
+    arm, rank = name
+    return arm if rank is None else f"{arm}-r{rank}"

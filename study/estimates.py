@@ -1,0 +1,62 @@
+"""Means over seeds and sentences as records hold them, and as statements are judged by."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.claims.statements import Estimate, Finding
+from study.crossed import crossed, crossed_interval
+
+Floats = NDArray[np.float64]
+
+
+def estimate(values: NDArray[Any], *, counts: bool, scale: float = 1.0) -> Estimate:
+    """Return the mean of `values` (num_seeds, num_sentences) times `scale`; see `study.crossed`."""
+    found = crossed(np.asarray(values, dtype=np.float64), counts=counts)
+    return Estimate(
+        scale * float(found.mean[0]),
+        lambda tail: scale * float(found.half_width(tail)[0]),
+        "seeds and sentences" if len(values) > 1 else "sentences of one seed",
+    )
+
+
+def described(
+    values: NDArray[Any],
+    confidence: float,
+    *,
+    counts: bool,
+    scale: float = 1.0,
+    least: float = -math.inf,
+    most: float = math.inf,
+) -> dict[str, Any]:
+    """Return `mean`, `low`, `high` and `by_seed` of values (num_seeds, num_sentences).
+
+    Args:
+        counts: see `study.crossed`; scale: of all four.
+        least, most: that the mean can be at all, not scaled.
+    """
+    interval = crossed_interval(values, confidence, counts=counts, least=least, most=most)
+    ends = {"low": interval.low, "high": interval.high}
+    return {
+        "mean": scale * float(values.mean()),
+        **{key: scale * end if math.isfinite(end) else None for key, end in ends.items()},
+        "by_seed": [scale * float(mean) for mean in values.mean(axis=1)],
+    }
+
+
+def answer(claim: str, finding: Finding, why: str) -> dict[str, Any]:
+    """Return a claim's row of a record: the claim in words, its verdict, why, and its numbers."""
+    return {
+        "claim": claim,
+        "verdict": finding.verdict,
+        "numbers": finding.numbers() | {"why": why},
+    }
+
+
+def unanswered(claim: str, reason: str) -> dict[str, Any]:
+    """Return the row of a claim that the data cannot decide."""
+    return {"claim": claim, "verdict": "cannot be told", "numbers": {"why": reason}}
