@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.crossed import crossed
 from study.records import ArmRecord
 from study.results import Sweep, scores
 from study.settings import StatisticsSettings
-from study.sufficiency.crossed import crossed
 from study.sufficiency.equivalence import verdicts
 from study.sufficiency.rule import one_standard_error
 from study.words import listed

@@ -1,18 +1,17 @@
-"""How sure a mean over seeds and test sentences is.
+"""What other seeds and test sentences would have told: resampling, where no formula does.
+
+Intervals of means and of paired differences are `study.crossed`'s. Resampled is what is no mean:
+how often a rule would choose each rank, which learning rate would be the best.
 
 Scores stand in arrays (num_arms, num_seeds, num_sentences): in every arm the same seeds and the
 same sentences, in the same order. Both were drawn from more that could have been drawn, so both
 are resampled, crossed: a resample draws seeds and, independently, sentences, with replacement, and
 takes every score of a drawn seed on a drawn sentence (the "pigeonhole bootstrap": Owen 2007,
-arXiv 0712.1111). All arms are scored on the same draws, which makes a difference between two of
-them a paired one.
+arXiv 0712.1111). All arms are scored on the same draws, which pairs them.
 
-What to expect of it: the seeds' part of the variance is estimated (S - 1)/S too small from S seeds,
-the part of single runs on single sentences up to 3 times too large. For an arm's mean over three
-seeds and some thousand sentences, which are the greater uncertainty, the two about cancel: a 95 %
-interval covers 95 %. In a paired difference what sentences do to both arms drops out, and the last
-part weighs more: its interval errs on the wide side. Where seeds are the greater uncertainty, three
-of them cover some 80 %, and no resampling of three numbers does much better.
+What to expect of it: the seeds' part of the variance comes out (S - 1)/S too small from S seeds,
+the part of single runs on single sentences up to 3 times too large. Means have intervals that do
+better with few seeds.
 """
 
 from __future__ import annotations
@@ -36,36 +35,6 @@ class Interval:
 
     low: float
     high: float
-
-
-def bootstrap_means(scores: Scores, resamples: int, seed: int) -> Floats:
-    """Return the mean of every arm in every resample, (num_arms, resamples).
-
-    A row depends on its own arm alone: the draws are fixed by `seed`, `resamples` and the numbers
-    of seeds and sentences, so that another arm beside it changes nothing. With one seed there is
-    nothing to draw among seeds, and the sentences alone are resampled. Memory grows with the scores
-    and with arms x resamples, not with resamples x sentences.
-
-    Args:
-        scores: (num_arms, num_seeds, num_sentences). Where they are 0 or 1 the sums are whole
-            numbers, exact in any order: the result is the same bits on any number of threads.
-        resamples: number of draws; seed: of the draws.
-
-    Raises:
-        ValueError: `scores` has another number of axes, or an axis is empty.
-    """
-    if scores.ndim != 3 or 0 in scores.shape:
-        raise ValueError(f"scores: shape {scores.shape}; allowed: (arms, seeds, sentences)")
-    num_arms, num_seeds, num_sentences = scores.shape
-    columns = scores.reshape(num_arms * num_seeds, num_sentences).astype(np.float64).T
-    means = []
-    for drawn in draw(num_seeds, num_sentences, resamples, seed):
-        sums = drawn.times_sentence @ columns  # (some, sentences) @ (sentences, arms * seeds)
-        by_arm = sums.reshape(-1, num_arms, num_seeds)
-        means.append(np.einsum("ras,rs->ar", by_arm, drawn.times_seed))
-    together: Floats = np.concatenate(means, axis=1)
-    together /= num_seeds * num_sentences
-    return together
 
 
 @dataclass(frozen=True)
@@ -117,29 +86,10 @@ def percentile_interval(resampled: Floats, confidence: float) -> Interval:
 
 
 def mean_interval(scores: Scores, confidence: float, resamples: int, seed: int) -> Interval:
-    """Return the interval of the mean of one arm's scores, (num_seeds, num_sentences).
+    """Return `study.crossed.crossed_interval` of an arm's mean, by its former name."""
+    from study.crossed import crossed_interval
 
-    Raises:
-        ValueError: as `bootstrap_means`.
-    """
-    return percentile_interval(bootstrap_means(scores[None], resamples, seed)[0], confidence)
-
-
-def difference_interval(
-    first: Scores, second: Scores, confidence: float, resamples: int, seed: int
-) -> Interval:
-    """Return the interval of mean(first) - mean(second), paired over seeds and sentences.
-
-    Both are (num_seeds, num_sentences); what a seed or a sentence does to both arms alike drops out
-    of the difference, so this is narrower than what the two arms' own intervals suggest.
-
-    Raises:
-        ValueError: the shapes differ, or as `bootstrap_means`.
-    """
-    if first.shape != second.shape:
-        raise ValueError(f"scores: shapes {first.shape} and {second.shape}; allowed: the same")
-    means = bootstrap_means(np.array([first, second]), resamples, seed)
-    return percentile_interval(means[0] - means[1], confidence)
+    return crossed_interval(scores, confidence, least=0, most=1)
 
 
 def binomial_standard_error(accuracy: float, num_sentences: int) -> float:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from study.crossed import crossed_interval
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.records import ArmRecord
 from study.results import Results, rank_of, scores
 from study.settings import StatisticsSettings
-from study.statistics import Interval, bootstrap_means, percentile_interval
+from study.statistics import Interval
 
 _HEADLINE_KEYS = {"low": "test_accuracy_low", "high": "test_accuracy_high"}
 
@@ -20,23 +21,19 @@ def summarise(results: Results, statistics: StatisticsSettings) -> dict[str, Any
     """Return what `metrics/summary.json` holds. Accuracies and shares are fractions.
 
     - `headline`, `head_only`, `full`, `lora` by rank: see `_accuracy`, `_gap`, `_training`.
-    - `interval`: what was resampled for low and high, "seeds and sentences", or "sentences" where
-      there is one seed; `confidence` and `resamples` of it.
+    - `interval`: what low and high (`study.crossed`) are over, "seeds and sentences", or
+      "sentences" where there is one seed; `confidence` of it.
     - `seeds` and `test_sentences`: what the means are taken over.
-
-    All arms are resampled together (`study.statistics`), so that gaps are paired.
     """
-    arms = results.arms()
-    means = bootstrap_means(
-        np.stack([scores(arm) for arm in arms]), statistics.resamples, statistics.seed
-    )
-    full = next(row for row, arm in enumerate(arms) if arm.arm == FULL)
+    confidence = statistics.confidence
     described = {}
-    for row, arm in enumerate(arms):
-        interval = percentile_interval(means[row], statistics.confidence)
-        gap_interval = percentile_interval(means[row] - means[full], statistics.confidence)
-        gap = {} if row == full else _gap(arm, results.full, gap_interval)
-        described[arm.arm, arm.rank] = _accuracy(arm, interval) | gap | _training(arm)
+    for arm in results.arms():
+        right = scores(arm)
+        found = _accuracy(arm, crossed_interval(right, confidence, least=0, most=1))
+        if arm.arm != FULL:
+            gaps = right.astype(np.float64) - scores(results.full)
+            found |= _gap(arm, results.full, crossed_interval(gaps, confidence, least=-1, most=1))
+        described[arm.arm, arm.rank] = found | _training(arm)
     rank = rank_of(results.headline)
     seeds = [run.seed for run in results.headline.picked()]
     return {
@@ -46,7 +43,6 @@ def summarise(results: Results, statistics: StatisticsSettings) -> dict[str, Any
         "lora": {str(rank): described[LORA, rank] for rank in results.lora},
         "interval": "seeds and sentences" if len(seeds) > 1 else "sentences",
         "confidence": statistics.confidence,
-        "resamples": statistics.resamples,
         "seeds": seeds,
         "test_sentences": len(results.headline.test_labels),
     }

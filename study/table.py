@@ -27,8 +27,8 @@ def arms_table(summary: Mapping[str, Any]) -> str:
     seeds = "One seed" if num_seeds == 1 else f"Means of {num_seeds} seeds"
     legend = [
         f"* the headline rank. {seeds}, {summary['test_sentences']:,} test sentences.",
-        f"In brackets: {100 * summary['confidence']:g} % intervals, bootstrap over "
-        f"{summary['interval']}{' crossed' if num_seeds > 1 else ''}; gaps are paired.",
+        f"In brackets: {100 * summary['confidence']:g} % intervals over "
+        f"{summary['interval']}{' crossed' if num_seeds > 1 else ' alone'}; gaps are paired.",
         f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points.",
     ]
     return "\n".join([*_align([_COLUMNS, *_rows(summary)]), "", *legend])

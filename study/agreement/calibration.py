@@ -12,27 +12,31 @@ that all holds for any number of classes. For p (n, C) and the true class y:
 ECE is biased upward: chance alone keeps each bin's accuracy from its confidence, so that a model
 which is calibrated perfectly has ECE above 0, the more so the fewer sentences a bin has. What such
 a model would show is therefore recorded beside it (`ece_by_chance`, mean and upper end): its
-confidences are kept, and right answers drawn with these probabilities. A resampled ECE would add
-that noise once more, so that ECE has no bootstrap interval; the signed gap, mean confidence less
-accuracy, has.
+confidences are kept, and right answers drawn with these probabilities. ECE is no mean over
+sentences, and resampling it would add that noise once more, so that it has no interval; the signed
+gap, mean confidence less accuracy, has (`study.crossed`). A bin's accuracy is a ratio of two means,
+right answers in the bin over all answers in it; its interval is that of the ratio made linear
+(Cochran 1977, "Sampling techniques", 6.3), the bins' limits taken as given.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from study.crossed import crossed_interval
 from study.settings import StatisticsSettings
-from study.statistics import bootstrap_means, mean_interval, percentile_interval
 
 Floats = NDArray[np.float64]
 
 BINS = 15
 _CHANCE_DRAWS = 500  # of right answers, for what chance alone does to ECE
 _DRAWS_AT_ONCE = 50
+_POSSIBLE = {"brier": (0.0, 2.0), "nll": (0.0, math.inf), "overconfidence": (-1.0, 1.0)}
 
 OVER, UNDER = "overconfident", "underconfident"
 NEITHER = "miscalibrated, on the whole neither over- nor underconfident"
@@ -67,14 +71,16 @@ def calibration(
     high = float(np.quantile(chance, statistics.confidence))
     row = {"ece": found, "ece_by_chance": {"mean": float(chance.mean()), "high": high}}
     for name, scores in per_sentence.items():
-        of = (statistics.confidence, statistics.resamples, statistics.seed)
-        interval = mean_interval(scores, *of)
+        least, most = _POSSIBLE[name]
+        interval = crossed_interval(
+            scores, statistics.confidence, counts=False, least=least, most=most
+        )
         row |= {name: float(scores.mean()), f"{name}_low": interval.low}
         row |= {f"{name}_high": interval.high}
     return {
         **row,
         "verdict": _verdict(row, found > high),
-        "bins": reliability(confidence, right, statistics),
+        "bins": reliability(confidence, right, statistics.confidence),
     }
 
 
@@ -108,27 +114,27 @@ def ece_by_chance(confidence: Floats, seed: int, bins: int = BINS) -> Floats:
 
 
 def reliability(
-    confidence: Floats, right: NDArray[np.bool_], statistics: StatisticsSettings, bins: int = BINS
+    confidence: Floats, right: NDArray[np.bool_], level: float, bins: int = BINS
 ) -> list[dict[str, Any]]:
-    """Return bins of equal mass of all seeds' predictions (S, n), least confident first."""
+    """Return bins of equal mass of all seeds' predictions (S, n), least confident first.
+
+    Args:
+        level: of the intervals of their accuracies.
+    """
     order = np.argsort(confidence.ravel(), kind="stable")
     starts = _starts(confidence.ravel()[order], bins)
-    inside = np.zeros((len(starts), confidence.size))
-    for row, members in enumerate(np.split(order, starts[1:])):
-        inside[row, members] = 1
-    inside = inside.reshape(-1, *confidence.shape)  # (bins, S, n)
-    hits = bootstrap_means(inside * right, statistics.resamples, statistics.seed)
-    drawn = bootstrap_means(inside, statistics.resamples, statistics.seed)
     rows = []
-    for of, hit, count in zip(inside, hits, drawn, strict=True):
-        interval = percentile_interval(hit[count > 0] / count[count > 0], statistics.confidence)
+    for members in np.split(order, starts[1:]):
+        inside = np.isin(np.arange(confidence.size), members).reshape(confidence.shape)
+        accuracy, share = float(right[inside].mean()), float(inside.mean())
+        off = crossed_interval(inside * (right - accuracy), level)  # of right in it less expected
         rows.append(
             {
-                "confidence": float((of * confidence).sum() / of.sum()),
-                "accuracy": float((of * right).sum() / of.sum()),
-                "low": interval.low,
-                "high": interval.high,
-                "count": int(of.sum()),
+                "confidence": float(confidence[inside].mean()),
+                "accuracy": accuracy,
+                "low": max(accuracy + off.low / share, 0.0),
+                "high": min(accuracy + off.high / share, 1.0),
+                "count": len(members),
             }
         )
     return rows

@@ -20,6 +20,7 @@ with it more than that. Two forms are recorded:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,10 @@ from study.agreement.pairs import Estimate
 from study.labels import FULL
 from study.records import ArmRecord
 from study.settings import StatisticsSettings
+from study.sufficiency.equivalence import holm
 
 Classes = NDArray[np.int64]
+Name = tuple[str, int | None]  # arm and rank
 
 ONE_SEED = {"reason": "one seed: two runs of one arm take two"}
 MORE = "more than full fine-tuning with itself"
@@ -57,56 +60,73 @@ def disagreement(
 
     - `arms`, full fine-tuning left out: `mean`, `low`, `high` of the same seed, and, each with its
       interval or a reason, `different_seeds`, `with_itself`, `systematic` and `excess`: different
-      seeds less full with itself, paired, with a verdict. `forced_by_accuracy` is the least that
-      two models of these accuracies can disagree, mean over seeds.
+      seeds less full with itself, paired, with a verdict (`excesses`). `forced_by_accuracy` is the
+      least that two models of these accuracies can disagree, mean over seeds.
     - `full_with_itself`: the yardstick, or a reason.
     """
+    confidence = statistics.confidence
     tuned = predictions(full)
-    several = len(tuned) > 1
-    itself = pairs.different_seeds(differ(tuned, tuned), statistics) if several else None
+    itself = pairs.different_seeds(differ(tuned, tuned)) if len(tuned) > 1 else None
     labels = np.array(full.test_labels)
-    rows = []
+    rows: dict[Name, dict[str, Any]] = {}
+    across: dict[Name, Estimate] = {}
     for arm in arms:
         if arm.arm == FULL:
             continue
         own = predictions(arm)
         between = differ(own, tuned)
-        same = pairs.same_seed(between, statistics).describe(statistics.confidence)
         gaps = (own == labels).mean(axis=1) - (tuned == labels).mean(axis=1)
-        rows.append(
-            {"arm": arm.arm, "rank": arm.rank}
-            | same
-            | {"forced_by_accuracy": float(np.abs(gaps).mean())}
-            | _over_seeds(own, between, itself, statistics)
-        )
-    yardstick = ONE_SEED if itself is None else itself.describe(statistics.confidence)
-    return {"arms": rows, "full_with_itself": yardstick}
-
-
-def _over_seeds(
-    own: Classes,
-    between: NDArray[np.bool_],
-    full_with_itself: Estimate | None,
-    statistics: StatisticsSettings,
-) -> dict[str, Any]:
-    """Return what pairs of different seeds tell, or why they do not."""
-    names = ("different_seeds", "with_itself", "systematic", "excess")
-    if full_with_itself is None:
-        return dict.fromkeys(names, ONE_SEED)
-    across = pairs.different_seeds(between, statistics)
-    with_itself = pairs.different_seeds(differ(own, own), statistics)
-    halves = (full_with_itself.mean + with_itself.mean) / 2
-    resampled = (full_with_itself.resampled + with_itself.resampled) / 2
-    estimates = (across, with_itself, across - Estimate(halves, resampled))
-    found: dict[str, Any] = {
-        name: estimate.describe(statistics.confidence)
-        for name, estimate in zip(names, estimates, strict=False)
+        row = rows[arm.arm, arm.rank] = {
+            "arm": arm.arm,
+            "rank": arm.rank,
+            **pairs.same_seed(between).describe(confidence, least=0),
+            "forced_by_accuracy": float(np.abs(gaps).mean()),
+        }
+        if itself is None:
+            row |= dict.fromkeys(("different_seeds", "with_itself", "systematic"), ONE_SEED)
+            continue
+        with_itself = pairs.different_seeds(differ(own, own))
+        pair = across[arm.arm, arm.rank] = pairs.different_seeds(between)
+        halves = Estimate((itself.values + with_itself.values) / 2, itself.counts)
+        row["different_seeds"] = pair.describe(confidence, least=0)
+        row["with_itself"] = with_itself.describe(confidence, least=0)
+        row["systematic"] = (pair - halves).describe(confidence)
+    told = {} if itself is None else excesses(across, itself, confidence)
+    return {
+        "arms": [row | {"excess": told.get(name, ONE_SEED)} for name, row in rows.items()],
+        "full_with_itself": ONE_SEED if itself is None else itself.describe(confidence, least=0),
     }
-    return found | {"excess": excess(across, full_with_itself, statistics.confidence)}
 
 
-def excess(arm: Estimate, yardstick: Estimate, confidence: float) -> dict[str, Any]:
-    """Return the arm's estimate less full fine-tuning's with itself, and what that says."""
-    found = (arm - yardstick).describe(confidence, "difference")
-    verdict = MORE if found["low"] > 0 else LESS if found["high"] < 0 else UNTOLD
-    return {**found, "verdict": verdict}
+def excesses(
+    across: Mapping[Name, Estimate], yardstick: Estimate, confidence: float
+) -> dict[Name, dict[str, Any]]:
+    """Return each arm's estimate less full fine-tuning's with itself, and what that says.
+
+    - `difference`, `low`, `high`: of this arm alone.
+    - `p_more`, `p_less`: one-sided, of the same question put to every rank, by Holm's procedure
+      (`study.sufficiency.equivalence`); at most 1 - confidence is a `verdict`. Head-only, which is
+      no rank, is asked by itself.
+    """
+    differences = {name: arm - yardstick for name, arm in across.items()}
+    found: dict[Name, dict[str, Any]] = {}
+    for kind in dict.fromkeys(arm for arm, _ in differences):
+        names = [name for name in differences if name[0] == kind]
+        measured = [differences[name].crossed() for name in names]
+        means = [differences[name].mean for name in names]
+        more = holm(measured, means)
+        less = holm(measured, [-mean for mean in means])
+        for name, p_more, p_less in zip(names, more, less, strict=True):
+            found[name] = {
+                **differences[name].describe(confidence, "difference"),
+                "p_more": p_more,
+                "p_less": p_less,
+                "verdict": _verdict(p_more, p_less, round(1 - confidence, 12)),
+            }
+    return found
+
+
+def _verdict(p_more: float, p_less: float, alpha: float) -> str:
+    if p_more <= alpha:
+        return MORE
+    return LESS if p_less <= alpha else UNTOLD

@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from study.agreement import pairs
-from study.agreement.disagreement import ONE_SEED, excess
+from study.agreement.disagreement import ONE_SEED, Name, excesses
 from study.agreement.pairs import Estimate
 from study.labels import FULL, HEAD_ONLY
 from study.settings import StatisticsSettings
 
-Name = tuple[str, int | None]  # arm and rank
 Floats = NDArray[np.float64]
 LogitsArray = NDArray[np.float32 | np.float64]
 
@@ -64,34 +63,35 @@ def divergence(
     """
     full, pretrained = logits[FULL, None], logits[HEAD_ONLY, None]
     confidence = statistics.confidence
-    itself: Estimate | None = None
-    if len(full) > 1:
-        itself = pairs.different_seeds(between(full, full), statistics)
-    rows = []
+    itself = pairs.different_seeds(between(full, full)) if len(full) > 1 else None
+    rows: dict[Name, dict[str, Any]] = {}
+    across: dict[Name, Estimate] = {}
     for (arm, rank), tuned in logits.items():
-        from_full = between(tuned, full)
-        row: dict[str, Any] = {"arm": arm, "rank": rank}
-        row |= _named("from_full", pairs.same_seed(from_full, statistics), confidence)
-        from_pretrained = pairs.same_seed(between(tuned, pretrained), statistics)
-        row |= _named("from_pretrained", from_pretrained, confidence)
+        from_full, from_pretrained = between(tuned, full), between(tuned, pretrained)
+        row = rows[arm, rank] = {"arm": arm, "rank": rank}
+        row |= _named("from_full", pairs.same_seed(from_full), confidence)
+        row |= _named("from_pretrained", pairs.same_seed(from_pretrained), confidence)
         if itself is None:
             row |= {"from_full_different_seeds": ONE_SEED, "excess": ONE_SEED}
         else:
-            across = pairs.different_seeds(from_full, statistics)
-            row |= {"from_full_different_seeds": across.describe(confidence)}
-            yardstick = {"reason": "full fine-tuning with itself is the yardstick"}
-            row |= {"excess": yardstick if arm == FULL else excess(across, itself, confidence)}
-        rows.append(row)
+            pair = across[arm, rank] = pairs.different_seeds(from_full)
+            row["from_full_different_seeds"] = pair.describe(confidence, least=0)
+    if itself is not None:
+        del across[FULL, None]
+        found = excesses(across, itself, confidence)
+        found[FULL, None] = {"reason": "full fine-tuning with itself is the yardstick"}
+        for name, row in rows.items():
+            row["excess"] = found[name]
     return {
         "unit": "nats, mean over test sentences",
         "direction": "KL(tuned || reference)",
         "pretrained": "outputs of the head-only arm of the same seed: the pretrained encoder, "
         "frozen, under a trained head; it has no head of its own",
-        "arms": rows,
-        "full_with_itself": ONE_SEED if itself is None else itself.describe(confidence),
+        "arms": list(rows.values()),
+        "full_with_itself": ONE_SEED if itself is None else itself.describe(confidence, least=0),
     }
 
 
 def _named(name: str, estimate: Estimate, confidence: float) -> dict[str, float]:
-    found = estimate.describe(confidence, name)
+    found = estimate.describe(confidence, name, least=0)
     return {name: found[name], f"{name}_low": found["low"], f"{name}_high": found["high"]}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.agreement.calibration import BINS, calibration
-from study.agreement.disagreement import MORE, disagreement
-from study.agreement.divergence import LogitsArray, Name, divergence
+from study.agreement.disagreement import MORE, Name, disagreement
+from study.agreement.divergence import LogitsArray, divergence
 from study.errors import StudyError
 from study.labels import LORA
 from study.logits import read_logits
@@ -23,7 +23,7 @@ from study.words import listed
 def agreement(
     results: Sweep, logits: dict[Name, LogitsArray], statistics: StatisticsSettings
 ) -> dict[str, Any]:
-    """Return the record: the parts of this package, and what was resampled for their intervals.
+    """Return the record: the parts of this package, and what their intervals are over.
 
     Args:
         logits: of the test sentences by arm and rank, as `read_test_logits` gives them.

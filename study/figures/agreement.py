@@ -152,7 +152,10 @@ def caption(record: Record) -> str:
         )
     else:
         first = f"LoRA and full fine-tuning predict {between} of the test sentences differently"
-    return f"{first}. {disagreement['answer']}. {_nearer(record)}."
+    alone = ""
+    if several and len(lora) > 1:
+        alone = "Intervals are of each rank alone, while this is tested over all ranks (Holm). "
+    return f"{first}. {disagreement['answer']}. {alone}{_nearer(record)}."
 
 
 def _nearer(record: Record) -> str:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from study.crossed import crossed
 from study.settings import StatisticsSettings
 from study.statistics import Draws, Scores, draw
-from study.sufficiency.crossed import crossed
 from study.sufficiency.equivalence import equivalent
 from study.sufficiency.rule import one_standard_error
 from study.sufficiency.verdicts import NONE

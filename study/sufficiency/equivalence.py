@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from statsmodels.stats.multitest import multipletests
 
+from study.crossed import Crossed
 from study.statistics import Floats
-from study.sufficiency.crossed import Crossed
 from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 
 
@@ -40,7 +40,7 @@ def judge(differences: Sequence[Crossed], margin: float, alpha: float) -> list[J
     """
     means = [float(difference.mean[0]) for difference in differences]
     adjusted = [
-        _holm([d.p_value(distance) for d, distance in zip(differences, distances, strict=True)])
+        holm(differences, distances)
         for distances in (
             [margin - abs(mean) for mean in means],
             [-margin - mean for mean in means],
@@ -53,7 +53,13 @@ def judge(differences: Sequence[Crossed], margin: float, alpha: float) -> list[J
     ]
 
 
-def _holm(p_values: Sequence[float]) -> list[float]:
+def holm(differences: Sequence[Crossed], distances: Sequence[float]) -> list[float]:
+    """Return one-sided p values of one question put to every rank, adjusted by Holm's procedure.
+
+    Args:
+        distances: of each mean from its limit, on the side that is to be shown.
+    """
+    p_values = [d.p_value(distance) for d, distance in zip(differences, distances, strict=True)]
     adjusted: list[float] = multipletests(p_values, method="holm")[1].tolist()
     return adjusted
 

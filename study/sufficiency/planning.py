@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import chi2, norm
 
-from study.sufficiency.crossed import Crossed
+from study.crossed import Crossed
 
 _MOST = 10**6  # of what is counted; more is none
 _POINTS = 400  # at which the distribution of MS_seed is taken

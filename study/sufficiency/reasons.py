@@ -28,9 +28,12 @@ def _shown(row: Mapping[str, Any], margin: float) -> str:
         "worse": f"more than {margin_words(margin)} below full fine-tuning",
         "better": f"more than {margin_words(margin)} above full fine-tuning",
     }[row["verdict"]]
-    return (
-        f"{row['difference']:+.2f} points: {where} ({'p < 0.0001' if p < 1e-4 else f'p = {p:.2g}'})"
-    )
+    return f"{row['difference']:+.2f} points: {where} ({p_words(p)})"
+
+
+def p_words(p: float) -> str:
+    """Write a p value."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def _needed(row: Mapping[str, Any], num_seeds: int, num_sentences: int) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from study.crossed import Crossed, crossed
 from study.results import Sweep, scores
 from study.settings import StatisticsSettings
 from study.statistics import Floats, Scores
 from study.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
-from study.sufficiency.crossed import Crossed, crossed
 from study.sufficiency.equivalence import judge
 from study.sufficiency.planning import Components, Question, seeds_needed, sentences_needed
 from study.sufficiency.reasons import reason

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from study.crossed import crossed
 from study.statistics import Draws, Floats, Scores, everything_once
-from study.sufficiency.crossed import crossed
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,9 @@ def test_an_arm_that_answers_as_full_does_has_no_gap():
     twin = dataclasses.replace(results.full, arm="lora", rank=2)
     results = dataclasses.replace(results, lora=results.lora | {2: twin})
     entry = summarise(results, STATISTICS)["lora"]["2"]
-    assert {entry[key] for key in GAP} == {0}
+    assert entry["gap_to_full"] == 0
+    assert entry["gap_to_full_high"] == -entry["gap_to_full_low"]
+    assert 0 < entry["gap_to_full_high"] < 0.012  # a difference on 3 sentences can go unseen
 
 
 def test_an_arms_interval_does_not_hang_on_the_other_arms():
@@ -124,7 +126,7 @@ def test_it_says_what_the_intervals_are_over(seeds, interval):
     assert summary["interval"] == interval
     assert summary["seeds"] == list(seeds)
     assert summary["test_sentences"] == 300
-    assert (summary["confidence"], summary["resamples"]) == (0.95, 400)
+    assert summary["confidence"] == 0.95
 
 
 def test_it_is_json_and_the_same_each_time():
@@ -156,4 +158,4 @@ def test_the_table_has_a_line_for_each_arm_and_marks_the_headline():
 def test_the_table_says_when_there_is_one_seed():
     table = arms_table(summarise(study(seeds=(0,)), STATISTICS))
     assert "One seed, 300 test sentences" in table
-    assert "bootstrap over sentences;" in table
+    assert "95 % intervals over sentences alone;" in table

@@ -101,7 +101,7 @@ def test_bins_are_of_equal_mass_and_hold_what_sklearns_do():
     logits, labels = calibrated(1500)
     p = softmax(2 * logits, axis=-1)
     confidence, right = p.max(-1), p.argmax(-1) == labels
-    rows = reliability(confidence, right, STATISTICS)
+    rows = reliability(confidence, right, 0.95)
     accuracy, mean = calibration_curve(right[0], confidence[0], n_bins=BINS, strategy="quantile")
     assert [row["count"] for row in rows] == [100] * BINS
     assert [row["confidence"] for row in rows] == pytest.approx(mean, abs=0.005)
@@ -132,4 +132,4 @@ def test_equal_confidences_stand_in_one_bin_whatever_their_order():
     confidence = np.full(100, 0.7)
     right = np.arange(100) < 70
     assert ece(confidence, right) == pytest.approx(0)
-    assert len(reliability(confidence[None], right[None], STATISTICS)) == 1
+    assert len(reliability(confidence[None], right[None], 0.95)) == 1

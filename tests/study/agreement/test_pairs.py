@@ -2,75 +2,113 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from study.agreement.pairs import different_seeds, same_seed
-from tests.study.agreement.made import STATISTICS
+from study.crossed import crossed
 
 
 def values(num_seeds: int, num_sentences: int = 50) -> np.ndarray:
     return np.random.default_rng(3).random((num_seeds, num_seeds, num_sentences))
 
 
+def pairs_of(made: np.ndarray, *without: int) -> np.ndarray:
+    """Return the mean over ordered pairs of different seeds of each sentence, taken one by one."""
+    seeds = [seed for seed in range(len(made)) if seed not in without]
+    return np.mean([made[s, t] for s in seeds for t in seeds if s != t], axis=0)
+
+
 def test_means_are_those_of_the_pairs():
     made = values(4)
     same = np.mean([made[s, s] for s in range(4)])
-    other = np.mean([made[s, t] for s in range(4) for t in range(4) if s != t])
-    assert same_seed(made, STATISTICS).mean == pytest.approx(same)
-    assert different_seeds(made, STATISTICS).mean == pytest.approx(other)
+    assert same_seed(made).mean == pytest.approx(same)
+    assert different_seeds(made).mean == pytest.approx(pairs_of(made).mean())
+
+
+@pytest.mark.parametrize("num_seeds", [3, 5])
+def test_each_seed_has_its_pseudo_value(num_seeds: int):
+    made = values(num_seeds)
+    found = different_seeds(made).values
+    assert found.mean(axis=0) == pytest.approx(pairs_of(made))  # of each sentence
+    for seed in range(num_seeds):
+        wanted = num_seeds * pairs_of(made) - (num_seeds - 1) * pairs_of(made, seed)
+        assert found[seed] == pytest.approx(wanted)
 
 
 def test_a_seed_with_itself_counts_for_nothing_among_different_seeds():
     made = values(3)
     changed = made.copy()
     changed[range(3), range(3)] = 1e6
-    one, two = different_seeds(made, STATISTICS), different_seeds(changed, STATISTICS)
-    assert np.allclose(one.resampled, two.resampled)
+    assert different_seeds(changed).values == pytest.approx(different_seeds(made).values)
+    assert changed[0, 0, 0] == 1e6  # and what was passed is left as it is
 
 
-def test_each_resample_weighs_pairs_by_how_often_their_seeds_were_drawn():
-    """Values that name their pair, the same on all sentences: only seeds are left to draw."""
-    made = np.zeros((3, 3, 7))
-    made[0, 1] = made[1, 0] = 1  # the share of draws' pairs that are of seeds 0 and 1
-    resampled = different_seeds(made, STATISTICS).resampled
-    # All three seeds once: 1/3. Two seeds alone: 1 if they are 0 and 1, else 0.
-    assert set(np.round(resampled, 12)) == {0.0, round(1 / 3, 12), 1.0}
-    # 3 of 27 draws are of one seed and left out; 6 of the other 24 hold all three, 6 are 0 and 1.
-    assert len(resampled) == pytest.approx(STATISTICS.resamples * 24 / 27, rel=0.1)
-    assert np.mean(resampled == 1) == pytest.approx(6 / 24, abs=0.1)
+def test_a_quantity_of_each_seed_alone_has_the_variance_of_its_mean():
+    """h(s, t) = x_s + x_t, whose mean over pairs is twice the mean of x: no jackknife is needed."""
+    x = np.array([0.1, 0.4, 0.2, 0.9])
+    made = (x[:, None] + x[None])[:, :, None] + np.zeros(30)
+    found = different_seeds(made).crossed()
+    assert found.seeds[0] == pytest.approx(4 * x.var(ddof=1) / 4)
 
 
-def test_the_order_of_seeds_changes_no_mean():
-    made = values(4)
-    order = [2, 0, 3, 1]
-    assert different_seeds(made[order][:, order], STATISTICS).mean == pytest.approx(
-        different_seeds(made, STATISTICS).mean
-    )
+def test_the_order_of_seeds_changes_nothing():
+    made, order = values(4), [2, 0, 3, 1]
+    first, second = different_seeds(made), different_seeds(made[order][:, order])
+    assert second.describe(0.95) == pytest.approx(first.describe(0.95))
 
 
-def test_two_seeds_make_one_pair_and_sentences_alone_are_drawn():
-    level = np.full((2, 2, 40), 0.25)
-    assert np.ptp(different_seeds(level, STATISTICS).resampled) == pytest.approx(0, abs=1e-12)
-    assert np.ptp(different_seeds(values(2), STATISTICS).resampled) > 0
+def test_two_seeds_make_one_pair_whose_sentences_alone_are_uncertain():
+    made = values(2)
+    found = different_seeds(made)
+    assert found.values == pytest.approx(pairs_of(made)[None])
+    level = different_seeds(np.full((2, 2, 40), 0.25)).describe(0.95)
+    assert level == pytest.approx({"mean": 0.25, "low": 0.25, "high": 0.25})
 
 
 def test_a_difference_is_paired():
     made = values(3)
-    difference = different_seeds(made + 0.5, STATISTICS) - different_seeds(made, STATISTICS)
+    difference = different_seeds(made + 0.5) - different_seeds(made)
     described = difference.describe(0.95, "difference")
     assert described == pytest.approx({"difference": 0.5, "low": 0.5, "high": 0.5})
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
-    """Sentences are the greater uncertainty here; each pair's values are drawn around them."""
-    covered = 0
-    for trial in range(60):
-        draw = np.random.default_rng(trial)
-        hard = draw.random(200) < 0.3
-        made = hard * (draw.random((4, 4, 200)) < 0.6)  # of mean .18
-        found = different_seeds(made, replace(STATISTICS, confidence=0.9)).describe(0.9)
-        covered += found["low"] <= 0.18 <= found["high"]
-    assert 50 <= covered <= 60
+def test_booleans_are_shares_and_numbers_are_not():
+    """No pair differs on 40 sentences: of a share 3 of 40 may go unseen, of a divergence none."""
+    never = np.zeros((3, 3, 40), bool)
+    for estimate in (same_seed, different_seeds):
+        share = estimate(never).describe(0.95, least=0)
+        assert (share["mean"], share["low"]) == (0, 0)
+        assert 0.05 < share["high"] < 0.1
+        nats = estimate(never.astype(float)).describe(0.95, least=0)
+        assert nats == {"mean": 0, "low": 0, "high": 0}
+        assert estimate(~never).describe(0.95, least=0)["high"] == 1
+
+
+def disagreement(rng: np.random.Generator, of_run: float, num_seeds: int = 4) -> np.ndarray:
+    """Return where runs of normal scores have different signs, (S, S, 200)."""
+    scores = rng.normal(size=200) + of_run * rng.normal(size=(num_seeds, 1))
+    signs = scores + rng.normal(size=(num_seeds, 200)) > 0
+    return signs[:, None] != signs[None]
+
+
+@pytest.mark.parametrize("of_run", [0.0, 0.1])
+def test_intervals_cover_the_truth_at_least_as_often_as_they_say(of_run: float):
+    rng = np.random.default_rng(0)
+    # Two runs' scores correlate by this much, and their signs differ with chance acos / pi.
+    truth = np.arccos(1 / (2 + of_run**2)) / np.pi
+    covered = []
+    for _ in range(600):
+        found = different_seeds(disagreement(rng, of_run)).describe(0.9)
+        covered.append(found["low"] <= truth <= found["high"])
+    assert np.mean(covered) >= 0.9 - 3 * np.sqrt(0.09 / 600)
+
+
+def test_seeds_count_for_more_than_their_sentences_suggest():
+    """Runs that are far apart widen the interval, whatever the number of sentences."""
+    rng = np.random.default_rng(0)
+    made = np.repeat(disagreement(rng, 1.0), 20, axis=2)
+    found = different_seeds(made)
+    of_sentences = np.sqrt(crossed(found.values).sentences[0])
+    described = found.describe(0.95)
+    assert described["high"] - described["low"] > 4 * of_sentences

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from study.sufficiency.crossed import Crossed, crossed
+from study.crossed import Crossed, crossed
 
 EASE, LUCK, ANSWER = 1.2, 0.03, 0.6  # standard deviations: a sentence's, a seed's, an answer's
 
@@ -20,23 +20,24 @@ def study(
     num_sentences: int,
     of_run: float = 0.05,
     of_taste: float = 0.3,
+    luck: float = LUCK,
 ) -> NDArray[np.bool_]:
     """Return right answers (arms, seeds, sentences) of arms whose expected accuracies are given.
 
     An answer is right where a normal variable passes the arm's threshold. Its parts: the sentence's
-    ease and the seed's luck, which arms share, the run's luck (`of_run`, arm and seed), the arm's
+    ease and the seed's `luck`, which arms share, the run's luck (`of_run`, arm and seed), the arm's
     taste in sentences (`of_taste`) and the single answer. Their sum has a known variance, so the
     expectation over seeds and sentences is exact.
     """
     shape = (len(accuracies), num_seeds, num_sentences)
     value = (
         EASE * rng.normal(size=(1, 1, num_sentences))
-        + LUCK * rng.normal(size=(1, num_seeds, 1))
+        + luck * rng.normal(size=(1, num_seeds, 1))
         + of_run * rng.normal(size=(*shape[:2], 1))
         + of_taste * rng.normal(size=(shape[0], 1, num_sentences))
         + ANSWER * rng.normal(size=shape)
     )
-    deviation = np.sqrt(EASE**2 + LUCK**2 + of_run**2 + of_taste**2 + ANSWER**2)
+    deviation = np.sqrt(EASE**2 + luck**2 + of_run**2 + of_taste**2 + ANSWER**2)
     return value > -norm.ppf(accuracies)[:, None, None] * deviation
 
 

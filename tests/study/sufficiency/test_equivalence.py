@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
-from study.sufficiency.crossed import crossed
+from study.crossed import crossed
 from study.sufficiency.equivalence import equivalent, judge, step_down, verdicts
 from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from tests.study.sufficiency.simulated import at_most, differences, repeated, study

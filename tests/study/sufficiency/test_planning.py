@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from study.sufficiency.crossed import crossed
+from study.crossed import crossed
 from study.sufficiency.equivalence import equivalent
 from study.sufficiency.planning import (
     Components,

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from study import statistics as study_statistics
+from study.crossed import crossed
 from study.settings import StatisticsSettings
 from study.statistics import draw
 from study.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
-from study.sufficiency.crossed import crossed
 from study.sufficiency.rule import one_standard_error
 from study.sufficiency.verdicts import NONE
 from tests.study.sufficiency.simulated import study

@@ -10,8 +10,8 @@ from scipy.stats import ttest_1samp
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from study.crossed import Crossed, crossed, crossed_interval
 from study.statistics import Draws, draw
-from study.sufficiency.crossed import Crossed, crossed
 from tests.study.sufficiency.simulated import at_most, repeated, study
 
 TRUE = -0.1  # accuracy .7 against .8
@@ -118,6 +118,88 @@ def test_draws_are_weights_not_a_mask():
     draws = Draws(np.array([[2.0, 0.0]]), np.array([[1.0, 0.0, 2.0]]))
     differences = np.array([[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
     assert crossed(differences, draws).mean[0] == pytest.approx((1 - 2) / 3)
+
+
+def width(d: np.ndarray, **more: object) -> float:
+    interval = crossed_interval(d, 0.95, **more)
+    return interval.high - interval.low
+
+
+def test_an_interval_is_two_sided_around_the_mean():
+    d = answers(3, 400)
+    interval, measured = crossed_interval(d, 0.9), crossed(d)
+    assert (interval.low + interval.high) / 2 == pytest.approx(d.mean())
+    assert (interval.high - interval.low) / 2 == pytest.approx(measured.half_width(0.05)[0])
+
+
+def test_the_interval_of_one_seed_is_students_over_sentences():
+    right = np.random.default_rng(0).random((1, 300)) < 0.8
+    theirs = ttest_1samp(right[0].astype(float), 0).confidence_interval(0.95)
+    ours = crossed_interval(right, 0.95)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_the_interval_of_seeds_that_are_all_the_variance_is_students_over_seeds():
+    of_seed = np.array([0.1, 0.5, 0.3])
+    theirs = ttest_1samp(of_seed, 0).confidence_interval(0.95)
+    ours = crossed_interval(of_seed[:, None] + np.zeros((3, 5000)), 0.95)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-3)
+
+
+def test_seeds_that_agree_in_everything_add_nothing():
+    one = answers(1, 400)
+    assert width(np.repeat(one, 4, axis=0)) == pytest.approx(width(one), rel=1e-9)
+
+
+def test_an_interval_turns_its_sign_with_the_order_and_does_not_mind_the_order_of_sentences():
+    d = answers(3, 200)
+    there, back = crossed_interval(d, 0.95), crossed_interval(-d[:, ::-1], 0.95)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+
+
+def test_an_interval_of_answers_scales_with_no_unit_but_one_of_real_numbers_does():
+    """Divergences of a thousandth nat are not rare answers, whatever their unit."""
+    nats = np.random.default_rng(0).exponential(1e-3, (3, 500))
+    of_nats = width(nats, counts=False)
+    assert of_nats == pytest.approx(1e-3 * width(1e3 * nats, counts=False))
+    assert of_nats < 0.0005
+    assert width(np.zeros((3, 500)), counts=False) == 0
+
+
+@pytest.mark.parametrize("d", [np.zeros((3, 300)), np.ones((3, 300)), -np.ones((3, 300))])
+def test_answers_that_are_all_alike_still_leave_some_room(d: np.ndarray):
+    """3 of 300 may go unseen, among answers as among differences."""
+    assert width(d) == pytest.approx(2 * 1.968 * np.sqrt(3) / 300, rel=1e-3)
+    two_others = d.copy()
+    two_others[:, :2] = 1 - np.abs(d[:, :2])
+    assert width(two_others) == pytest.approx(width(d))
+    many_others = d.copy()
+    many_others[:, :30] = 1 - np.abs(d[:, :30])
+    assert width(many_others) > 2 * width(d)
+
+
+def test_an_interval_ends_where_the_mean_cannot_be():
+    interval = crossed_interval(np.ones((2, 20)), 0.95, least=0, most=1)
+    assert interval.low < 1
+    assert interval.high == 1
+    nothing = crossed_interval(np.ones((2, 1)), 0.95, least=0, most=1)
+    assert (nothing.low, nothing.high) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "accuracy", "of_run"),
+    [(1, 0.8, 0.0), (3, 0.8, 0.0), (3, 0.8, 0.3), (3, 0.95, 0.1), (5, 0.8, 0.1)],
+)
+def test_the_interval_of_an_arms_accuracy_covers_the_truth(seeds, accuracy, of_run):
+    """Of 0 and 1, not paired; seeds hardly matter, or are nearly all that does."""
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(REPETITIONS):
+        (right,) = study(rng, [accuracy], seeds, 300, of_run=of_run, luck=0.0)
+        interval = crossed_interval(right, 0.9)
+        hits.append(interval.low <= accuracy <= interval.high)
+    assert np.mean(hits) >= 0.9 - 3 * np.sqrt(0.09 / REPETITIONS)
+    assert np.mean(hits) <= 0.975  # and is not wider than it need be
 
 
 # --- With a known truth --------------------------------------------------------------------------
