@@ -33,7 +33,7 @@ Predicted = dict[Arm, list[Tensor]]  # classes (num_sentences,) of each seed
 def compare(
     settings: Settings, data: Prepared, results: Sweep, full: Path, adapters: Path
 ) -> Comparison:
-    """Classify the test sentences with every arm.
+    """Classify the test sentences with every arm, and those of validation with the truncated ones.
 
     Args:
         results: of the same study, as `study.results.read_sweep` gives them.
@@ -53,16 +53,18 @@ def compare(
         cut, reproduced = _adapters(settings, data, results, adapters, bar)
         targets = tuple(read_adapter(largest, settings.seeds[0], adapters).factors)
         evaluator = Evaluator(settings, data)
-        of_full, same = _full(evaluator, settings, data, results, targets, full, bar)
-    labels = data.test.labels
-    right: dict[Arm, Right] = {
-        arm: torch.stack(rows).eq(labels).numpy() for arm, rows in (cut | of_full).items()
-    }
+        of_full, on_validation, same = _full(evaluator, settings, data, results, targets, full, bar)
+    right = _right(cut | of_full, data.test.labels)
     # Where there is a run's own record, it stands for the model: the same but for rounding.
     right |= {(LORA, rank): scores(results.lora[rank]) for rank in ranks}
     right |= {(FULL, None): scores(results.full), (LARGEST, largest): right[LORA, largest]}
     shapes = {name: (len(W), len(W.T)) for name, W in evaluator.matrices.items()}
-    return Comparison(right, shapes, targets, {FULL: same, LORA: reproduced})
+    validation = _right(on_validation, data.validation.labels)
+    return Comparison(right, validation, shapes, targets, {FULL: same, LORA: reproduced})
+
+
+def _right(predicted: Predicted, labels: Tensor) -> dict[Arm, Right]:
+    return {arm: torch.stack(rows).eq(labels).numpy() for arm, rows in predicted.items()}
 
 
 def _full(
@@ -73,21 +75,28 @@ def _full(
     targets: tuple[str, ...],
     folder: Path,
     bar: tqdm[None],
-) -> tuple[Predicted, list[int]]:
-    """Return the arms of the tuned models, and how many sentences full itself has otherwise."""
+) -> tuple[Predicted, Predicted, list[int]]:
+    """Return the arms of the tuned models on test and on validation, and how `FULL` was reproduced.
+
+    That is how many test sentences each seed's has otherwise than its run.
+    """
     ranks = sorted(settings.lora.ranks)
     sentences = first(data.train, settings.capacity.covariance_sentences)
     predicted: Predicted = defaultdict(list)
+    on_validation: Predicted = defaultdict(list)
     differing = []
     for run in results.full.picked():
         tuned = read_tuned(run.seed, folder)
         for arm, found in tuned_arms(evaluator, tuned, ranks, targets, sentences):
             if arm == (FULL, None):
-                differing.append(_differing(found, run, folder / f"s{run.seed}", "full"))
-            predicted[arm].append(found)
+                path = folder / f"s{run.seed}"
+                differing.append(_differing(found["test"], run, path, "full"))
+            predicted[arm].append(found["test"])
+            if "validation" in found:
+                on_validation[arm].append(found["validation"])
             bar.update()
         _say(bar, f"capacity: full fine-tuning's update, seed {run.seed}, at {len(ranks)} ranks")
-    return predicted, differing
+    return predicted, on_validation, differing
 
 
 def _adapters(

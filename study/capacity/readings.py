@@ -1,22 +1,22 @@
 """What the comparison says about a rank, by a rule that is set beforehand.
 
-A gap to full fine-tuning is *near* if its paired interval lies above -margin (points), so that
-surely less than the margin is missing; *short* if the interval lies below 0 and is not near; else
-it cannot be told. One update is *better* than another of the same rank if the paired interval of
-their difference lies above 0. "The truncated update" is the better one at that rank of the plain
-and the weighted truncation of full fine-tuning's.
+A gap to full fine-tuning is *near* if it is shown to be above -margin (points), so that less than
+the margin is missing; *short* if it is shown to be below 0 and is not near; else it cannot be told.
+One update is *better* than another of the same rank if their difference is shown to be above 0.
+"The truncated update" is the one at that rank of the plain and the weighted truncation of full
+fine-tuning's that is better on validation.
 
-`MEANING` holds the readings in the order in which they are tried: the first whose condition holds.
-Intervals are not corrected for the number of ranks: one reading in many may err.
+What counts as shown, with several ranks looked at, is in `study.capacity.questions`. `MEANING`
+holds the readings in the order in which they are tried: the first whose condition holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from study.statistics import Interval
+from study.capacity.questions import Compared, p_values
+from study.sufficiency.reasons import p_words
 
 NEAR, SHORT, UNCLEAR = "near", "short", "cannot be told"
 
@@ -50,85 +50,68 @@ MEANING = {
 }
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference of accuracy in points, with its interval."""
-
-    mean: float
-    interval: Interval
-
-    def level(self, margin: float) -> str:
-        """Say where an arm of this gap to full fine-tuning stands: `NEAR`, `SHORT`, `UNCLEAR`."""
-        if self.interval.low > -margin:
-            return NEAR
-        return SHORT if self.interval.high < 0 else UNCLEAR
-
-    @property
-    def above(self) -> bool:
-        """Whether the first is surely better."""
-        return self.interval.low > 0
-
-    @property
-    def below(self) -> bool:
-        """Whether the first is surely worse."""
-        return self.interval.high < 0
-
-    def words(self) -> str:
-        """Write it for people."""
-        return f"{self.mean:+.1f} points ({self.interval.low:+.1f} to {self.interval.high:+.1f})"
+_SHOWN = {  # by reading: what it rests on
+    BADLY_TRAINED: ("lora_short", "largest_better"),
+    NOT_RANK: ("lora_short", "truncated_better"),
+    BETTER_USED: ("truncated_short", "lora_better"),
+    ENOUGH: ("lora_near",),
+    LACKS_ROOM: ("lora_short", "truncated_short"),
+    UNKNOWN: (),
+}
+_IN_WORDS = {
+    "lora_near": "LoRA is near",
+    "lora_short": "LoRA is short",
+    "truncated_short": "the cut update is short",
+    "lora_better": "LoRA is better than the cut update",
+    "truncated_better": "the cut update is better than LoRA",
+    "largest_better": "the largest LoRA cut to this rank is better",
+}
 
 
-@dataclass(frozen=True)
-class Compared:
-    """The differences at one rank that a reading rests on.
+def read(compared: Mapping[int, Compared], margin: float, alpha: float) -> list[dict[str, Any]]:
+    """Return of every rank its reading, the reason in words, and the numbers it rests on.
 
-    Attributes:
-        lora, truncated: gap to full fine-tuning.
-        lora_to_truncated: LoRA less the truncated update.
-        lora_to_largest: LoRA less the largest LoRA cut down to this rank; None at the largest.
-        kind: which truncation was the better one.
+    Args:
+        margin: points; alpha: error rate of each question over all ranks together.
     """
-
-    lora: Difference
-    truncated: Difference
-    lora_to_truncated: Difference
-    lora_to_largest: Difference | None
-    kind: str
+    asked = p_values(compared, margin)
+    return [_row(rank, compared[rank], asked[rank], alpha) for rank in sorted(compared)]
 
 
-def read(rank: int, compared: Compared, margin: float) -> dict[str, Any]:
-    """Return the reading of a rank, its reason in words, and the numbers it rests on."""
-    lora = compared.lora.level(margin)
-    truncated = compared.truncated.level(margin)
-    reading = _reading(compared, lora, truncated)
-    differences: Mapping[str, Difference | None] = {
-        "lora_to_truncated": compared.lora_to_truncated,
-        "lora_to_largest": compared.lora_to_largest,
-    }
+def _row(
+    rank: int, compared: Compared, p: Mapping[str, float | None], alpha: float
+) -> dict[str, Any]:
+    shown = {question for question, value in p.items() if value is not None and value <= alpha}
+    reading = reading_of(shown)
+    largest = compared.lora_to_largest
     return {
         "rank": rank,
         "reading": reading,
-        "reason": _reason(reading, rank, compared),
-        "lora_is": lora,
-        "truncated_is": truncated,
+        "reason": _reason(reading, rank, compared, p),
+        "lora_is": level("lora", shown),
+        "truncated_is": level("truncated", shown),
         "truncation": compared.kind,
-        **{key: None if d is None else as_json(d) for key, d in differences.items()},
+        "lora_to_truncated": compared.lora_to_truncated.to_json(),
+        "lora_to_largest": None if largest is None else largest.to_json(),
+        "p": dict(p),
     }
 
 
-def as_json(difference: Difference) -> dict[str, float]:
-    """Write a difference into a record, in points."""
-    low, high = difference.interval.low, difference.interval.high
-    return {"points": difference.mean, "low": low, "high": high}
+def level(name: str, shown: Collection[str]) -> str:
+    """Say where an arm stands: `NEAR`, `SHORT`, `UNCLEAR`."""
+    if f"{name}_near" in shown:
+        return NEAR
+    return SHORT if f"{name}_short" in shown else UNCLEAR
 
 
-def _reading(compared: Compared, lora: str, truncated: str) -> str:
-    largest = compared.lora_to_largest
-    if lora == SHORT and largest is not None and largest.below:
+def reading_of(shown: Collection[str]) -> str:
+    """Return the reading of a rank by the questions whose answer is yes."""
+    lora, truncated = level("lora", shown), level("truncated", shown)
+    if lora == SHORT and "largest_better" in shown:
         return BADLY_TRAINED
-    if lora == SHORT and compared.lora_to_truncated.below:
+    if lora == SHORT and "truncated_better" in shown:
         return NOT_RANK
-    if truncated == SHORT and compared.lora_to_truncated.above:
+    if truncated == SHORT and "lora_better" in shown:
         return BETTER_USED
     if lora == NEAR:
         return ENOUGH
@@ -137,12 +120,14 @@ def _reading(compared: Compared, lora: str, truncated: str) -> str:
     return UNKNOWN
 
 
-def _reason(reading: str, rank: int, compared: Compared) -> str:
+def _reason(reading: str, rank: int, compared: Compared, p: Mapping[str, float | None]) -> str:
     gap, cut = compared.lora.words(), compared.truncated.words()
-    over = compared.lora_to_truncated.words()
-    against = f"LoRA against full fine-tuning {gap}, full's update cut to rank {rank} {cut}"
+    words = [f"LoRA against full fine-tuning {gap}, full's update cut to rank {rank} {cut}"]
     if reading == BADLY_TRAINED:
         assert compared.lora_to_largest is not None
-        largest = compared.lora_to_largest.words()
-        return f"{against}; LoRA against the largest LoRA cut to this rank {largest}"
-    return f"{against}; LoRA against the cut update {over}"
+        over = compared.lora_to_largest.words()
+        words.append(f"LoRA against the largest LoRA cut to this rank {over}")
+    else:
+        words.append(f"LoRA against the cut update {compared.lora_to_truncated.words()}")
+    tested = [f"{_IN_WORDS[each]} ({p_words(p[each] or 0.0)})" for each in _SHOWN[reading]]
+    return "; ".join([*words, *tested])

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.capacity import readings
-from study.capacity.readings import Compared, Difference
+from study.capacity.questions import Compared, Difference
 from study.capacity.truncation import PLAIN, WEIGHTED
+from study.crossed import crossed, crossed_interval
 from study.settings import StatisticsSettings
-from study.statistics import Floats, bootstrap_means, percentile_interval
+from study.statistics import Interval
 
 LORA, LARGEST = "lora", "largest_lora_truncated"
 CURVES = (PLAIN, WEIGHTED, LORA, LARGEST)
@@ -29,6 +30,8 @@ class Comparison:
 
     Attributes:
         right: which seed got which test sentence right, (num_seeds, num_sentences), by arm.
+        validation: the same of the validation sentences, of the truncated arms alone: on them the
+            better truncation of a rank is chosen.
         modules: the linear layers whose update is cut down, with their weight's (out, in).
         target_modules: names of those that LoRA adapts.
         differing: of full fine-tuning and of the largest LoRA, how many sentences each seed's
@@ -36,33 +39,31 @@ class Comparison:
     """
 
     right: dict[Arm, Right]
+    validation: dict[Arm, Right]
     modules: dict[str, tuple[int, int]]
     target_modules: tuple[str, ...]
     differing: dict[str, list[int]]
 
 
 class _Table:
-    """Means over seeds and sentences of every arm, resampled together so that pairs are paired."""
+    """Means over seeds and sentences of every arm, and paired differences."""
 
-    def __init__(self, right: Mapping[Arm, Right], statistics: StatisticsSettings) -> None:
-        stacked = np.stack(list(right.values()))
-        self._confidence = statistics.confidence
-        self._means = dict(zip(right, stacked.mean(axis=(1, 2)), strict=True))
-        self._seeds = dict(zip(right, stacked.mean(axis=2).tolist(), strict=True))
-        resampled = bootstrap_means(stacked, statistics.resamples, statistics.seed)
-        self._resampled: dict[Arm, Floats] = dict(zip(right, resampled, strict=True))
+    def __init__(self, right: Mapping[Arm, Right], confidence: float) -> None:
+        self._right, self._confidence = right, confidence
 
     def accuracy(self, arm: Arm) -> dict[str, Any]:
         """Return an arm's accuracy, its interval, and that of every seed, as fractions."""
-        interval = percentile_interval(self._resampled[arm], self._confidence)
+        right = self._right[arm]
+        interval = crossed_interval(right, self._confidence, least=0, most=1)
         ends = {"low": interval.low, "high": interval.high}
-        return {"accuracy": float(self._means[arm])} | ends | {"by_seed": self._seeds[arm]}
+        by_seed = right.mean(axis=1).tolist()
+        return {"accuracy": float(right.mean())} | ends | {"by_seed": by_seed}
 
     def difference(self, first: Arm, second: Arm) -> Difference:
-        """Return the first less the second, in points, paired."""
-        resampled = 100 * (self._resampled[first] - self._resampled[second])
-        mean = 100 * float(self._means[first] - self._means[second])
-        return Difference(mean, percentile_interval(resampled, self._confidence))
+        """Return the first less the second, paired."""
+        d = self._right[first].astype(np.float64) - self._right[second]
+        interval = crossed_interval(d, self._confidence, least=-1, most=1)
+        return Difference(crossed(d), Interval(100 * interval.low, 100 * interval.high))
 
     def with_gap(self, arm: Arm) -> dict[str, Any]:
         """Return accuracy and gap to full fine-tuning (points), each with its interval."""
@@ -78,25 +79,28 @@ def capacity_record(
     found: Comparison, statistics: StatisticsSettings, seeds: Sequence[int]
 ) -> dict[str, Any]:
     """Return what `metrics/capacity.json` holds; `stages.capacity` says what that is."""
-    table = _Table(found.right, statistics)
+    table = _Table(found.right, statistics.confidence)
     ranks = sorted({rank for _, rank in found.right if rank is not None})
-    margin = max(statistics.margins)
+    margin, alpha = max(statistics.margins), round(1 - statistics.confidence, 12)
+    compared = {
+        rank: _compared(table, rank, max(ranks), better_truncation(found.validation, rank))
+        for rank in ranks
+    }
     return {
-        "curves": {
-            curve: [{"rank": rank} | table.with_gap((curve, rank)) for rank in ranks]
-            for curve in CURVES
-        },
+        "curves": {curve: [_row(found, table, curve, rank) for rank in ranks] for curve in CURVES},
         FULL: table.accuracy((FULL, None)),
         RANK_ZERO: table.with_gap((RANK_ZERO, None)),
         TARGETS: table.with_gap((TARGETS, None)),
-        "readings": [readings.read(r, _compared(table, r, max(ranks)), margin) for r in ranks],
+        "readings": readings.read(compared, margin, alpha),
         "meaning": readings.MEANING,
         "margin": margin,
+        "alpha": alpha,
         "largest_rank": max(ranks),
         "confidence": statistics.confidence,
         "error_from": "seeds and sentences" if len(seeds) > 1 else "sentences",
         "seeds": sorted(seeds),
         "sentences": int(found.right[FULL, None].shape[1]),
+        "validation_sentences": int(found.validation[PLAIN, ranks[0]].shape[1]),
         "modules": list(found.modules),
         "target_modules": list(found.target_modules),
         "numbers_per_rank": {
@@ -107,13 +111,23 @@ def capacity_record(
     }
 
 
-def _compared(table: _Table, rank: int, largest: int) -> Compared:
+def better_truncation(validation: Mapping[Arm, Right], rank: int) -> str:
+    """Return the better one on validation; the weighted one of two that are equal."""
+    return max((WEIGHTED, PLAIN), key=lambda kind: float(validation[kind, rank].mean()))
+
+
+def _row(found: Comparison, table: _Table, curve: str, rank: int) -> dict[str, Any]:
+    row = {"rank": rank} | table.with_gap((curve, rank))
+    if (curve, rank) in found.validation:
+        row["validation_accuracy"] = float(found.validation[curve, rank].mean())
+    return row
+
+
+def _compared(table: _Table, rank: int, largest: int, kind: str) -> Compared:
     full: Arm = (FULL, None)
-    gaps = {kind: table.difference((kind, rank), full) for kind in (WEIGHTED, PLAIN)}
-    kind = max(gaps, key=lambda each: gaps[each].mean)  # the weighted one of two that are equal
     return Compared(
         lora=table.difference((LORA, rank), full),
-        truncated=gaps[kind],
+        truncated=table.difference((kind, rank), full),
         lora_to_truncated=table.difference((LORA, rank), (kind, rank)),
         lora_to_largest=(
             None if rank == largest else table.difference((LORA, rank), (LARGEST, rank))

@@ -20,9 +20,10 @@ def tuned_arms(
     ranks: Sequence[int],
     targets: Collection[str],
     sentences: Split,
-) -> Iterator[tuple[Arm, Tensor]]:
-    """Yield (arm, predicted classes of the test sentences (n,)): `FULL` first, as it was tuned.
+) -> Iterator[tuple[Arm, dict[str, Tensor]]]:
+    """Yield (arm, predicted classes (n,) by split): `FULL` first, as it was tuned.
 
+    The split is "test"; of the truncated arms, between which validation chooses, "validation" too.
     In the truncated arms and in `RANK_ZERO` everything but the matrices of linear layers stays as
     it was tuned; in `TARGETS` everything but the head and the matrices of `targets` is pretrained.
 
@@ -35,7 +36,7 @@ def tuned_arms(
     """
     every = {name: p.detach() for name, p in tuned.named_parameters()}
     evaluator.put(every)
-    yield (FULL, None), evaluator.predictions()
+    yield (FULL, None), {"test": evaluator.predictions("test")}
     after = {name: weight_of(module) for name, module in linear_modules(tuned).items()}
     moments = evaluator.second_moments(sentences)
     updates = {
@@ -45,9 +46,10 @@ def tuned_arms(
     for kind in KINDS:
         for rank in ranks:
             evaluator.put_matrices({name: x.weight(kind, rank) for name, x in updates.items()})
-            yield (kind, rank), evaluator.predictions()
+            both = {split: evaluator.predictions(split) for split in ("test", "validation")}
+            yield (kind, rank), both
     evaluator.put_matrices(evaluator.matrices)
-    yield (RANK_ZERO, None), evaluator.predictions()
+    yield (RANK_ZERO, None), {"test": evaluator.predictions("test")}
     evaluator.put(evaluator.pretrained)
     evaluator.put_matrices({name: after[name] for name in targets})
-    yield (TARGETS, None), evaluator.predictions()
+    yield (TARGETS, None), {"test": evaluator.predictions("test")}

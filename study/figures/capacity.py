@@ -34,6 +34,7 @@ _CURVES = {
         style.Look(style.ORANGE, "v", style.DASHED),
     ),
 }
+_CUTS = ("truncated", "weighted")
 _FULL, _RANK_ZERO, _TARGETS = "full", "rank_zero", "target_modules_alone"
 _LINES = {
     _FULL: ("Full fine-tuning", style.ARMS["full"]),
@@ -141,20 +142,59 @@ def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
 
 def caption(record: Record) -> str:
     """Say what there is to see, with the numbers."""
-    curves = {name: _sorted(rows) for name, rows in record["curves"].items()}
-    ends = [0, -1] if len(curves["lora"]) > 1 else [0]
-    cut = [
-        f"{percent(max(curves[kind][end]['accuracy'] for kind in ('truncated', 'weighted')))} "
-        f"at rank {curves['lora'][end]['rank']}"
-        for end in ends
+    lora = _sorted(record["curves"]["lora"])
+    readings = {row["rank"]: row for row in record["readings"]}
+    cut = {kind: {row["rank"]: row for row in record["curves"][kind]} for kind in _CUTS}
+    ends = [lora[end] for end in ([0, -1] if len(lora) > 1 else [0])]
+    kept = [
+        f"{percent(cut[readings[row['rank']]['truncation']][row['rank']]['accuracy'])} at rank "
+        f"{row['rank']}"
+        for row in ends
     ]
-    trained = [percent(curves["lora"][end]["accuracy"]) for end in ends]
-    full = percent(record[_FULL]["accuracy"])
-    rest = percent(record[_RANK_ZERO]["accuracy"])
+    trained = listed([percent(row["accuracy"]) for row in ends])
     return (
-        f"Full fine-tuning's update, cut down, keeps {listed(cut)}, where LoRA trained at the same "
-        f"rank reaches {listed(trained)} and full fine-tuning {full}; with no update of its "
-        f"matrices at all, full fine-tuning keeps {rest}. {_readings(record)}."
+        "Full fine-tuning's update, cut down in the way that validation prefers, keeps "
+        f"{listed(kept)}, where LoRA trained at the same rank reaches {trained} and full "
+        f"fine-tuning {percent(record[_FULL]['accuracy'])}. {_levels_in_words(record)}. "
+        f"{_weighted_behind(record)}{_readings(record)}. {_correction(record)}."
+    )
+
+
+def _levels_in_words(record: Record) -> str:
+    """Say what the level lines are, and what they are not."""
+    kinds = listed(sorted({name.split(".")[-1] for name in record["target_modules"]}))
+    return (
+        f"With every matrix set back to the pretrained one it keeps "
+        f"{percent(record[_RANK_ZERO]['accuracy'])}, which is what its embeddings, norms, biases "
+        f"and head do without them; with all but the head and LoRA's matrices ({kinds}) set back, "
+        f"{percent(record[_TARGETS]['accuracy'])}, which is no limit of these places: they were "
+        "tuned for the rest that is missing"
+    )
+
+
+def _weighted_behind(record: Record) -> str:
+    """Say why the weighted cut can lose, where it does."""
+    plain, weighted = (_sorted(record["curves"][kind]) for kind in _CUTS)
+    lost, rank, one, other = max(
+        (p["accuracy"] - w["accuracy"], -p["rank"], p["accuracy"], w["accuracy"])
+        for p, w in zip(plain, weighted, strict=True)
+    )
+    if lost <= 0:
+        return ""
+    return (
+        "The weighted cut changes each layer's outputs least, not the model's, and so can lose to "
+        f"the plain one (at rank {-rank}, {percent(other)} against {percent(one)}). "
+    )
+
+
+def _correction(record: Record) -> str:
+    """Say what intervals and readings hold for."""
+    error = f"{100 * (1 - record['confidence']):.3g} %"
+    if len(record["readings"]) == 1:
+        return f"What is said of LoRA is tested at {error}, one-sided"
+    return (
+        "Intervals are of each point alone; what is said of ranks is tested, one-sided, at "
+        f"{error} over all {len(record['readings'])} of them together (Holm)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -52,7 +53,9 @@ def record(name: str) -> dict[str, Any]:
         levels |= {(PLAIN, rank): 0.805 - 0.2 / rank, (WEIGHTED, rank): 0.807 - 0.1 / rank}
         levels |= {(LORA, rank): 0.8, (LARGEST, rank): 0.8 - (rank != max(ranks)) * 0.02}
     arms = {arm: right(level, seeds) for arm, level in levels.items()}
-    return capacity_record(Comparison(arms, {"q": (3, 4)}, ("q",), {}), STATISTICS, range(seeds))
+    cut = {arm: right for arm, right in arms.items() if arm[0] in (PLAIN, WEIGHTED)}
+    found = Comparison(arms, cut, {"0.q": (3, 4), "1.q": (3, 4)}, ("0.q", "1.q"), {})
+    return capacity_record(found, STATISTICS, range(seeds))
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -78,7 +81,10 @@ def test_a_study_of_one_rank_does_not_draw_its_lora_twice() -> None:
 
 
 def with_readings(readings: Sequence[str]) -> dict[str, Any]:
-    rows = [{"rank": 2**i, "reading": reading} for i, reading in enumerate(readings)]
+    rows = [
+        {"rank": 2**i, "reading": reading, "truncation": PLAIN}
+        for i, reading in enumerate(readings)
+    ]
     return record("six") | {"readings": rows}
 
 
@@ -86,9 +92,15 @@ def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
     caption = capacity.caption(record("six"))
     assert "keeps 70.7 % at rank 1 and 80.4 % at rank 32" in caption
     assert "LoRA trained at the same rank reaches 80.0 % and 80.0 %" in caption
-    assert "full fine-tuning 81.0 %; with no update of its matrices at all" in caption
-    assert "full fine-tuning keeps 55.0 %" in caption
-    caption = capacity.caption(with_readings([*MEANING, "lacks room"]))
+    assert "full fine-tuning 81.0 %. With every matrix set back" in caption
+    assert "it keeps 55.0 %" in caption
+    assert "LoRA's matrices (q) set back, 56.0 %" in caption
+    assert "at 5 % over all 6 of them together (Holm)" in caption
+    seven = with_readings([*MEANING, "lacks room"])
+    seven["curves"] = {
+        name: [*rows, rows[-1] | {"rank": 64}] for name, rows in seven["curves"].items()
+    }
+    caption = capacity.caption(seven)
     for rank, phrase in enumerate(
         (
             "LoRA is badly trained at rank 1:",
@@ -102,6 +114,16 @@ def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
         assert phrase in caption, rank
     one = capacity.caption(record("one"))
     assert "keeps 78.2 % at rank 4, where LoRA trained at the same rank reaches 80.0 %" in one
+
+
+def test_the_caption_takes_the_cut_that_validation_picked_and_says_where_the_weighted_one_loses():
+    told = copy.deepcopy(record("six"))
+    assert "loses" not in capacity.caption(told)
+    assert "can lose" not in capacity.caption(told)
+    told["readings"][0]["truncation"] = PLAIN
+    assert "keeps 60.5 % at rank 1 and" in capacity.caption(told)
+    told["curves"][WEIGHTED][1]["accuracy"] = 0.6
+    assert "(at rank 2, 60.0 % against 70.5 %)" in capacity.caption(told)
 
 
 @pytest.mark.parametrize("name", STUDIES)

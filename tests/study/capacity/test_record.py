@@ -30,9 +30,14 @@ def right(accuracy: float, seeds: int = 3) -> NDArray[np.bool_]:
     return np.tile(row, (seeds, 1))
 
 
-def comparison(levels: dict[Arm, float], seeds: int = 3) -> Comparison:
+def comparison(
+    levels: dict[Arm, float], seeds: int = 3, validation: dict[Arm, float] | None = None
+) -> Comparison:
+    """Validation as test, if nothing else is said."""
+    cut = {arm: level for arm, level in levels.items() if arm[0] in (PLAIN, WEIGHTED)}
     return Comparison(
         {arm: right(level, seeds) for arm, level in levels.items()},
+        {arm: right(level, seeds)[:, ::4] for arm, level in (cut | (validation or {})).items()},
         modules={"a.query": (4, 6), "a.dense": (10, 4)},
         target_modules=("a.query",),
         differing={FULL: [0] * seeds, LORA: [0] * seeds},
@@ -80,11 +85,24 @@ def test_a_gap_is_paired() -> None:
     assert row["gap_to_full"] == pytest.approx(-1)
     assert row["gap_to_full_high"] - row["gap_to_full_low"] < 0.5 * 100 * (row["high"] - row["low"])
     same = record["curves"][LORA][1]
-    assert same["gap_to_full_low"] == same["gap_to_full_high"] == 0
+    assert same["gap_to_full_high"] == -same["gap_to_full_low"] < 0.1  # 3 answers may go unseen
 
 
-def test_readings_take_the_better_truncation_of_each_rank() -> None:
+def test_readings_take_the_truncation_that_is_better_on_validation() -> None:
+    other = {(PLAIN, 2): 0.9, (WEIGHTED, 2): 0.8, (PLAIN, 8): 0.7, (WEIGHTED, 8): 0.7}
+    record = capacity_record(comparison(levels(), validation=other), STATISTICS, (0, 1, 2))
+    small, large = record["readings"]
+    assert (small["truncation"], large["truncation"]) == (PLAIN, WEIGHTED)
+    assert small["lora_to_truncated"]["points"] == pytest.approx(10)  # test's, of the plain one
+    rows = record["curves"][PLAIN]
+    assert [row["validation_accuracy"] for row in rows] == pytest.approx([0.9, 0.7])
+    assert "validation_accuracy" not in record["curves"][LORA][0]
+    assert record["validation_sentences"] == SENTENCES / 4
+
+
+def test_readings_of_arms_of_known_levels() -> None:
     record = capacity_record(comparison(levels()), STATISTICS, (0, 1, 2))
+    assert record["alpha"] == 0.05
     small, large = record["readings"]
     assert (small["rank"], small["truncation"], small["reading"]) == (
         2,

@@ -29,6 +29,7 @@ from study.capacity.record import (
     Comparison,
     capacity_record,
 )
+from study.capacity.truncation import PLAIN, WEIGHTED
 from study.learning_rates import learning_rates
 from study.records import write_json
 from study.report import show
@@ -164,7 +165,8 @@ def _capacity(results: Results, settings: Settings) -> dict[str, Any]:
         right |= {(curve, rank): scores(record) for rank, record in results.lora.items()}
     modules = {"layer.0.query": (72, 80), "layer.0.dense": (72, 80)}
     differing = {kind: [0] * len(settings.seeds) for kind in (FULL, LARGEST)}
-    found = Comparison(right, modules, ("layer.0.query",), differing)
+    cut = {arm: scored for arm, scored in right.items() if arm[0] in (PLAIN, WEIGHTED)}
+    found = Comparison(right, cut, modules, ("layer.0.query",), differing)
     return capacity_record(found, settings.statistics, settings.seeds)
 
 
