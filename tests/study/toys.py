@@ -95,7 +95,12 @@ def train_settings(**changes: Any) -> TrainSettings:
         "max_grad_norm": 1.0,
         "precision": "fp32",
         "device": "cpu",
+        "schedule": "linear",
+        "early_stopping": None,
         "memory_gib": 1.0,
+        "gradient_accumulation_steps": 1,
+        "activation_checkpointing": False,
+        "offload_frozen": False,
         "executor": "local",
     }
     return TrainSettings(**(values | changes))
