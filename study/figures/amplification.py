@@ -63,8 +63,8 @@ def draw(record: Record) -> Figure:
     below(
         figure,
         left,
-        "Median over adapted matrices; bars: lowest to highest. At right, W0's own and random\n"
-        "directions are what LoRA's update is held against instead.",
+        "Median over adapted matrices; bars: lowest to highest. Controls at right are of LoRA's\n"
+        "update alone, held against W0's norm between its own top directions and random ones.",
     )
     return figure
 
@@ -74,13 +74,18 @@ def caption(record: Record) -> str:
     lora, full = _first(record, "lora"), _first(record, "full")
     words = []
     if lora:
-        factor, own, random = (
-            significant(_middle(lora, key)) for key in ("factor", "factor_own", "factor_random")
-        )
+        factor, own, random = _factors(lora)
         words.append(
             f"At r = {lora[0]['rank']}, LoRA's update is {factor} times as large as what W0 does "
-            f"between its directions ({own} times what W0 does between its own top ones, {random} "
-            "times what it does between random ones)."
+            f"between its directions; beside what W0 does between random ones it would be {random} "
+            f"times as large, and beside W0's own top ones {own} times (the controls drawn, which "
+            "are of LoRA's update alone)."
+        )
+    if full:
+        factor, own, random = _factors(full)
+        words.append(
+            f"Full fine-tuning's is {factor} times as large; {random} and {own} times by the same "
+            "controls, not drawn."
         )
     over = [
         f"{significant(float(np.median([r['on_update'] / r['on_random'] for r in rows])))} times "
@@ -100,6 +105,12 @@ def alternative(record: Record) -> str:
         "between the directions of LoRA's updates, of full fine-tuning's, its own top ones and "
         f"random ones. Right: the update's norm over it. {caption(record)}"
     )
+
+
+def _factors(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return an update's factor, and those of its controls: W0's own directions, random ones."""
+    keys = ("factor", "factor_own", "factor_random")
+    return tuple(significant(_middle(rows, key)) for key in keys)
 
 
 def _rows(record: Record, arm: str) -> list[Row]:

@@ -17,6 +17,8 @@ from study.figures.whiskers import draw_middles
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
 
+_PALE = 0.13  # opacity of the band of full fine-tuning
+
 
 def draw(record: Record) -> Figure:
     """Draw `metrics/spectra.json`: the matrices that LoRA adapts."""
@@ -37,6 +39,8 @@ def draw(record: Record) -> Figure:
     left.set_ylim(bottom=-0.04 * max(1, left.get_ylim()[1]))
     right.set_ylabel("Least cosine of the ten with the\nnearest pretrained vector")
     right.set_ylim(0, 1.03)
+    band = style.ARMS["full"].color
+    left.fill([], [], color=band, alpha=_PALE, linewidth=0, label="Full fine-tuning, all matrices")
     left.plot([], [], color=style.ORANGE, label=f"Intruder: cosine below {cosine:g}")
     left.plot(
         [], [], color=style.GREY, linestyle=style.DOTTED, label="A random direction's, expected"
@@ -54,9 +58,9 @@ def caption(record: Record) -> str:
     ranks = sorted({row["rank"] for row in lora})
     ends = [f"{_mean(lora, rank):.2f} at rank {rank}" for rank in dict.fromkeys(_ends(ranks))]
     return (
-        f"Of the first ten singular vectors of a tuned matrix, LoRA brings in {' and '.join(ends)} "
-        f"that the pretrained matrix does not have, full fine-tuning {_mean(full, None):.2f}. "
-        f"{record['intruder_floor']['words']}"
+        "Intruders are singular vectors that the pretrained matrix does not have: of the first ten "
+        f"of a tuned matrix, {' and '.join(ends)} with LoRA, {_mean(full, None):.2f} with full "
+        f"fine-tuning (of ten, per matrix, on average). {record['intruder_floor']['words']}"
     )
 
 
@@ -109,7 +113,7 @@ def _band(axes: Axes, rows: Sequence[Row], key: str) -> None:
     look = style.ARMS["full"]
     values = [float(np.mean(row[key])) for row in rows]
     if key == "least_cosine":
-        axes.axhspan(min(values), max(values), color=look.color, alpha=0.13, linewidth=0)
+        axes.axhspan(min(values), max(values), color=look.color, alpha=_PALE, linewidth=0)
     axes.axhline(
         float(np.mean(values)), color=look.color, linestyle=look.dashes, label="Full fine-tuning"
     )

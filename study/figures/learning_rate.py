@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from study.figures import style
 from study.figures.axes import percent_axis, rank_axis
+from study.figures.one_rate import at_best, draw_one_rate, one_rate
 from study.words import listed, percent
 
 Record = Mapping[str, Any]
@@ -25,7 +26,13 @@ _WRAP = 34  # characters of a line of words where there is nothing to draw
 
 
 def draw(record: Record) -> Figure:
-    """Draw `metrics/learning_rate.json`: a panel by rate, and one by rank."""
+    """Draw `metrics/learning_rate.json`: a panel by rate, and one by rank.
+
+    Of a single rate there is nothing to compare: then accuracies at that rate, by rank.
+    """
+    rate = one_rate(record)
+    if rate is not None:
+        return draw_one_rate(record, rate)
     lora = [arm for arm in record["arms"] if arm["rank"] is not None]
     full = next(arm for arm in record["arms"] if arm["arm"] == "full")
     figure = Figure(figsize=(style.WIDTH, 4.3), layout="constrained")
@@ -56,7 +63,7 @@ def _by_rate(axes: Axes, lora: Sequence[Record], full: Record) -> None:
             markerfacecolor="white",
             label=name,
         )
-        best = next(row for row in arm["rates"] if row["rate"] == arm["best"])
+        best = at_best(arm)
         axes.plot(
             best["rate"], best["validation"], color=look.color, marker=look.marker, markersize=8
         )
@@ -127,10 +134,10 @@ def _rate_ticks(axes: Axes, rates: Sequence[float], which: str) -> None:
 def caption(record: Record) -> str:
     """Say what there is to see."""
     lora = [arm for arm in record["arms"] if arm["rank"] is not None]
-    tried = sorted({row["rate"] for arm in lora for row in arm["rates"]})
-    if len(tried) == 1:
+    rate = one_rate(record)
+    if rate is not None:
         return (
-            f"LoRA was trained at one learning rate, {tried[0]:g}: which is best, how the best one "
+            f"LoRA was trained at one learning rate, {rate:g}: which is best, how the best one "
             "goes with the rank and what another would change cannot be told."
         )
     return f"{_best_words(lora)}. {_exponent_words(record)}. {_forced_words(record)}."
@@ -178,8 +185,12 @@ def alternative(record: Record) -> str:
     for arm in record["arms"]:
         if arm["arm"] != "head_only":
             name = "full fine-tuning" if arm["rank"] is None else f"rank {arm['rank']}"
-            best = next(row for row in arm["rates"] if row["rate"] == arm["best"])
+            best = at_best(arm)
             arms.append(f"{name} {percent(best['validation'])} at {arm['best']:g}")
+    if one_rate(record) is not None:
+        return f"Accuracy by rank at one learning rate; on validation {listed(arms)}. " + caption(
+            record
+        )
     return (
         "Validation accuracy by learning rate, a line for each rank and full fine-tuning; best are "
         f"{listed(arms)}. {_exponent_words(record)}."

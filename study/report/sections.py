@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from study.figures.learning_rate import caption as rates_caption
+from study.figures.one_rate import one_rate
 from study.report import measures, tables
 from study.report.contents import titled
 from study.report.figures import drawn
@@ -26,18 +28,24 @@ def rank(study: Study) -> Html:
         drawn("sufficient_rank", study),
         tables.equivalence(record),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
-        _trend(record["trend"]),
+        _trend(record["trend"], record["alpha"]),
         tables.arms(study["summary"]),
     )
 
 
-def _trend(trend: Record) -> Html:
+def _trend(trend: Record, alpha: float) -> Html:
+    """Say whether accuracy goes with the rank, and what the p values mean."""
     if trend.get("reason"):
         return paragraph(f"Whether accuracy rises with the rank cannot be told: {trend['reason']}.")
     rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
+    shown = "neither a rise nor a fall is shown"
+    if min(rise, fall) <= alpha:
+        shown = f"a {'rise' if rise < fall else 'fall'} is shown"
     return paragraph(
-        f"Page's test over the ranks, with seeds as blocks: p = {rise:.2g} for a rise of accuracy "
-        f"with the rank, p = {fall:.2g} for a fall."
+        f"Does accuracy rise with the rank? At the {100 * alpha:.3g} % level, {shown}. Page's "
+        f"test, which puts the ranks in order within each seed, gives p = {rise:.2g} for a rise "
+        f"and p = {fall:.2g} for a fall: the chance of orders at least so clear if the rank made "
+        f"no difference."
     )
 
 
@@ -94,11 +102,13 @@ def sameness(study: Study) -> Html:
 
 def training(study: Study) -> Html:
     """Show how training went, and what the learning rate does."""
+    record = study["learning_rate"]
+    with_one = one_rate(record) is not None  # then there is nothing to draw by rate
     return titled(
         "training",
         drawn("training_dynamics", study),
-        drawn("learning_rate", study),
-        *learning_rate(study["learning_rate"]),
+        paragraph(rates_caption(record)) if with_one else drawn("learning_rate", study),
+        *learning_rate(record),
     )
 
 

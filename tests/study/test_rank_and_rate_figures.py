@@ -115,6 +115,19 @@ def test_alternative_texts_name_every_rank():
             assert f"rank {row['rank']} " in text
 
 
+def test_one_rate_is_drawn_by_rank_on_both_splits_beside_full_fine_tuning():
+    record = rates("one rate")
+    axes = learning_rate.draw(record).axes
+    assert len(axes) == 1  # and no panel that says why it is empty
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes[0].lines}
+    lora = [arm["rates"][0] for arm in record["arms"] if arm["rank"] is not None]
+    full = next(arm["rates"][0] for arm in record["arms"] if arm["arm"] == "full")
+    for split in ("validation", "test"):
+        assert lines[f"LoRA, {split}"] == [row[split] for row in lora]
+        assert set(lines[f"Full fine-tuning at 0.0001, {split}"]) == {full[split]}
+    assert "at one learning rate" in learning_rate.alternative(record)
+
+
 def test_captions_of_learning_rates_say_what_is_known_and_what_not():
     assert learning_rate.caption(rates("one rate")) == (
         "LoRA was trained at one learning rate, 0.002: which is best, how the best one goes with "

@@ -94,7 +94,11 @@ def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
         row |= {"verdict": verdict, "seeds_needed": seeds, "sentences_needed": sentences}
     record["equivalence"][0]["rank"] = 1
     table = rows(tables.equivalence(record))
-    assert [row[3] for row in table] == ["equivalent", "worse", "cannot be told 1,200 seeds"]
+    assert [row[3] for row in table] == [
+        "equivalent",
+        "worse",
+        "cannot be told if equal: 1,200 seeds",
+    ]
     assert "rank 1 at 0.5 points" in words(tables.equivalence(record))
 
 
@@ -114,7 +118,7 @@ def test_shares_of_ranks_are_in_percent_and_no_rank_is_a_choice_too():
 
 def test_where_there_is_no_trend_to_test_the_reason_stands():
     assert "cannot be told: Page" in words(sections.rank(study("one")))
-    assert "for a rise of accuracy" in words(sections.rank(study()))
+    assert "for a rise and p" in words(sections.rank(study()))
 
 
 def test_every_claim_is_there_with_its_verdict_and_they_are_counted():
@@ -135,6 +139,22 @@ def test_numbers_of_a_claim_are_written_whatever_they_are():
     assert "W. A b −1.25 (−2 to 0.5); c 1, 2; d –; e x y: yes; f 22,713,986. Source: s." in said
     assert "Of 1 claim about LoRA" in said
     assert "one holds" in said
+
+
+def test_the_statement_that_decided_a_claim_is_written_with_the_interval_that_was_tested():
+    numbers = {"tested": "a above 1 point", "value": 0.25, "low": -1.0, "high": 1.5}
+    numbers |= {"level": 0.9875, "over": "seeds", "correction": "Bonferroni over 4"}
+    numbers |= {"shown": "0 of 4", "x": 3, "decided_by": "measured", "why": "`dvc repro`"}
+    row = {"claim": "c", "source": "s", "verdict": "cannot be told", "numbers": numbers}
+    page = claims.claims(dataclasses.replace(study(), records={"claims": [row]}))
+    assert "<code>dvc repro</code>" in page
+    assert (
+        "Tested: a above 1 point. Found: 0.25 (−1 to 1.5; 98.75 % over seeds; correction: "
+        "Bonferroni over 4); 0 of 4 shown. X 3. Measured. Source: s." in words(page)
+    )
+    endless = row | {"numbers": numbers | {"low": None, "high": None}}
+    said = words(claims.claims(dataclasses.replace(study(), records={"claims": [endless]})))
+    assert "Found: 0.25 (no interval; 98.75 % over seeds;" in said
 
 
 def test_every_setting_is_shown():
@@ -210,7 +230,28 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
     assert "forced" not in said
     assert "nearest" not in said
     assert "one rate was tried in LoRA and full fine-tuning" in said
-    assert "cannot be told" in words(sections.training(study("one")))
+    shown = sections.training(study("one"))
+    assert "which is best" in words(shown)
+    assert 'id="figure-learning_rate"' not in shown
+    assert 'id="figure-learning_rate"' in sections.training(study())
+
+
+@pytest.mark.parametrize(
+    ("rise", "fall", "said"),
+    [
+        (0.08, 0.93, "neither a rise nor a fall is shown"),
+        (0.004, 0.99, "a rise is shown"),
+        (0.99, 0.03, "a fall is shown"),
+    ],
+)
+def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
+    trend = {"p_value": rise, "p_value_of_a_fall": fall, "reason": None}
+    told = words(sections._trend(trend, 0.05)).strip()
+    assert f"At the 5 % level, {said}." in told
+    assert f"p = {rise:g} for a rise and p = {fall:g} for a fall" in told
+    assert "if the rank made no difference" in told
+    untold = words(sections._trend({"reason": "one rank was tried"}, 0.05)).strip()
+    assert untold == "Whether accuracy rises with the rank cannot be told: one rank was tried."
 
 
 def test_the_nearest_prediction_and_what_turns_over_are_told():

@@ -66,6 +66,21 @@ def test_captions_and_alternatives_are_sentences_without_holes(name):
         assert caption in alternative or module is similarity
 
 
+def test_amplification_says_whose_controls_are_drawn_and_gives_the_others():
+    record = study("default")
+    assert "which are of LoRA's update alone" in amplification.caption(record)
+    assert "by the same controls, not drawn." in amplification.caption(record)
+    written = " ".join(words for words, _, _ in drawn_texts(amplification.draw(record)))
+    assert "Controls at right are of LoRA's update" in " ".join(written.split())
+
+
+def test_intruders_are_counted_of_ten_and_the_band_has_a_name():
+    record = study("default")
+    assert "(of ten, per matrix, on average)" in intruders.caption(record)
+    legend = intruders.draw(record).legends[0]
+    assert "Full fine-tuning, all matrices" in [text.get_text() for text in legend.get_texts()]
+
+
 def test_each_kind_of_pick_has_its_own_marker_and_every_verdict_is_written():
     record = rules("default")
     written = [words for words, _, _ in drawn_texts(rules_of_thumb.draw(record))]
