@@ -4,7 +4,9 @@ Reads `metrics/runs/` and the records of the analyses; writes
 
     metrics/claims.json     a list, a row a claim: claim, source (the seed document and section),
                             verdict ("holds", "does not hold" or "cannot be told") and numbers,
-                            which the verdict rests on, with `why` in words
+                            which the verdict rests on: the statement that was `tested` with the
+                            interval it was tested with, what it was `decided_by`, and `why` in
+                            words, which names the command that would tell what this study cannot
     metrics/verdicts.json   the verdicts by the claims' short names, and how many there are of each:
                             what `dvc metrics show` prints and `dvc metrics diff` compares, as DVC
                             shows no list

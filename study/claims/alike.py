@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations, pairwise
 
+from study.claims.advice import with_ranks
 from study.claims.evidence import Study, Test, rank_words
-from study.claims.verdicts import CannotTell, Verdict, every
+from study.claims.statements import below, within
+from study.claims.verdicts import CannotTell, Verdict
 from study.words import margin
 
 
@@ -20,7 +22,8 @@ def alike_from(rank: int) -> Test:
     def test(study: Study) -> Verdict:
         ranks = [r for r in study.ranks if r >= rank]
         if len(ranks) < 2:
-            raise CannotTell(f"the sweep has fewer than two ranks from {rank} on")
+            command = with_ranks(study.ranks, rank, 2 * rank)
+            raise CannotTell(f"the sweep has fewer than two ranks from {rank} on: {command}")
         return _band(study, ranks, study.similar)
 
     return test
@@ -41,13 +44,21 @@ def strong_when_tiny(study: Study) -> Verdict:
     small = [rank for rank in study.ranks if rank <= 2]
     larger = [rank for rank in study.ranks if rank > 2]
     if not small or not larger:
-        raise CannotTell("it takes rank 1 or 2 and a larger one in the sweep")
-    behind = {(r, s): study.gain(study.lora(r), study.lora(s)) for s in small for r in larger}
-    return Verdict(
-        every([gain.below(study.large) for gain in behind.values()], study.alpha),
-        f"how far {rank_words(small)} fall behind {rank_words(larger)}, held against "
-        f"{margin(study.large)}",
-        study.largest(behind, "behind") | {"margin": study.large},
+        command = with_ranks(study.ranks, 1, 2, 8)
+        raise CannotTell(f"it takes rank 1 or 2 and a larger one in the sweep: {command}")
+    return study.every(
+        [
+            below(
+                f"rank {r} less rank {s}",
+                study.gain(study.lora(r), study.lora(s)),
+                study.large,
+                "points",
+            )
+            for s in small
+            for r in larger
+        ],
+        f"how far {rank_words(small)} fall behind {rank_words(larger)} in test accuracy, each held "
+        f"against {margin(study.large)}",
     )
 
 
@@ -56,32 +67,38 @@ def falls_are_noise(study: Study) -> Verdict:
 
     Refuted if some fall is surely beyond the middle margin.
     """
-    ranks = study.several_ranks()
-    steps = {
+    gaps = {
         (small, large): study.gain(study.lora(small), study.lora(large))
-        for small, large in pairwise(ranks)
+        for small, large in pairwise(study.several_ranks())
     }
-    falls = sum(step.value > 0 for step in steps.values())
+    falls = [f"{small} to {large}" for (small, large), gap in gaps.items() if gap.value > 0]
     if not falls:
-        raise CannotTell("accuracy fell from no rank to the next: there is nothing to explain")
-    return Verdict(
-        every([step.below(study.similar) for step in steps.values()], study.alpha),
-        f"falls from a rank to the next, {falls} of {len(steps)} steps, held against "
-        f"{margin(study.similar)}",
-        study.largest(steps, "fall") | {"margin": study.similar, "falls": falls},
+        raise CannotTell("accuracy fell from no rank to the next, so there is nothing to explain")
+    return study.every(
+        [
+            below(f"rank {small} less rank {large}", gap, study.similar, "points")
+            for (small, large), gap in gaps.items()
+        ],
+        f"test accuracy fell in {len(falls)} of {len(gaps)} steps from a rank to the next; every "
+        f"step's fall is held against {margin(study.similar)}, as a smaller one is no loss that "
+        "matters",
+        fell_from=", ".join(falls),
     )
 
 
 def _band(study: Study, ranks: Sequence[int], points: float) -> Verdict:
-    pairs = {
-        (low, high): study.gain(study.lora(high), study.lora(low))
-        for low, high in combinations(ranks, 2)
-    }
-    statements = [one for gain in pairs.values() for one in gain.within(points)]
-    widest = max(pairs, key=lambda pair: abs(pairs[pair].value))
-    return Verdict(
-        every(statements, study.alpha),
-        f"differences of any two of {rank_words(ranks)}, each held against {margin(points)}; the "
-        f"widest is between {widest[0]} and {widest[1]}",
-        study.numbers(pairs[widest], "difference") | {"margin": points},
+    pairs = list(combinations(ranks, 2))
+    return study.every(
+        [
+            one
+            for low, high in pairs
+            for one in within(
+                f"rank {high} less rank {low}",
+                study.gain(study.lora(high), study.lora(low)),
+                points,
+                "points",
+            )
+        ],
+        f"test accuracy of any two of {rank_words(ranks)}, {len(pairs)} in all, held against "
+        f"{margin(points)} either way",
     )

@@ -1,33 +1,37 @@
 """Claims about speed, decided by counting floating-point operations (metrics/cost.json).
 
 Nothing here is timed, since no record that others depend on holds timings. What the machine took
-stands in metrics/machine/, and in the report.
+stands in metrics/machine/cost.json, and in the report's table "What it costs".
 """
 
 from __future__ import annotations
 
-from study.claims.counting import rows_of
+from study.claims.counting import MEASURED_TABLE, rows_of
 from study.claims.evidence import Study, Test
-from study.claims.verdicts import CannotTell, Verdict, exactly
+from study.claims.verdicts import CONSTRUCTION, COUNTED, CannotTell, Verdict, exactly
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.words import share
 
 HARDLY = 1.1
 """Up to this ratio a cost hardly changes."""
 
-_COUNTED = "counted, not timed: floating-point operations a token of training"
+_OPERATIONS = "floating-point operations a token of training"
 
 
 def compute_hardly_grows(study: Study) -> Verdict:
     """The largest rank takes at most a tenth more operations a token than the smallest."""
-    ratio, numbers = _rank_ratio(study)
-    return Verdict(exactly(ratio <= HARDLY), _COUNTED, numbers)
-
-
-def compute_grows(study: Study) -> Verdict:
-    """The largest rank takes over a tenth more operations a token than the smallest."""
-    ratio, numbers = _rank_ratio(study)
-    return Verdict(exactly(ratio > HARDLY), _COUNTED, numbers)
+    flops = {row["rank"]: row["flops_per_token"] for row in rows_of(study, LORA)}
+    if len(flops) < 2:
+        raise CannotTell("one rank has nothing to be compared with: more `lora.ranks`")
+    small, large = min(flops), max(flops)
+    ratio = flops[large] / flops[small]
+    return Verdict(
+        exactly(ratio <= HARDLY),
+        f"{_OPERATIONS} at rank {large}, the largest here, over those at rank {small}, held "
+        f"against {HARDLY:g}. {MEASURED_TABLE}",
+        {"smallest_rank": small, "largest_rank": large, "ratio": ratio},
+        COUNTED,
+    )
 
 
 def cheaper_than_full(most: float) -> Test:
@@ -35,11 +39,14 @@ def cheaper_than_full(most: float) -> Test:
 
     def test(study: Study) -> Verdict:
         (full,) = (row["flops_per_token"] for row in rows_of(study, FULL))
-        largest = max(row["flops_per_token"] for row in rows_of(study, LORA))
+        rows = rows_of(study, LORA)
+        largest = max(rows, key=lambda row: float(row["flops_per_token"]))
         return Verdict(
-            exactly(largest < most * full),
-            f"{_COUNTED}; the costliest rank's, against {share(most)} of full fine-tuning's",
-            {"share_of_full": largest / full},
+            exactly(largest["flops_per_token"] < most * full),
+            f"{_OPERATIONS} at rank {largest['rank']}, the costliest here, as a share of full "
+            f"fine-tuning's, held against {share(most)}. {MEASURED_TABLE}",
+            {"rank": largest["rank"], "share_of_full": largest["flops_per_token"] / full},
+            COUNTED,
         )
 
     return test
@@ -52,9 +59,10 @@ def full_costs_most(study: Study) -> Verdict:
     others = [*rows_of(study, HEAD_ONLY), *rows_of(study, LORA)]
     return Verdict(
         exactly(all(row[key] < full[key] for row in others for key in keys)),
-        "trainable parameters, floating-point operations a token of training and bytes stored: "
-        "the largest of any other arm as a share of full fine-tuning's",
+        f"the largest of any other arm as a share of full fine-tuning's: trainable parameters, "
+        f"{_OPERATIONS} and bytes to store. {MEASURED_TABLE}",
         {key: max(row[key] for row in others) / full[key] for key in keys},
+        COUNTED,
     )
 
 
@@ -65,17 +73,31 @@ def merges(study: Study) -> Verdict:
     """
     rows = rows_of(study, LORA)
     able = sum(bool(row["mergeable"]) for row in rows)
+    (full,) = (row["inference_flops_per_token"] for row in rows_of(study, FULL))
+    unmerged = max(row["inference_flops_per_token"] for row in rows)
     return Verdict(
         exactly(able == len(rows)),
-        "ranks whose merged model has the base's layers and no others, so the same operations",
-        {"mergeable": able, "ranks": len(rows)},
+        "a merged model has the base's layers and no others, so the base's operations; how many "
+        "ranks' trained adapters were merged to the same logits, and what the costliest takes "
+        f"beside the base if it stays unmerged. {MEASURED_TABLE}",
+        {"merged": f"{able} of {len(rows)}", "overhead_unmerged": unmerged / full - 1},
+        CONSTRUCTION,
     )
 
 
-def _rank_ratio(study: Study) -> tuple[float, dict[str, float]]:
-    flops = {row["rank"]: row["flops_per_token"] for row in rows_of(study, LORA)}
-    if len(flops) < 2:
-        raise CannotTell("one rank has nothing to be compared with")
-    small, large = min(flops), max(flops)
-    ratio = flops[large] / flops[small]
-    return ratio, {"smallest_rank": small, "largest_rank": large, "ratio": ratio}
+def swaps(study: Study) -> Verdict:
+    """Every rank's adapter was merged into one base in turn and taken out again, bit for bit.
+
+    The cost stage does so, and stops if the base's weights are then not those from before.
+    """
+    rows = rows_of(study, LORA)
+    able = sum(bool(row["mergeable"]) for row in rows)
+    differences = [row["merge_difference"] for row in rows if row["merge_difference"] is not None]
+    return Verdict(
+        exactly(able == len(rows)),
+        "trained adapters, one a rank, that the cost stage put into one and the same base in turn, "
+        "merged, and took out again, after which the base's weights were those from before, bit "
+        "for bit (it stops if they are not); and by how much the merged model's logits differ from "
+        "the unmerged one's, relative to the largest",
+        {"swapped": f"{able} of {len(rows)}", "largest_difference": max(differences, default=None)},
+    )

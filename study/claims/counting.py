@@ -11,12 +11,14 @@ from typing import Any
 
 from study.claims.arms import FEW, share_of
 from study.claims.evidence import Study, Test, part
-from study.claims.verdicts import Verdict, exactly
+from study.claims.verdicts import CONSTRUCTION, COUNTED, Verdict, exactly
 from study.labels import FULL, LORA
 from study.words import share
 
 MUCH = 0.1
 """More than this share of a model's bytes is much memory."""
+
+MEASURED_TABLE = 'What was measured stands in the report, under "What it costs"'
 
 MEGABYTE = 10**6
 _STATE = 16  # bytes that AdamW holds a trainable number: itself, its gradient, two moments, in fp32
@@ -33,6 +35,7 @@ def linear_in_rank(study: Study) -> Verdict:
             "most_per_rank": max(per_rank.values()),
             "ranks": len(per_rank),
         },
+        CONSTRUCTION,
     )
 
 
@@ -41,10 +44,10 @@ def formula(study: Study) -> Verdict:
     per_rank = part(study.capacity, "capacity", "numbers_per_rank", LORA)
     modules = part(study.capacity, "capacity", "target_modules")
     differ = [r for r in study.ranks if study.lora(r).adapter_parameters != r * per_rank]
-    rank = study.ranks[-1]
+    rank = differ[0] if differ else study.ranks[-1]
     return Verdict(
         exactly(not differ),
-        f"inputs plus outputs of {len(modules)} adapted matrices are {per_rank} in sum; times the "
+        f"inputs plus outputs of {len(modules)} adapted matrices, in sum {per_rank}, times the "
         "rank, against the parameters that were counted",
         {
             "per_rank": per_rank,
@@ -52,6 +55,7 @@ def formula(study: Study) -> Verdict:
             "by_formula": rank * per_rank,
             "counted": study.lora(rank).adapter_parameters,
         },
+        CONSTRUCTION,
     )
 
 
@@ -64,6 +68,7 @@ def share_below(rank: int, most: float) -> Test:
             exactly(found < most),
             f"share of the parameters that rank {rank} trains in this model, against {share(most)}",
             {"rank": rank, "share": found},
+            COUNTED,
         )
 
     return test
@@ -79,6 +84,7 @@ def share_about(rank: int, about: float) -> Test:
             f"share of the parameters that rank {rank} trains in this model, against half and "
             f"twice of {share(about)}",
             {"rank": rank, "share": found},
+            COUNTED,
         )
 
     return test
@@ -94,6 +100,24 @@ def small_head(study: Study) -> Verdict:
             "head_parameters": smallest.head_parameters,
             "adapter_parameters": smallest.adapter_parameters,
         },
+        COUNTED,
+    )
+
+
+def unfrozen_trains_everything(study: Study) -> Verdict:
+    """With the base unfrozen as well, at least as much is trained as in full fine-tuning."""
+    arm = study.lora(study.ranks[0])
+    unfrozen = arm.total_parameters + arm.adapter_parameters
+    return Verdict(
+        exactly(unfrozen >= study.full.trainable_parameters > arm.trainable_parameters),
+        f"parameters that rank {study.ranks[0]} trains, that it would train with the base left "
+        "unfrozen, and that full fine-tuning trains; what that does to accuracy was not tried",
+        {
+            "frozen": arm.trainable_parameters,
+            "unfrozen": unfrozen,
+            "full": study.full.trainable_parameters,
+        },
+        CONSTRUCTION,
     )
 
 
@@ -103,8 +127,10 @@ def small_storage(study: Study) -> Verdict:
     (full,) = (row["storage_bytes"] for row in rows_of(study, FULL))
     return Verdict(
         exactly(largest <= 10 * MEGABYTE and largest < FEW * full),
-        "bytes that a task takes: the largest rank's adapter and head, and a fully tuned model",
+        "megabytes that a task takes on disk: the largest rank's adapter and head, against 10, and "
+        f"a fully tuned model, against {share(FEW)} of it",
         {"largest_adapter_mb": largest / MEGABYTE, "full_mb": full / MEGABYTE},
+        COUNTED,
     )
 
 
@@ -118,9 +144,11 @@ def memory_grows(study: Study) -> Verdict:
     model = 4 * large.total_parameters
     return Verdict(
         exactly(more > MUCH * model),
-        "counted, not measured: bytes of parameters, gradients and AdamW's moments that the "
-        "largest rank has and the smallest has not, beside the bytes of the model",
+        f"megabytes of parameters, gradients and AdamW's moments that rank {large.rank}, the "
+        f"largest here, has more than rank {small.rank}, against {share(MUCH)} of the model's. "
+        f"{MEASURED_TABLE}",
         {"more_mb": more / MEGABYTE, "model_mb": model / MEGABYTE, "share": more / model},
+        COUNTED,
     )
 
 
@@ -135,9 +163,11 @@ def less_memory_than_full(study: Study) -> Verdict:
     full = _STATE * study.full.trainable_parameters
     return Verdict(
         exactly(lora < full / 2),
-        f"counted, not measured: bytes of weights, gradients and AdamW's moments at rank "
-        f"{study.ranks[-1]} and in full fine-tuning; activations are left out",
+        f"megabytes of weights, gradients and AdamW's moments at rank {arm.rank}, the largest "
+        "here, against half of full fine-tuning's; activations are left out. "
+        f"{MEASURED_TABLE}",
         {"lora_mb": lora / MEGABYTE, "full_mb": full / MEGABYTE, "ratio": lora / full},
+        COUNTED,
     )
 
 
@@ -148,7 +178,7 @@ def rows_of(study: Study, arm: str) -> list[Mapping[str, Any]]:
 
 
 def _share_at(study: Study, rank: int) -> float:
-    """Return the trainable share at a rank: measured, or in proportion to one that was."""
+    """Return the trainable share at a rank: counted, or in proportion to one that was."""
     if rank in study.ranks:
         return share_of(study.lora(rank))
     arm = study.lora(study.ranks[0])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
-from study.claims.verdicts import CannotTell, Estimate, Numbers, Verdict
+from study.claims import statements
+from study.claims.advice import ONE_MORE_SEED, with_ranks, with_seeds
+from study.claims.statements import Estimate, Finding, Statement
+from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
+from study.crossed import Crossed, crossed
 from study.errors import StudyError
 from study.records import ArmRecord, read_json
 from study.results import Sweep, read_sweep, scores
 from study.settings import Settings
-from study.sufficiency.crossed import crossed
+from study.sufficiency.planning import Components, Question, seeds_needed
 from study.words import listed
 
 Record = Mapping[str, Any]
@@ -26,18 +32,20 @@ class Study:
     """A finished study.
 
     Attributes:
-        confidence: of intervals; margins: in points, set beforehand.
+        confidence: of intervals; margins: in points, set beforehand; power: of what would tell.
         scaling: of alpha with the rank, as in the settings.
         results: of every arm; the records are those of metrics/, by their file's name.
     """
 
     confidence: float
     margins: tuple[float, ...]
+    power: float
     scaling: str
     results: Sweep
     theory_bound: Record
     theory: Record
     sufficient_rank: Record
+    agreement: Record
     capacity: Record
     spectra: Record
     learning_rate: Record
@@ -78,7 +86,10 @@ class Study:
             CannotTell: the sweep has no such rank.
         """
         if rank not in self.results.lora:
-            raise CannotTell(f"the sweep has no rank {rank}: it has {listed(self.ranks)}")
+            raise CannotTell(
+                f"the sweep has no rank {rank}, only {listed(self.ranks)}: "
+                f"{with_ranks(self.ranks, rank)}"
+            )
         return self.results.lora[rank]
 
     def several_ranks(self) -> tuple[int, ...]:
@@ -88,43 +99,104 @@ class Study:
             CannotTell: there is only one.
         """
         if len(self.ranks) < 2:
-            raise CannotTell(f"the sweep has one rank, {self.ranks[0]}: nothing to compare it with")
+            raise CannotTell(
+                f"the sweep has one rank, {self.ranks[0]}, and nothing to compare it with: "
+                f"{with_ranks(self.ranks, 1, 8, 32)}"
+            )
         return self.ranks
+
+    def ranks_above(self, rank: int) -> list[int]:
+        """Return the sweep's larger ranks.
+
+        Raises:
+            CannotTell: there is none.
+        """
+        larger = [r for r in self.ranks if r > rank]
+        if not larger:
+            command = with_ranks(self.ranks, 2 * rank)
+            raise CannotTell(f"the sweep has no rank above {rank}: {command}")
+        return larger
 
     def mix(self, *parts: tuple[float, ArmRecord]) -> Estimate:
         """Return a sum of test accuracies times factors, in points, paired.
 
-        Its interval is over seeds and test sentences crossed (`study.sufficiency.crossed`); with
-        one seed over sentences alone.
+        Its interval is over seeds and test sentences crossed (`study.crossed`); with one seed over
+        sentences alone.
         """
-        found = crossed(np.sum([factor * scores(arm) for factor, arm in parts], axis=0))
-        over = "seeds and test sentences" if found.num_seeds > 1 else "test sentences of one seed"
-        return Estimate(
-            100 * float(found.mean[0]), lambda tail: 100 * float(found.half_width(tail)[0]), over
-        )
+        return estimate(crossed(np.sum([factor * scores(arm) for factor, arm in parts], axis=0)))
 
     def gain(self, first: ArmRecord, over: ArmRecord) -> Estimate:
         """Return the test accuracy of the first less the other's, in points."""
         return self.mix((1.0, first), (-1.0, over))
 
-    def numbers(self, estimate: Estimate, name: str) -> Numbers:
-        """Return an estimate with its interval of the study's confidence."""
-        return estimate.numbers(name, self.alpha)
+    def every(self, each: Iterable[Statement], why: str, **more: Any) -> Verdict:
+        """Judge that all statements hold; `more` are numbers beside those of the deciding one."""
+        return self.found(statements.every(each, self.alpha, self.power), why, **more)
 
-    def largest(self, estimates: Mapping[Any, Estimate], name: str) -> Numbers:
-        """Return the largest of estimates by rank, or by (rank, rank it is over), and which it is.
+    def some(self, each: Iterable[Statement], why: str, **more: Any) -> Verdict:
+        """Judge that at least one statement holds."""
+        return self.found(statements.some(each, self.alpha, self.power), why, **more)
 
-        Its interval is its own: it takes no account of there being others.
-        """
-        key = max(estimates, key=lambda key: estimates[key].value)
-        whose = f"rank {key[0]} over {key[1]}" if isinstance(key, tuple) else f"rank {key}"
-        return {"largest": whose} | self.numbers(estimates[key], name)
+    def found(self, finding: Finding, why: str, decided_by: str = MEASURED, **more: Any) -> Verdict:
+        """Return a finding as a verdict; where it is open, `why` says what would tell."""
+        if finding.verdict == UNTOLD:
+            estimate = finding.statement.estimate
+            if estimate.over == ONE_SEED:
+                why += f". {ONE_MORE_SEED}"
+            else:
+                why += f". {with_seeds(finding.seeds, estimate.setting)}"
+        return Verdict(finding.verdict, why, finding.numbers() | more, decided_by)
+
+
+ONE_SEED = "test sentences of one seed"
+
+
+def estimate(found: Crossed) -> Estimate:
+    """Return a mean of fractions as an estimate in points."""
+    parts = Components.estimated(found)
+
+    def seeds(distance: float, tail: float, power: float) -> int | None:
+        question = Question(0.0, tail, power, distance / 100)
+        return seeds_needed(parts, found.num_sentences, question)
+
+    return Estimate(
+        100 * float(found.mean[0]),
+        lambda tail: 100 * float(found.half_width(tail)[0]),
+        "seeds and test sentences" if found.num_seeds > 1 else ONE_SEED,
+        seeds,
+    )
+
+
+def published(
+    record: Mapping[str, float | None], key: str, by_seed: Sequence[float], study: Study
+) -> Estimate:
+    """Return an estimate in points of which a record has its interval and not its data.
+
+    The interval is Banerjee's (`study.crossed`): of its squared half-width the seeds' part follows
+    from the differences by seed, and what it leaves is laid on the sentences. At the study's
+    confidence that gives the interval back, and at a higher one it is none too narrow.
+
+    Args:
+        key: of the value; its interval stands under `{key}_low` and `{key}_high`.
+        by_seed: the value of each seed, as a fraction.
+    """
+    value, *ends = (record[name] for name in (key, f"{key}_low", f"{key}_high"))
+    assert value is not None
+    sentences = part(study.capacity, "capacity", "sentences")
+    half = max(math.inf if end is None else abs(end - value) for end in ends) / 100
+    tail, num_seeds = study.alpha / 2, len(by_seed)
+    of_seeds = float(np.var(by_seed, ddof=1)) / num_seeds if num_seeds > 1 else 0.0
+    own = float(student.isf(tail, num_seeds - 1)) ** 2 * of_seeds if num_seeds > 1 else 0.0
+    left = max(half**2 - own, 0.0) / float(student.isf(tail, max(sentences - 1, 1))) ** 2
+    mean, seeds, rest, of_sentences = (np.array([x]) for x in (value / 100, of_seeds, 0.0, left))
+    return estimate(Crossed(mean, seeds, of_sentences, rest, num_seeds, sentences))
 
 
 RECORDS = (
     "theory_bound",
     "theory",
     "sufficient_rank",
+    "agreement",
     "capacity",
     "spectra",
     "learning_rate",
@@ -142,6 +214,7 @@ def read_study(settings: Settings, folder: str | Path = "metrics") -> Study:
     return Study(
         settings.statistics.confidence,
         settings.statistics.margins,
+        settings.statistics.power,
         settings.lora.scaling,
         read_sweep(settings, folder),
         **{name: read_json(Path(folder) / f"{name}.json") for name in RECORDS},

@@ -33,8 +33,10 @@ def judge(claim: Claim, study: Study) -> Verdict:
 def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
     """Return a row a claim: `claim`, `source`, `verdict`, `numbers`.
 
-    `numbers` holds what the verdict rests on, in points where it is about accuracy, and `why`: what
-    was held against what, in words.
+    `numbers` holds what the verdict rests on, in points where it is about accuracy; `decided_by`,
+    which tells what was measured from what was counted or is true by construction; and `why`: what
+    was held against what, in words. Where a test decides, it has `tested`, the statement that the
+    verdict hangs on, with the interval that was tested (`study.claims.statements`).
     """
     rows = []
     for claim in claims:
@@ -44,10 +46,14 @@ def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
                 "claim": claim.claim,
                 "source": "; ".join(claim.sources),
                 "verdict": found.verdict,
-                "numbers": {**found.numbers, "why": found.why},
+                "numbers": {**found.numbers, **_decided(found), "why": found.why},
             }
         )
     return rows
+
+
+def _decided(found: Verdict) -> Row:
+    return {} if found.verdict == UNTOLD else {"decided_by": found.decided_by}
 
 
 def verdicts_record(claims: Sequence[Claim], rows: Sequence[Row]) -> dict[str, Any]:

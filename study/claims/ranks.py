@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from study.claims.advice import PROPORTIONAL, with_ranks
 from study.claims.evidence import Study, Test, rank_words
-from study.claims.verdicts import (
-    FAILS,
-    HOLDS,
-    CannotTell,
-    Estimate,
-    Verdict,
-    every,
-    some,
-)
+from study.claims.statements import Estimate, Statement, above, any_candidate, below, every
+from study.claims.verdicts import CannotTell, Verdict
 from study.words import margin
 
 
@@ -22,14 +18,15 @@ def gains_up_to(rank: int) -> Test:
     """Accuracy rises by more than the middle margin from the smallest rank to this one."""
 
     def test(study: Study) -> Verdict:
-        to, smallest = study.lora(rank), study.ranks[0]
+        study.lora(rank)
+        smallest = study.ranks[0]
         if smallest == rank:
-            raise CannotTell(f"the sweep has no rank below {rank}")
-        gain = study.gain(to, study.lora(smallest))
-        return Verdict(
-            every([gain.above(study.similar)], study.alpha),
-            f"gain from rank {smallest} to {rank}, held against {margin(study.similar)}",
-            study.numbers(gain, "gain") | {"margin": study.similar, "from_rank": smallest},
+            command = with_ranks(study.ranks, 1)
+            raise CannotTell(f"the sweep has no rank below {rank}: {command}")
+        return study.every(
+            [above(_name(rank, smallest), _gain(study, rank, smallest), study.similar, "points")],
+            f"gain of test accuracy from rank {smallest} to {rank}, held against "
+            f"{margin(study.similar)}",
         )
 
     return test
@@ -39,156 +36,136 @@ def saturates_at(rank: int) -> Test:
     """Every larger rank gains less than the middle margin over this one."""
 
     def test(study: Study) -> Verdict:
-        at = study.lora(rank)
-        larger = [r for r in study.ranks if r > rank]
-        if not larger:
-            raise CannotTell(f"the sweep has no rank above {rank}")
-        gains = {r: study.gain(study.lora(r), at) for r in larger}
-        return Verdict(
-            every([gain.below(study.similar) for gain in gains.values()], study.alpha),
-            f"gains of {rank_words(larger)} over rank {rank}, each held against "
+        study.lora(rank)
+        larger = study.ranks_above(rank)
+        return study.every(
+            _no_gains(study, larger, rank),
+            f"gains of test accuracy of {rank_words(larger)} over rank {rank}, each held against "
             f"{margin(study.similar)}",
-            study.largest(gains, "gain") | {"margin": study.similar},
         )
 
     return test
 
 
-def underfits(rank: int | None) -> Test:
-    """Some larger rank gains more than the middle margin; None is the sweep's smallest rank."""
-
-    def test(study: Study) -> Verdict:
-        small = study.several_ranks()[0] if rank is None else rank
-        at = study.lora(small)
-        larger = [r for r in study.ranks if r > small]
-        if not larger:
-            raise CannotTell(f"the sweep has no rank above {small}")
-        gains = {r: study.gain(study.lora(r), at) for r in larger}
-        return Verdict(
-            some([gain.above(study.similar) for gain in gains.values()], study.alpha),
-            f"gains of {rank_words(larger)} over rank {small}, held against "
-            f"{margin(study.similar)}",
-            study.largest(gains, "gain") | {"margin": study.similar, "small_rank": small},
-        )
-
-    return test
+def smallest_underfits(study: Study) -> Verdict:
+    """Some larger rank gains more than the middle margin over the sweep's smallest."""
+    smallest, *larger = study.several_ranks()
+    return study.some(
+        [one.negated() for one in _no_gains(study, larger, smallest)],
+        f"gains of test accuracy of {rank_words(larger)} over rank {smallest}, held against "
+        f"{margin(study.similar)}",
+    )
 
 
 def no_fall_at_the_top(study: Study) -> Verdict:
     """The largest rank is not much worse than any smaller one; asked where alpha was scaled."""
-    falls = _falls(study)
-    numbers = study.largest(falls, "fall") | {"margin": study.similar, "scaling": study.scaling}
+    falls = _no_falls(study)
     if study.scaling == "fixed":
         raise CannotTell(
-            "it is a claim about alpha that grows with the rank, and this study keeps alpha fixed; "
-            "the numbers are those of its fixed alpha",
-            **numbers,
+            "it is about alpha that grows with the rank, and this study keeps alpha fixed; the "
+            f"numbers are those of its fixed alpha. It takes {PROPORTIONAL}",
+            **every(falls, study.alpha).numbers(),
+            scaling=study.scaling,
         )
-    return Verdict(
-        every([fall.below(study.similar) for fall in falls.values()], study.alpha),
-        f"fall from each smaller rank to rank {study.ranks[-1]}, held against "
-        f"{margin(study.similar)}",
-        numbers,
-    )
+    return study.every(falls, _fall_words(study), scaling=study.scaling)
 
 
 def overfits_at_the_top(study: Study) -> Verdict:
     """The largest rank is much worse than some smaller one."""
-    falls = _falls(study)
-    return Verdict(
-        some([fall.above(study.similar) for fall in falls.values()], study.alpha),
-        f"fall from each smaller rank to rank {study.ranks[-1]}, held against "
-        f"{margin(study.similar)}",
-        study.largest(falls, "fall") | {"margin": study.similar},
-    )
+    return study.some([one.negated() for one in _no_falls(study)], _fall_words(study))
 
 
 def returns_diminish(study: Study) -> Verdict:
     """Some rank below the largest is such that no larger one gains much over it.
 
-    Holds if that is shown for a rank (Bonferroni over the candidates); refuted if the largest rank
-    is much better than every other.
+    Holds if that is shown for a rank; refuted if over each of them some larger one gains much.
     """
-    *candidates, largest = study.several_ranks()
-    verdicts = {
-        rank: every(
-            [
-                study.gain(study.lora(larger), study.lora(rank)).below(study.similar)
-                for larger in study.ranks
-                if larger > rank
-            ],
-            study.alpha / len(candidates),
-        )
-        for rank in candidates
-    }
-    found = [rank for rank, verdict in verdicts.items() if verdict == HOLDS]
-    top = {rank: study.gain(study.lora(largest), study.lora(rank)) for rank in candidates}
-    verdict = every([gain.above(study.similar) for gain in top.values()], study.alpha)
-    numbers = study.largest(top, "gain") | {"margin": study.similar, "from_rank": None}
-    if found:
-        point = f"from rank {found[0]} on no larger rank gains {margin(study.similar)}"
-        return Verdict(HOLDS, point, numbers | {"from_rank": found[0]})
-    if verdict == HOLDS:
-        why = f"rank {largest} gains more than {margin(study.similar)} over every other"
-        return Verdict(FAILS, why, numbers)
-    raise CannotTell("no rank is shown to be such a point, nor is the opposite", **numbers)
-
-
-def as_good_as(small: int, large: int) -> Test:
-    """The small rank is not behind the large one by the middle margin."""
-
-    def test(study: Study) -> Verdict:
-        small_arm, top = study.lora(small), study.ranks[-1]
-        if large not in study.ranks:
-            numbers = {}
-            if top > small:
-                behind = study.gain(study.lora(top), small_arm)
-                numbers = study.numbers(behind, "behind") | {"largest_rank": top}
-            raise CannotTell(f"the sweep has no rank {large}; its largest is {top}", **numbers)
-        behind = study.gain(study.lora(large), small_arm)
-        return Verdict(
-            every([behind.below(study.similar)], study.alpha),
-            f"how far rank {small} is behind rank {large}, held against {margin(study.similar)}",
-            study.numbers(behind, "behind") | {"margin": study.similar},
-        )
-
-    return test
+    *candidates, _ = ranks = study.several_ranks()
+    return _some_is_enough(
+        study,
+        {rank: [larger for larger in ranks if larger > rank] for rank in candidates},
+        f"whether at {rank_words(candidates)} no larger rank gains {margin(study.similar)} of test "
+        "accuracy",
+    )
 
 
 def enough(least: int, most: int) -> Test:
     """Some rank from `least` to `most` is such that no other rank gains much over it.
 
-    Holds if that is shown for one (Bonferroni over the candidates); refuted if for each of them
-    some other rank surely gains more.
+    Holds if that is shown for one; refuted if for each of them some other rank surely gains more.
     """
 
     def test(study: Study) -> Verdict:
         ranks = study.several_ranks()
         candidates = [rank for rank in ranks if least <= rank <= most]
         if not candidates:
-            raise CannotTell(f"the sweep has no rank from {least} to {most}")
-        gains = {
-            rank: {r: study.gain(study.lora(r), study.lora(rank)) for r in ranks if r != rank}
-            for rank in candidates
-        }
-        held = {
-            rank: [gain.below(study.similar) for gain in others.values()]
-            for rank, others in gains.items()
-        }
-        share = study.alpha / len(candidates)
-        found = [rank for rank in candidates if every(held[rank], share) == HOLDS]
-        refuted = all(every(held[rank], study.alpha) == FAILS for rank in candidates)
-        best = min(candidates, key=lambda rank: max(g.value for g in gains[rank].values()))
-        numbers = study.largest(gains[best], "gain") | {"margin": study.similar, "rank": best}
-        verdict = HOLDS if found else FAILS if refuted else None
-        why = f"gains of other ranks over rank {best}, held against {margin(study.similar)}"
-        if verdict is None:
-            raise CannotTell(why, **numbers)
-        return Verdict(verdict, why, numbers)
+            span = f"rank {least}" if least == most else f"rank from {least} to {most}"
+            raise CannotTell(f"the sweep has no {span}: {with_ranks(ranks, least)}")
+        return _some_is_enough(
+            study,
+            {rank: [other for other in ranks if other != rank] for rank in candidates},
+            f"whether over {rank_words(candidates)} no other rank gains {margin(study.similar)} of "
+            "test accuracy",
+        )
 
     return test
 
 
-def _falls(study: Study) -> dict[int, Estimate]:
+def as_good_as(small: int, large: int) -> Test:
+    """The small rank is not behind the large one by the middle margin."""
+
+    def test(study: Study) -> Verdict:
+        study.lora(small)
+        top = study.ranks[-1]
+        if large not in study.ranks:
+            numbers = every(_no_gains(study, [top], small), study.alpha).numbers()
+            raise CannotTell(
+                f"the sweep has no rank {large}, its largest is {top}: "
+                f"{with_ranks(study.ranks, large)}",
+                **(numbers if top > small else {}),
+            )
+        return study.every(
+            _no_gains(study, [large], small),
+            f"how far rank {small} is behind rank {large} in test accuracy, held against "
+            f"{margin(study.similar)}",
+        )
+
+    return test
+
+
+def _some_is_enough(study: Study, others: dict[int, list[int]], why: str) -> Verdict:
+    candidates = [_no_gains(study, gaining, rank) for rank, gaining in others.items()]
+    finding = any_candidate(candidates, study.alpha, study.power)
+    places = [i for i, each in enumerate(candidates) if finding.statement in each]
+    return study.found(finding, why, candidate=f"rank {list(others)[places[0]]}")
+
+
+def _no_gains(study: Study, others: Sequence[int], rank: int) -> list[Statement]:
+    """State of each other rank that it gains less than the middle margin over this one."""
+    return [
+        below(_name(other, rank), _gain(study, other, rank), study.similar, "points")
+        for other in others
+    ]
+
+
+def _no_falls(study: Study) -> list[Statement]:
     *smaller, top = study.several_ranks()
-    return {rank: study.gain(study.lora(rank), study.lora(top)) for rank in smaller}
+    return [
+        below(_name(rank, top), _gain(study, rank, top), study.similar, "points")
+        for rank in smaller
+    ]
+
+
+def _fall_words(study: Study) -> str:
+    return (
+        f"fall of test accuracy from each smaller rank to rank {study.ranks[-1]}, held against "
+        f"{margin(study.similar)}"
+    )
+
+
+def _gain(study: Study, rank: int, over: int) -> Estimate:
+    return study.gain(study.lora(rank), study.lora(over))
+
+
+def _name(rank: int, over: int) -> str:
+    return f"rank {rank} less rank {over}"

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.claims.advice import LORA_RATES, PROPORTIONAL, RATES
+from study.claims.advice import run as command
 from study.claims.evidence import Study, Test, part, rank_words
-from study.claims.verdicts import (
-    FAILS,
-    HOLDS,
-    UNTOLD,
-    CannotTell,
-    Verdict,
-    every,
-    from_interval,
-    over_seeds,
-)
+from study.claims.statements import above, over_seeds
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, inside
 from study.labels import FULL, LORA
 from study.records import ArmRecord
 from study.words import margin, significant
 
-ONE_SEED = "one seed does not tell how certain the best learning rates are"
+ONE_SEED = "one seed does not tell how certain the best learning rates are: " + command(
+    "seeds=[0,1,2]"
+)
 
 SAME = 0.125
 """Up to this exponent of the rank one rate serves all: 16 times the rank, 1.4 times the rate."""
@@ -37,18 +33,22 @@ def lora_takes_a_higher_rate(study: Study) -> Verdict:
     rows = part(study.learning_rate, "learning_rate", "ratio_to_full")
     arms = part(study.learning_rate, "learning_rate", "arms")
     for row in rows:
-        if row["reason"] or row["low"] is None:
-            raise CannotTell(row["reason"] or ONE_SEED)
+        if row["reason"]:
+            raise CannotTell(f"{row['reason']}. It takes {RATES}")
+        if row["low"] is None:
+            raise CannotTell(ONE_SEED)
     edges = {(row["arm"], row["at_edge"]) for row in arms}
     may_be_lower = {(LORA, "lowest"), (FULL, "highest")} & edges
     may_be_higher = {(LORA, "highest"), (FULL, "lowest")} & edges
-    above = all(row["low"] > 1 for row in rows) and not may_be_lower
+    above_it = all(row["low"] > 1 for row in rows) and not may_be_lower
     not_above = all(row["high"] <= 1 for row in rows) and not may_be_higher
-    least = min(rows, key=lambda row: row["ratio"])
+    least = min(rows, key=lambda row: row["low"])
     return Verdict(
-        HOLDS if above else FAILS if not_above else UNTOLD,
-        f"best learning rate of each rank over full fine-tuning's; least at rank {least['rank']}",
-        {key: least[key] for key in ("rank", "ratio", "low", "high")}
+        HOLDS if above_it else FAILS if not_above else UNTOLD,
+        "best learning rate of each rank over full fine-tuning's, held against 1; the rank whose "
+        "interval reaches lowest",
+        {key: least[key] for key in ("rank", "ratio")}
+        | {f"ratio_{end}": least[end] for end in ("low", "high")}
         | {"largest_ratio": max(row["ratio"] for row in rows)},
     )
 
@@ -67,20 +67,26 @@ def best_rate_within(least: float, most: float) -> Test:
         span = f"{significant(least)} to {significant(most)}"
         shares = []
         for row in rows:
-            inside = [one for one in row["rates"] if least <= one["rate"] <= most]
-            if not inside or len(inside) == len(row["rates"]):
-                raise CannotTell(f"rank {row['rank']} was not tried both in {span} and beyond")
-            if inside[0]["chosen"] is None:
+            within = [one for one in row["rates"] if least <= one["rate"] <= most]
+            if not within or len(within) == len(row["rates"]):
+                raise CannotTell(
+                    f"rank {row['rank']} was not tried both in {span} and beyond: {LORA_RATES}"
+                )
+            if within[0]["chosen"] is None:
                 raise CannotTell(ONE_SEED)
             if row["at_edge"] and least <= row["best"] <= most:
-                raise CannotTell(f"the best rate of rank {row['rank']} is at the edge of its rates")
-            shares.append(sum(one["chosen"] for one in inside))
+                raise CannotTell(
+                    f"the best rate of rank {row['rank']}, {significant(row['best'])}, is the "
+                    f"{row['at_edge']} of its rates, at the edge of what was tried: more "
+                    "`lora.learning_rates`"
+                )
+            shares.append(sum(one["chosen"] for one in within))
         holds = min(shares) >= study.confidence
         return Verdict(
             HOLDS if holds else FAILS if max(shares) <= study.alpha else UNTOLD,
             f"best learning rate of {rank_words([row['rank'] for row in rows])}, at the study's "
             f"scaling of alpha ({study.scaling}); share of resampled seeds in which it is in "
-            f"{span}",
+            f"{span}, at the rank with the least and with the largest",
             {
                 "least_best": min(row["best"] for row in rows),
                 "largest_best": max(row["best"] for row in rows),
@@ -101,16 +107,19 @@ def extremes_hurt(study: Study) -> Verdict:
     arms = [study.lora(rank) for rank in study.ranks]
     arms = [arm for arm in arms if len(arm.learning_rates) > 2]
     if not arms:
-        raise CannotTell("no rank was tried with three learning rates or more")
-    losses = {
-        which: over_seeds(_behind(arms, which), "a difference") for which in ("lowest", "highest")
-    }
-    return Verdict(
-        every([loss.above(study.similar) for loss in losses.values()], study.alpha),
-        "points of validation accuracy that the lowest and the highest rate are behind the best, "
-        f"mean over ranks, held against {margin(study.similar)}",
-        study.numbers(losses["lowest"], "lowest_behind")
-        | study.numbers(losses["highest"], "highest_behind"),
+        raise CannotTell(f"no rank was tried with three learning rates or more: {LORA_RATES}")
+    return study.every(
+        [
+            above(
+                f"best rate less the {which} one on validation, mean over ranks",
+                over_seeds(_behind(arms, which), "a difference"),
+                study.similar,
+                "points",
+            )
+            for which in ("lowest", "highest")
+        ],
+        f"what the lowest and the highest rate tried lose, each held against "
+        f"{margin(study.similar)}",
     )
 
 
@@ -122,19 +131,20 @@ def one_rate_serves_all(study: Study) -> Verdict:
     """
     if study.scaling != "proportional":
         raise CannotTell(
-            f"it is a claim about alpha in proportion to the rank, and this study's scaling is "
-            f"{study.scaling}"
+            "it is about alpha in proportion to the rank, and this study's scaling is "
+            f"{study.scaling}. It takes {PROPORTIONAL} with several `lora.learning_rates`"
         )
     exponent = part(study.learning_rate, "learning_rate", "exponent")
-    if "value" not in exponent or exponent["low"] is None:
-        raise CannotTell(exponent.get("reason") or ONE_SEED)
+    if "value" not in exponent:
+        raise CannotTell(f"{exponent['reason']}. It takes {LORA_RATES}")
+    if exponent["low"] is None:
+        raise CannotTell(ONE_SEED)
     low, high = exponent["low"] - exponent["resolution"], exponent["high"] + exponent["resolution"]
-    found = from_interval(exponent["value"], low, high, study.alpha)
     return Verdict(
-        every(found.within(SAME), study.alpha),
-        "exponent of the rank in the best learning rate (0: one serves all), held against "
-        f"{SAME:g}",
-        study.numbers(found, "exponent"),
+        inside(low, high, -SAME, SAME),
+        "exponent of the rank in the best learning rate: 0 is one rate for all ranks; held against "
+        f"{SAME:g} either way, its interval widened by what the grid of rates leaves open",
+        {"exponent": exponent["value"], "exponent_low": low, "exponent_high": high},
     )
 
 

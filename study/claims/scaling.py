@@ -1,24 +1,36 @@
-"""Claims about how alpha is scaled with the rank, tested on the linear model's trained scalings.
+"""Claims about how alpha is scaled with the rank.
 
-`fixed` is alpha / r, `proportional` alpha; both were trained at one learning rate for the same
-number of steps, by plain gradient descent and by Adam, from B = 0. "Unreached" is the share of what
-a rank could gain on its sample that those steps left. Differences have Student's t interval over
-the seeds.
+Most are tested on the linear model's trained scalings: `fixed` is alpha / r, `proportional` alpha;
+both were trained at one learning rate for the same number of steps, by plain gradient descent and
+by Adam, from B = 0. "Unreached" is the share of what a rank could gain on its sample that those
+steps left. Differences have Student's t interval over the seeds.
 """
 
 from __future__ import annotations
+
+import math
+from collections import defaultdict
 
 import numpy as np
 from scipy.stats import linregress
 from scipy.stats import t as student
 
+from study.claims.advice import run
 from study.claims.evidence import Study, Test, part
-from study.claims.linear import fit_falls, scaling_table, theory_ranks
-from study.claims.verdicts import CannotTell, Estimate, Verdict, every, over_seeds
+from study.claims.linear import (
+    SEEDS,
+    fit_falls,
+    scaling_table,
+    several_theory_ranks,
+    theory_ranks,
+)
+from study.claims.statements import Estimate, Statement, above, below, over_seeds, within
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
+from study.sufficiency.trend import page
 
 OPTIMIZERS = ("sgd", "adam")
 COMPARABLE = 0.25
-"""Up to this exponent of the rank a size is comparable: 16 times the rank, less than twice it."""
+"""Up to this exponent of the rank a size is comparable: 16 times the rank, at most twice it."""
 
 FAR = 0.1
 """Up to this share unreached, a rank was trained about as far as it goes."""
@@ -26,55 +38,84 @@ FAR = 0.1
 
 def fixed_shrinks_updates(study: Study) -> Verdict:
     """At the largest rank the trained update is smaller with alpha fixed than in proportion."""
-    less = _by_optimizer(study, "update_norm", fixed_sign=-1)
+    return study.every(
+        _by_optimizer(study, "update_norm", "size of the update", fixed_sign=-1),
+        f"in the linear model, size of the update at rank {theory_ranks(study)[-1]} after the same "
+        "steps, alpha in proportion less fixed",
+    )
+
+
+def fixed_shrinks_transformer(study: Study) -> Verdict:
+    """Where alpha is fixed the transformer's trained update falls in size with the rank.
+
+    Page's trend test, seeds as blocks, of the root of the summed squared norms over the adapted
+    matrices; holds if there is a fall, refuted if there is a rise, each at half of alpha.
+    """
+    if study.scaling != "fixed":
+        command = run("lora.scaling=fixed", "lora.alpha=16")
+        raise CannotTell(f"this study's alpha is not fixed ({study.scaling}): {command}")
+    squared: dict[tuple[int, int], float] = defaultdict(float)
+    for row in part(study.spectra, "spectra", "lora"):
+        squared[row["rank"], row["seed"]] += row["norm"] ** 2
+    seeds = sorted({seed for _, seed in squared})
+    norms = {
+        rank: [math.sqrt(squared[rank, seed]) for seed in seeds]
+        for rank in sorted({rank for rank, _ in squared})
+    }
+    trend = page(list(norms.values()))
+    if trend["reason"]:
+        raise CannotTell(trend["reason"])
+    falls, rises = (trend[key] <= study.alpha / 2 for key in ("p_value_of_a_fall", "p_value"))
+    smallest, *_, largest = norms
     return Verdict(
-        every(list(less.values()), study.alpha),
-        f"size of the update at rank {theory_ranks(study)[-1]}, in proportion less fixed, after "
-        "the same steps",
-        _numbers(study, less, "less"),
+        HOLDS if falls else FAILS if rises else UNTOLD,
+        f"size of the trained update of the transformer, over its {len(norms)} ranks, by Page's "
+        f"trend test with seeds as blocks, held against {study.alpha / 2:g}",
+        {
+            "p_of_a_fall": trend["p_value_of_a_fall"],
+            "p_of_a_rise": trend["p_value"],
+            f"size_at_rank_{smallest}": float(np.mean(norms[smallest])),
+            f"size_at_rank_{largest}": float(np.mean(norms[largest])),
+        },
     )
 
 
 def fixed_starves_large_ranks(study: Study) -> Verdict:
     """At the largest rank alpha fixed leaves more unreached than in proportion."""
-    more = _by_optimizer(study, "unreached", fixed_sign=1)
-    return Verdict(
-        every(list(more.values()), study.alpha),
-        f"share unreached at rank {theory_ranks(study)[-1]}, fixed less in proportion, after the "
-        "same steps",
-        _numbers(study, more, "more"),
+    return study.every(
+        _starved(study),
+        f"in the linear model, share of the possible gain at rank {theory_ranks(study)[-1]} that "
+        "the same steps left unreached, alpha fixed less in proportion",
     )
 
 
 def scaling_trains_all_ranks(study: Study) -> Verdict:
     """With alpha in proportion at most a tenth stays unreached at every rank."""
-    ranks = _several(study)
-    left = {
-        (optimizer, rank): over_seeds(row.tolist(), "what is unreached")
-        for optimizer in OPTIMIZERS
-        for rank, row in zip(
-            ranks, scaling_table(study, optimizer, "proportional", "unreached"), strict=True
-        )
-    }
-    worst = max(left, key=lambda key: left[key].value)
-    return Verdict(
-        every([one.below(FAR) for one in left.values()], study.alpha),
-        f"share unreached with alpha in proportion, held against {FAR:g} at every rank; largest "
-        f"for {worst[0]} at rank {worst[1]}",
-        study.numbers(left[worst], "unreached"),
+    ranks = several_theory_ranks(study)
+    return study.every(
+        [
+            below(
+                f"share left unreached at rank {rank} ({optimizer})",
+                over_seeds(row.tolist(), "what is unreached", SEEDS),
+                FAR,
+            )
+            for optimizer in OPTIMIZERS
+            for rank, row in zip(
+                ranks, scaling_table(study, optimizer, "proportional", "unreached"), strict=True
+            )
+        ],
+        "in the linear model with alpha in proportion, share of the possible gain that training "
+        f"left unreached, held against {FAR:g} at every rank and for either optimiser",
     )
 
 
 def rank_expresses_scaling_optimises(study: Study) -> Verdict:
     """Fully trained the loss falls with every rank; after few steps scaling decides at one rank."""
-    falls = fit_falls(study)
-    more = _by_optimizer(study, "unreached", fixed_sign=1)
-    least = min(falls, key=lambda fall: fall.value)
-    return Verdict(
-        every([*falls, *more.values()], study.alpha),
-        "least fall of the fully trained loss from a rank to the next; share unreached at rank "
-        f"{theory_ranks(study)[-1]}, fixed less in proportion",
-        study.numbers(least, "fall") | _numbers(study, more, "more"),
+    return study.every(
+        [*fit_falls(study), *_starved(study)],
+        "in the linear model: fully trained, the loss falls from each rank to the next; after few "
+        f"steps at rank {theory_ranks(study)[-1]}, alpha fixed leaves more unreached than in "
+        "proportion",
     )
 
 
@@ -86,54 +127,51 @@ def same_size_at_all_ranks(scaling: str) -> Test:
     """
 
     def test(study: Study) -> Verdict:
-        ranks = _several(study)
+        ranks = several_theory_ranks(study)
         if len(ranks) < 3:
-            raise CannotTell("an exponent with an interval takes three ranks of the theory stage")
+            command = run("theory.ranks=[1,2,4,8,16,32]")
+            raise CannotTell(f"an exponent with an interval takes three ranks: {command}")
         order = np.argsort(part(study.theory, "theory", "ranks"))
-        exponents = {}
+        statements: list[Statement] = []
         for optimizer in OPTIMIZERS:
             path = ("scalings", "optimizers", optimizer, "scalings", scaling, "curves")
             curves = np.array(part(study.theory, "theory", *path, "update_norm"))[order]
-            exponents[optimizer] = _slope(np.log(ranks), np.log(curves[:, 1]))
-        statements = [one for slope in exponents.values() for one in slope.within(COMPARABLE)]
-        return Verdict(
-            every(statements, study.alpha),
-            "exponent of the rank in the size of the first step's update (0: the same at all "
-            f"ranks), held against {COMPARABLE:g}",
-            _numbers(study, exponents, "exponent"),
+            slope = _slope(np.log(ranks), np.log(curves[:, 1]))
+            statements += within(f"exponent of the rank ({optimizer})", slope, COMPARABLE)
+        return study.every(
+            statements,
+            "in the linear model, exponent of the rank in the size of the first step's update: 0 "
+            f"is the same at all ranks, {COMPARABLE:g} twice the size at 16 times the rank",
         )
 
     return test
 
 
-def _by_optimizer(study: Study, key: str, fixed_sign: int) -> dict[str, Estimate]:
-    """Return fixed less proportional (or the reverse) at the largest rank, by optimiser."""
-    _several(study)
-    found = {}
+def _starved(study: Study) -> list[Statement]:
+    return _by_optimizer(study, "unreached", "share left unreached", fixed_sign=1)
+
+
+def _by_optimizer(study: Study, key: str, what: str, fixed_sign: int) -> list[Statement]:
+    """State that fixed less proportional (or the reverse) at the largest rank is above 0."""
+    largest = several_theory_ranks(study)[-1]
+    which = "fixed less proportional" if fixed_sign > 0 else "proportional less fixed"
+    found = []
     for optimizer in OPTIMIZERS:
         fixed, proportional = (
             scaling_table(study, optimizer, scaling, key)[-1]
             for scaling in ("fixed", "proportional")
         )
-        found[optimizer] = over_seeds((fixed_sign * (fixed - proportional)).tolist(), "the update")
+        estimate = over_seeds((fixed_sign * (fixed - proportional)).tolist(), f"the {what}", SEEDS)
+        found.append(above(f"{what} at rank {largest}, {which} ({optimizer})", estimate))
     return found
-
-
-def _numbers(study: Study, estimates: dict[str, Estimate], name: str) -> dict[str, float]:
-    numbers: dict[str, float] = {}
-    for optimizer, estimate in estimates.items():
-        numbers |= study.numbers(estimate, f"{name}_{optimizer}")
-    return numbers
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> Estimate:
     line = linregress(x, y)
     degrees, error = len(x) - 2, float(line.stderr)
-    return Estimate(float(line.slope), lambda alpha: float(student.isf(alpha, degrees)) * error)
-
-
-def _several(study: Study) -> list[int]:
-    ranks = theory_ranks(study)
-    if len(ranks) < 2:
-        raise CannotTell(f"the theory stage has one rank, {ranks[0]}")
-    return ranks
+    return Estimate(
+        float(line.slope),
+        lambda alpha: float(student.isf(alpha, degrees)) * error,
+        "ranks",
+        setting="theory.ranks",
+    )

@@ -6,58 +6,57 @@ Two different things are called a low rank: that few singular values hold the up
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from study.claims.evidence import Study, part
-from study.claims.verdicts import (
-    FAILS,
-    HOLDS,
-    UNTOLD,
-    CannotTell,
-    Estimate,
-    Verdict,
-    every,
-    from_interval,
-    over_seeds,
-)
-from study.labels import FULL
-from study.words import counted, margin, percent
+from study.claims.advice import run, with_ranks
+from study.claims.evidence import Study, part, published
+from study.claims.statements import Estimate, Statement, above, below, over_seeds, within
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
+from study.labels import FULL, LORA
+from study.words import counted, margin, percent, share
 
 LOW = 0.1
-"""Up to this share of the full rank, a rank is a low one."""
+"""Up to this share of the full rank a rank is a low one: r << min(d, k), read as a tenth."""
 
 SMALL = 8
 """The rank that the sources call small."""
 
 _CHANCE = 0.05  # the share of matrices up to which shared directions may be chance
+_RANKS = ("energy_rank", "effective_rank", "stable_rank")
+
+Record = Mapping[str, Any]
 
 
 def energy_is_low_rank(study: Study) -> Verdict:
     """The energy rank of full fine-tuning's updates is at most a tenth of the matrices' full rank.
 
-    Mean over the adapted matrices, by seed.
+    Mean over the adapted matrices, by seed. Hu et al. 2021 ask for r << min(d, k). Beside it are
+    told two other ranks (`study.spectra.spectrum`) and the full one, means over matrices and seeds.
     """
-    rows = part(study.spectra, "spectra", "full")
     full_rank = {
         row["module"]: row["vectors"] for row in part(study.spectra, "spectra", "intruders")
     }
+    rows = [
+        row
+        for row in part(study.spectra, "spectra", "full")
+        if row["target"] and row["energy_rank"] is not None
+    ]
+    if not rows:
+        raise CannotTell("full fine-tuning's best epoch left the adapted matrices as they were")
     shares: dict[int, list[float]] = {}
     for row in rows:
-        if row["target"] and row["energy_rank"] is not None:
-            share = row["energy_rank"] / full_rank[row["module"]]
-            shares.setdefault(row["seed"], []).append(share)
-    if not shares:
-        raise CannotTell("full fine-tuning's best epoch left the adapted matrices as they were")
+        shares.setdefault(row["seed"], []).append(row["energy_rank"] / full_rank[row["module"]])
     found = over_seeds([float(np.mean(values)) for values in shares.values()], "the energy rank")
-    energy = part(study.spectra, "spectra", "settings", "energy")
-    return Verdict(
-        every([found.below(LOW)], study.alpha),
-        f"rank that holds {percent(energy)} of the squared norm, over the full rank, mean over the "
-        f"adapted matrices, held against {LOW:g}",
-        study.numbers(found, "share_of_full_rank") | {"energy": energy},
+    energy = percent(part(study.spectra, "spectra", "settings", "energy"))
+    return study.every(
+        [below(f"rank that holds {energy} of the squared norm, over the full rank", found, LOW)],
+        "full fine-tuning's update, mean over the adapted matrices; beside it the mean energy, "
+        "effective and stable rank, and the full one",
+        **{key: float(np.mean([row[key] for row in rows])) for key in _RANKS},
+        full_rank=float(np.mean([full_rank[row["module"]] for row in rows])),
     )
 
 
@@ -70,34 +69,75 @@ def small_rank_does_the_task(study: Study) -> Verdict:
     curve = part(study.capacity, "capacity", "curves", "weighted")
     rows = [row for row in curve if row["rank"] <= SMALL]
     if not rows:
-        raise CannotTell(f"the sweep has no rank of {SMALL} or less")
+        command = with_ranks(study.ranks, SMALL)
+        raise CannotTell(f"the sweep has no rank of {SMALL} or less: {command}")
     none = _gap(study, part(study.capacity, "capacity", "rank_zero"))
     if none.interval(study.alpha)[1] > -study.similar:
         raise CannotTell(
-            "without any update of its matrices the model is not shown to be much worse",
-            **study.numbers(none, "gap_without"),
+            "without any update of its matrices the model is not shown to be much worse, so that "
+            "they need no rank at all",
+            gap_without=none.value,
         )
-    row = max(rows, key=lambda row: row["rank"])
-    gap = _gap(study, row)
-    return Verdict(
-        every([gap.above(-study.similar)], study.alpha),
-        f"test accuracy of full fine-tuning with its update cut to rank {row['rank']}, less all of "
-        f"it, held against {margin(study.similar)}",
-        {"rank": row["rank"]} | study.numbers(gap, "gap") | study.numbers(none, "gap_without"),
+    row = max(rows, key=lambda row: int(row["rank"]))
+    what = f"update cut to rank {row['rank']} less the whole update"
+    return study.every(
+        [above(what, _gap(study, row), -study.similar, "points")],
+        "test accuracy of the fully tuned model with the update of every matrix cut to the largest "
+        f"rank up to {SMALL}, held against a loss of {margin(study.similar)}; and what is lost "
+        "without any of these updates",
+        gap_without=none.value,
     )
 
 
+def rest_adds_little(study: Study) -> Verdict:
+    """Of full fine-tuning's update the adapted matrices' part alone is within the middle margin.
+
+    All else but the head is pretrained there, in matrices that were tuned together.
+    """
+    alone = part(study.capacity, "capacity", "target_modules_alone")
+    kinds = sorted({name.split(".")[-1] for name in _modules(study, "target_modules")})
+    return study.every(
+        [
+            above(
+                f"{' and '.join(kinds)} alone less the whole update",
+                _gap(study, alone),
+                -study.similar,
+                "points",
+            )
+        ],
+        "test accuracy of the fully tuned model with all but its head and the matrices that LoRA "
+        f"adapts set back to the pretrained ones, held against a loss of {margin(study.similar)}. "
+        f"Tuned apart they may do better: {other_targets(study)}",
+    )
+
+
+def other_targets(study: Study) -> str:
+    """Return the command that adapts every linear layer of the model."""
+    every = sorted({name.split(".")[-1] for name in _modules(study, "modules")})
+    return run(f"lora.target_modules=[{','.join(every)}]")
+
+
 def lora_is_low_rank_approximation(study: Study) -> Verdict:
-    """At every rank LoRA is as accurate as full fine-tuning's update cut to that rank."""
-    rows = part(study.capacity, "capacity", "readings")
-    apart = {row["rank"]: _difference(study, row["lora_to_truncated"]) for row in rows}
-    widest = max(apart, key=lambda rank: abs(apart[rank].value))
-    statements = [one for each in apart.values() for one in each.within(study.similar)]
-    return Verdict(
-        every(statements, study.alpha),
-        f"test accuracy of LoRA less full fine-tuning's update cut to its rank, held against "
-        f"{margin(study.similar)}; widest at rank {widest}",
-        study.numbers(apart[widest], "difference"),
+    """At every rank LoRA is as accurate as full fine-tuning's update cut to that rank.
+
+    Cut in the better of the two ways that the capacity stage cuts it.
+    """
+    curves = part(study.capacity, "capacity", "curves")
+    by_seed = {
+        (kind, row["rank"]): np.array(row["by_seed"]) for kind in curves for row in curves[kind]
+    }
+    statements: list[Statement] = []
+    for row in part(study.capacity, "capacity", "readings"):
+        rank, kind, found = row["rank"], row["truncation"], row["lora_to_truncated"]
+        apart = by_seed[LORA, rank] - by_seed[kind, rank]
+        ends = {f"points_{end}": found[end] for end in ("low", "high")}
+        estimate = published({"points": found["points"]} | ends, "points", list(apart), study)
+        what = f"LoRA of rank {rank} less full fine-tuning's update cut to it"
+        statements += within(what, estimate, study.similar, "points")
+    return study.every(
+        statements,
+        "test accuracy of LoRA beside that of full fine-tuning's update cut to the same rank, held "
+        f"against {margin(study.similar)} either way at every rank",
     )
 
 
@@ -111,19 +151,23 @@ def updates_are_structured(study: Study) -> Verdict:
     if not rows:
         raise CannotTell(reasons.get("replicated", "no update of two seeds could be compared"))
     found = [max(row["directions"]) > 0 for row in rows]
-    share = float(np.mean(found))
+    shared = float(np.mean(found))
     return Verdict(
-        HOLDS if share > 0.5 else FAILS if share <= _CHANCE else UNTOLD,
+        HOLDS if shared > 0.5 else FAILS if shared <= _CHANCE else UNTOLD,
         "share of matrices (inputs and outputs apart) in which seeds have a direction of full "
-        f"fine-tuning's update in common beyond chance, of {counted(len(rows), 'comparison')}",
-        {"share": share, "comparisons": len(rows)},
+        f"fine-tuning's update in common beyond chance, of {counted(len(rows), 'comparison')}; "
+        f"more than half are most, {share(_CHANCE)} may be chance",
+        {"share": shared, "comparisons": len(rows)},
     )
 
 
-def _gap(study: Study, row: Mapping[str, Any]) -> Estimate:
-    low, high = row["gap_to_full_low"], row["gap_to_full_high"]
-    return from_interval(row["gap_to_full"], low, high, study.alpha)
+def _gap(study: Study, row: Record) -> Estimate:
+    """Return a curve's gap to full fine-tuning."""
+    of_full = part(study.capacity, "capacity", FULL, "by_seed")
+    by_seed: Sequence[float] = list(np.array(row["by_seed"]) - np.array(of_full))
+    return published(row, "gap_to_full", by_seed, study)
 
 
-def _difference(study: Study, found: Mapping[str, float]) -> Estimate:
-    return from_interval(found["points"], found["low"], found["high"], study.alpha)
+def _modules(study: Study, key: str) -> list[str]:
+    found: list[str] = part(study.capacity, "capacity", key)
+    return found

@@ -12,98 +12,140 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import f as fisher
 
+from study.claims.advice import run as command
 from study.claims.evidence import Study
-from study.claims.verdicts import (
-    FAILS,
-    HOLDS,
-    UNTOLD,
-    CannotTell,
-    Estimate,
-    Verdict,
-    every,
-    exactly,
-    over_seeds,
-)
+from study.claims.statements import Estimate, Statement, above, below, over_seeds
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, exactly
 from study.labels import arm_label
 from study.records import ArmRecord, RunRecord
 from study.results import seed_accuracies
-from study.words import margin
+from study.sufficiency.trend import page
+from study.words import counted, margin
+
+MANY = 10
+"""Epochs from which on they are many; the sources call one to a few the usual."""
 
 
 def head_only_plateaus(study: Study) -> Verdict:
-    """Head-only hardly gains after half of its epochs, and stays far below full fine-tuning.
+    """Head-only gains little in the second half of its epochs, and stays far below full.
 
-    In points on validation, held against the middle margin: its best epoch less the best of the
-    first half, and full fine-tuning's best less its own.
+    The gain is its mean validation accuracy over the last quarter of the epochs less that over the
+    quarter before: two means of as many epochs, so that noise favours neither, as it would a best
+    epoch. The gap is on test. Both are held against the middle margin.
     """
     runs = study.head_only.picked()
-    if len(runs[0].validation) < 3:
-        raise CannotTell("head-only was validated too rarely to see a plateau")
-    late = []
-    for run in runs:
-        early = run.validation[: (len(run.validation) + 1) // 2]
-        late.append(100 * (run.validation_accuracy - max(point.accuracy for point in early)))
-    pairs = zip(study.full.picked(), runs, strict=True)
-    behind = [100 * (full.validation_accuracy - own.validation_accuracy) for full, own in pairs]
-    gain, below = over_seeds(late, "a gain"), over_seeds(behind, "a gap")
-    return Verdict(
-        every([gain.below(study.similar), below.above(study.similar)], study.alpha),
-        "points that head-only gains on validation after half of its epochs, and that it stays "
-        f"below full fine-tuning, each held against {margin(study.similar)}",
-        study.numbers(gain, "late_gain") | study.numbers(below, "below_full"),
+    epochs = len(runs[0].validation)
+    if epochs < 4:
+        raise CannotTell(
+            f"the head alone was validated {counted(epochs, 'time')}, too rarely to see a plateau: "
+            f"{command('head_only.epochs=30')}"
+        )
+    gain = over_seeds([100 * _late_gain(run, "accuracy") for run in runs], "a gain")
+    gap = study.gain(study.full, study.head_only)
+    return study.every(
+        [
+            below(
+                "head-only's mean validation accuracy over the last quarter of its epochs less the "
+                "quarter before",
+                gain,
+                study.similar,
+                "points",
+            ),
+            above("full fine-tuning less head-only on test", gap, study.similar, "points"),
+        ],
+        f"both are held against {margin(study.similar)}",
     )
 
 
 def full_learns_fastest(study: Study) -> Verdict:
     """Full fine-tuning's training loss is lower than any other arm's over the same steps."""
     others = [study.head_only, *(study.lora(rank) for rank in study.ranks)]
-    ahead = [_slower(other, study.full) for other in others]
-    least = min(range(len(ahead)), key=lambda i: ahead[i].value)
-    return Verdict(
-        every(ahead, study.alpha),
-        "mean training loss of each other arm less full fine-tuning's, over its steps; least for "
-        f"{arm_label(others[least].arm, others[least].rank)}",
-        study.numbers(ahead[least], "ahead"),
+    return study.every(
+        [
+            above(f"{arm_label(arm.arm, arm.rank)} less full fine-tuning", _slower(arm, study.full))
+            for arm in others
+        ],
+        "mean training loss of each other arm less full fine-tuning's, over the steps of both",
     )
 
 
 def large_ranks_learn_faster(study: Study) -> Verdict:
-    """The largest rank's mean training loss is lower than the smallest's over the same steps."""
-    smallest, *_, largest = study.several_ranks()
-    ahead = _slower(study.lora(smallest), study.lora(largest))
+    """Mean training loss falls with the rank: Page's trend test over all ranks, seeds as blocks.
+
+    Holds if there is a fall, refuted if there is a rise, each at half of alpha.
+    """
+    arms = [study.lora(rank) for rank in study.several_ranks()]
+    last = min(run.loss_steps[-1] for arm in arms for run in arm.picked())
+    losses = [[_mean_loss(run, 0, last) for run in arm.picked()] for arm in arms]
+    trend = page(losses)
+    if trend["reason"]:
+        raise CannotTell(trend["reason"])
+    falls, rises = (trend[key] <= study.alpha / 2 for key in ("p_value_of_a_fall", "p_value"))
+    by_rank = zip(study.ranks, losses, strict=True)
     return Verdict(
-        every([ahead], study.alpha),
-        f"mean training loss of rank {smallest} less that of rank {largest}, over all steps",
-        study.numbers(ahead, "ahead"),
+        HOLDS if falls else FAILS if rises else UNTOLD,
+        f"training loss, mean over all steps, by Page's trend test over {len(arms)} ranks with "
+        f"seeds as blocks, held against {study.alpha / 2:g}",
+        {
+            "p_of_a_fall": trend["p_value_of_a_fall"],
+            "p_of_a_rise": trend["p_value"],
+            "loss": ", ".join(f"rank {rank}: {np.mean(loss):.3f}" for rank, loss in by_rank),
+        },
     )
 
 
 def capacity_not_overfitting(study: Study) -> Verdict:
     """The largest rank ends at a lower training loss, and is not much worse on test than any."""
     *smaller, largest = study.several_ranks()
-    loss = over_seeds(
+    saved = over_seeds(
         _differences(study.lora(smaller[0]), study.lora(largest), _last_quarter), "the loss"
     )
-    falls = [study.gain(study.lora(rank), study.lora(largest)) for rank in smaller]
-    worst = max(falls, key=lambda fall: fall.value)
-    return Verdict(
-        every([loss, *(fall.below(study.similar) for fall in falls)], study.alpha),
-        f"training loss in the last quarter of rank {smaller[0]} less that of rank {largest}; "
-        f"largest fall of test accuracy to rank {largest}, held against {margin(study.similar)}",
-        study.numbers(loss, "loss_saved") | study.numbers(worst, "fall"),
+    fits: Statement = above(
+        f"training loss in the last quarter of the steps, rank {smaller[0]} less rank {largest}",
+        saved,
+    )
+    falls = [
+        below(
+            f"test accuracy of rank {rank} less rank {largest}",
+            study.gain(study.lora(rank), study.lora(largest)),
+            study.similar,
+            "points",
+        )
+        for rank in smaller
+    ]
+    return study.every(
+        [fits, *falls],
+        f"rank {largest} ends at a lower training loss than rank {smaller[0]}, and loses no "
+        f"{margin(study.similar)} of test accuracy against any smaller rank",
     )
 
 
 def lora_is_stable(study: Study) -> Verdict:
-    """Every LoRA run's training loss is lower in its last quarter of steps than in its first."""
-    runs = [run for rank in study.ranks for run in study.lora(rank).picked()]
-    if any(len(run.loss_steps) < 4 for run in runs):
-        raise CannotTell("the training loss was noted at fewer than four steps")
-    ratios = [_last_quarter(run) / _first_quarter(run) for run in runs]
+    """No LoRA run diverged or fell back, of those that the study made.
+
+    In every run the training loss is lower in the last quarter of the steps than in the first, and
+    in the second half no noted value is as high as ln(classes), the loss of guessing.
+    """
+    runs = [(rank, run) for rank in study.ranks for run in study.lora(rank).picked()]
+    if any(len(run.loss_steps) < 4 for _, run in runs):
+        raise CannotTell(
+            "the training loss was noted at fewer than four steps: more `train.epochs`"
+        )
+    guessing = math.log(len(study.full.label_names))
+    ratio = max(_last_quarter(run) / _first_quarter(run) for _, run in runs)
+    highest = [_highest_late(run) for _, run in runs]
+    fell_back = [late >= guessing for late in highest]
     return Verdict(
-        exactly(max(ratios) < 1),
-        f"training loss of the last quarter over that of the first, the worst of {len(runs)} runs",
-        {"worst_ratio": max(ratios), "runs": len(runs)},
+        exactly(ratio < 1 and not any(fell_back)),
+        f"of {counted(len(runs), 'run')}: the worst ratio of the training loss in the last quarter "
+        "of the steps to the first, which is to be below 1, and the highest loss noted in the "
+        "second half, which is to be below that of guessing",
+        {
+            "worst_ratio": ratio,
+            "highest_late": max(highest),
+            "guessing": guessing,
+            "fell_back": sum(fell_back),
+        },
     )
 
 
@@ -116,16 +158,20 @@ def large_ranks_vary_more(study: Study) -> Verdict:
     smallest, *_, largest = study.several_ranks()
     low, high = (100 * np.array(seed_accuracies(study.lora(r))) for r in (smallest, largest))
     if len(low) < 2:
-        raise CannotTell("one seed does not tell how accuracy varies over seeds")
+        more = command("seeds=[0,1,2,3,4,5,6,7,8,9]")
+        raise CannotTell(f"one seed does not tell how accuracy varies over seeds: {more}")
     variances = float(np.var(low, ddof=1)), float(np.var(high, ddof=1))
     if min(variances) == 0:
         raise CannotTell("seeds of one of the two ranks agree exactly, so there is no ratio")
     ratio, degrees = variances[1] / variances[0], len(low) - 1
     quantile = float(fisher.isf(study.alpha / 2, degrees, degrees))
+    verdict = HOLDS if ratio / quantile > 1 else FAILS if ratio * quantile < 1 else UNTOLD
+    few = f". With {counted(len(low), 'seed')} the ratio would have to be beyond {quantile:.3g}"
     return Verdict(
-        HOLDS if ratio / quantile > 1 else FAILS if ratio * quantile < 1 else UNTOLD,
-        f"standard deviation over seeds in points at rank {smallest} and {largest}; ratio of the "
-        "variances with its F interval",
+        verdict,
+        f"standard deviation of test accuracy over seeds, in points, at rank {smallest} and "
+        f"{largest}; ratio of the variances with its F interval"
+        + (f"{few} (more `seeds`)" if verdict == UNTOLD else ""),
         {
             "sd_smallest": math.sqrt(variances[0]),
             "sd_largest": math.sqrt(variances[1]),
@@ -134,6 +180,38 @@ def large_ranks_vary_more(study: Study) -> Verdict:
             "ratio_high": ratio * quantile,
         },
     )
+
+
+def many_epochs_overfit(study: Study) -> Verdict:
+    """LoRA's validation loss rises in the second half of many epochs, mean over ranks, by seed.
+
+    The mean over the last quarter of the epochs less the quarter before; no best epoch is picked.
+    """
+    arms = [study.lora(rank) for rank in study.ranks]
+    epochs = min(len(run.validation) for arm in arms for run in arm.picked())
+    if epochs < MANY:
+        raise CannotTell(
+            f"{counted(epochs, 'epoch')} are not many, and of each run only the best one on "
+            f"validation is kept: {command(f'train.epochs={MANY}')}"
+        )
+    by_seed = np.mean([[_late_gain(run, "loss") for run in arm.picked()] for arm in arms], axis=0)
+    return study.every(
+        [
+            above(
+                "LoRA's validation loss over the last quarter of the epochs less the quarter "
+                "before, mean over ranks",
+                over_seeds(by_seed.tolist(), "the loss"),
+            )
+        ],
+        f"whether validation loss rises late in {epochs} epochs, so that stopping early would pay",
+    )
+
+
+def _late_gain(run: RunRecord, what: str) -> float:
+    """Return the mean of validation over the last quarter of epochs less the quarter before."""
+    values = [getattr(point, what) for point in run.validation]
+    quarter = len(values) // 4
+    return float(np.mean(values[-quarter:]) - np.mean(values[-2 * quarter : -quarter]))
 
 
 def _slower(arm: ArmRecord, than: ArmRecord) -> Estimate:
@@ -147,6 +225,11 @@ def _differences(
 ) -> list[float]:
     pairs = zip(first.picked(), second.picked(), strict=True)
     return [of(one) - of(other) for one, other in pairs]
+
+
+def _highest_late(run: RunRecord) -> float:
+    noted = zip(run.loss_steps, run.loss_values, strict=True)
+    return max(value for step, value in noted if step > run.loss_steps[-1] / 2)
 
 
 def _first_quarter(run: RunRecord) -> float:

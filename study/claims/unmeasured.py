@@ -1,22 +1,63 @@
-"""Claims that no number of this study bears on, whatever its settings; each says why."""
+"""Claims that one study cannot judge, whatever it measures; each says why, and what would tell.
+
+Most compare two settings of which a study has one: then two experiments tell, side by side in
+`dvc exp show` or `dvc metrics diff`. The constants are sentences without their full stop.
+"""
 
 from __future__ import annotations
 
-from study.claims.evidence import Study, Test
+from study.claims.advice import run
+from study.claims.evidence import Study, Test, part
+from study.claims.subspace import other_targets
 from study.claims.verdicts import CannotTell, Verdict
+from study.labels import FULL, LORA
 
-INSTRUCTIONS = "it is about instruction tuning, and this study trains classifiers"
-ONE_TASK = "it compares tasks or models, and a study has one of each"
-ONE_ALPHA = "it compares values of alpha, and a study trains its transformer with one"
-ONE_TARGET = "it compares choices of adapted matrices, and a study has one (lora.target_modules)"
-ONE_RECIPE = (
-    "it compares training recipes (dropout, warm-up, epochs, optimiser), and a study has one"
+_BESIDE = "beside this study, in `dvc exp show`"
+
+ONE_TASK = (
+    "it compares tasks or models, and a study has one of each. Another task, "
+    f"{run('data.name=...', 'model.name=...')}, {_BESIDE}, would tell"
 )
-MEMORY = "memory is measured beside the results (metrics/machine), where no claim may depend on it"
-NO_QUANTISATION = "it is about bases in 4 bits, and this study's are in 16 or 32"
-OTHER_METHODS = "it compares LoRA with methods that this study does not train"
-STACKING = "it is about several adapters in one model, and this study applies one at a time"
-NO_PRUNING = "it would take leaving out parts of the pretrained model, which this study does not do"
+NO_GENERATION = (
+    "it is about models that write text, and this study trains classifiers, whatever its settings"
+)
+ONE_ALPHA = (
+    "it compares values of alpha, and a study trains its transformer with one. "
+    f"{run('lora.scaling=proportional', 'lora.alpha=2')} and the same with 1 and 4 would tell"
+)
+ONE_START = (
+    "it compares starts of A and B, and a study has one. "
+    f"{run('lora.init=pissa')}, {_BESIDE}, would tell of one whose B is not zero"
+)
+DROPOUT = (
+    f"a study has one dropout and one data set. {run('lora.dropout=0.05', 'data.train_size=500')} "
+    f"beside {run('lora.dropout=0', 'data.train_size=500')} would tell"
+)
+NO_AUGMENTATION = "the study has no augmentation of data, and no setting for it"
+WARMUP = (
+    f"a study has one schedule. {run('train.warmup_share=0')}, {_BESIDE}, would tell of the warm-up"
+)
+ONE_OPTIMISER = "the study's transformers are trained by AdamW, and no setting changes that"
+PRECISION = (
+    "memory is measured beside the results (metrics/machine), where no claim may depend on it. "
+    f"{run('train.precision=fp32')} beside bf16, and another `train.batch_size`, would tell of "
+    "two of them; checkpointing and offloading are no settings here"
+)
+OTHER_METHODS = (
+    "the arms of this study are the head alone, LoRA and full fine-tuning; the comparison of "
+    "methods, in the folder methods/, trains the others"
+)
+FOUR_BITS = (
+    "this study's base is in 16 or 32 bits; the comparison of methods, in the folder methods/, "
+    "trains LoRA on one in 4 bits (qlora)"
+)
+STACKING = (
+    "it is about several adapters in one model at a time, and this study applies one at a time, "
+    "whatever its settings"
+)
+NO_PRUNING = (
+    "it would take leaving out parts of the pretrained model, which no setting of this study does"
+)
 
 
 def unmeasured(why: str) -> Test:
@@ -27,3 +68,29 @@ def unmeasured(why: str) -> Test:
         raise CannotTell(why)
 
     return test
+
+
+def one_target(study: Study) -> Verdict:
+    """Say that a study adapts one choice of matrices, and which command adapts all."""
+    adapted = len(part(study.capacity, "capacity", "target_modules"))
+    raise CannotTell(
+        f"it compares choices of adapted matrices, and a study has one. {other_targets(study)} "
+        f"adapts all, and {_BESIDE}, would tell",
+        adapted=adapted,
+        linear_layers=len(part(study.capacity, "capacity", "modules")),
+    )
+
+
+def drift(study: Study) -> Verdict:
+    """Tell how far LoRA's and full fine-tuning's outputs drifted, of which no harm is known."""
+    arms = part(study.agreement, "agreement", "divergence", "arms")
+    by_arm = {arm: [row for row in arms if row["arm"] == arm] for arm in (LORA, FULL)}
+    found = {arm: [row["from_pretrained"] for row in rows] for arm, rows in by_arm.items()}
+    raise CannotTell(
+        "the study measures the drift, as KL divergence of its outputs from those of the "
+        "pretrained encoder under a trained head, but nothing on another task that a drift would "
+        "harm, so whether it is worth watching is open; no setting changes that",
+        least_of_lora=min(found[LORA]),
+        most_of_lora=max(found[LORA]),
+        full_fine_tuning=found[FULL][0],
+    )

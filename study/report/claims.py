@@ -21,6 +21,9 @@ _COUNTED = {  # one, many, and as a heading
     "cannot be told": ("cannot be told", "cannot be told", "Cannot be told"),
 }
 
+_TEST = ("tested", "value", "low", "high", "level", "over", "correction", "shown")
+"""What a claim's numbers hold where a test decided: see `study.claims.statements`."""
+
 
 def claims(study: Study) -> Html:
     """Show every claim with its verdict and numbers, those that cannot be told folded away."""
@@ -53,11 +56,27 @@ def claims(study: Study) -> Html:
 def _judged(row: Record) -> tuple[Html, str, Html]:
     """Return a claim's verdict, the claim, and why, with the numbers and where it stands."""
     numbers = dict(row["numbers"])
-    why = str(numbers.pop("why", "")).rstrip(".")
-    written = "; ".join(_written(numbers))
-    lines = [f"{capitalised(why)}." if why else "", f"{capitalised(written)}." if written else ""]
-    note = " ".join([*filter(None, lines), f"Source: {row['source']}."])
+    why, decided_by = (str(numbers.pop(key, "")).rstrip(".") for key in ("why", "decided_by"))
+    tested = _tested({key: numbers.pop(key) for key in _TEST if key in numbers})
+    written = capitalised("; ".join(_written(numbers)))
+    basis = capitalised(decided_by)
+    lines = [capitalised(why), tested, written, basis, f"Source: {row['source']}"]
+    note = " ".join(f"{line}." for line in lines if line)
     return badge(row["verdict"]), row["claim"], paragraph(note, "note")
+
+
+def _tested(numbers: Record) -> str:
+    """Write the statement that decided, its value, and the interval that it was tested with."""
+    if not numbers:
+        return ""
+    ends = [numbers["low"], numbers["high"]]
+    interval = "no interval" if None in ends else f"{_value(ends[0])} to {_value(ends[1])}"
+    level = f"{100 * numbers['level']:.4g} % over {numbers['over']}"
+    correction = numbers.get("correction")
+    notes = [interval, level, *([f"correction: {correction}"] if correction else [])]
+    shown = f"; {numbers['shown']} shown" if "shown" in numbers else ""
+    found = f"{_value(numbers['value'])} ({'; '.join(notes)}){shown}"
+    return f"Tested: {numbers['tested']}. Found: {found}"
 
 
 def _written(numbers: Record) -> Iterator[str]:

@@ -28,13 +28,26 @@ def trend(correct: Scores, ranks: Sequence[int]) -> dict[str, Any]:
         correct: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending.
 
     Returns:
+        As `page`.
+    """
+    return page(correct.mean(axis=2).tolist())
+
+
+def page(values: Sequence[Sequence[float]], things: str = "rank") -> dict[str, Any]:
+    """Test by Page's test whether values rise from row to row, seeds being the blocks.
+
+    Args:
+        values: a row a rank, in the order of a rise, and in it a value a seed.
+        things: what the rows are, in the singular, for the reason.
+
+    Returns:
         `statistic` and `p_value` of a rise, `p_value_of_a_fall`, `method` ("exact" or
         "asymptotic") and `reason`; where the test cannot be done all but the reason are None.
     """
-    table = correct.mean(axis=2).T  # (seeds, ranks)
+    table = np.array(values).T  # (seeds, ranks)
     wanting = []
-    if len(ranks) < _RANKS:
-        wanting.append(f"at least {_RANKS} ranks, here {counted(len(ranks), 'rank')}")
+    if len(values) < _RANKS:
+        wanting.append(f"at least {_RANKS} {things}s, here {counted(len(values), things)}")
     if len(table) < _SEEDS:
         wanting.append(f"at least {_SEEDS} seeds, here {counted(len(table), 'seed')}")
     if wanting:

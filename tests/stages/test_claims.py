@@ -50,8 +50,9 @@ def write(chosen: Settings) -> None:
     records = {
         "sufficient_rank": equivalence(chosen),
         "learning_rate": learning_rates(results, chosen.lora.scaling, chosen.statistics),
-        "capacity": capacity(chosen.lora.ranks),
-        "spectra": spectra(chosen.seeds),
+        "capacity": capacity(chosen.lora.ranks, len(chosen.seeds)),
+        "agreement": DRIFT,
+        "spectra": spectra(chosen.seeds, chosen.lora.ranks),
         "cost": cost(chosen.lora.ranks),
     }
     for name, record in records.items():
@@ -59,38 +60,60 @@ def write(chosen: Settings) -> None:
 
 
 def equivalence(chosen: Settings) -> dict[str, Any]:
-    ranks = [{"rank": rank, "verdict": "cannot be told"} for rank in sorted(chosen.lora.ranks)]
+    told = {"verdict": "cannot be told", "difference": -1.0, "standard_error": 0.5}
+    told |= {"p_equivalent": 0.5, "p_worse": 0.5, "p_better": 1.0, "seeds_if_as_measured": 9}
+    ranks = [{"rank": rank} | told for rank in sorted(chosen.lora.ranks)]
     margins = chosen.statistics.margins
     return {"equivalence": [{"margin": margin, "ranks": ranks} for margin in margins]}
 
 
-def capacity(ranks: Sequence[int]) -> dict[str, Any]:
+def capacity(ranks: Sequence[int], num_seeds: int) -> dict[str, Any]:
     gap = {"gap_to_full": -0.5, "gap_to_full_low": -0.9, "gap_to_full_high": -0.1}
     apart = {"points": 0.1, "low": -0.2, "high": 0.4}
+    by_seed = {"by_seed": [0.8] * num_seeds}
+    rows = [{"rank": rank} | gap | by_seed for rank in sorted(ranks)]
+    reading = {"lora_to_truncated": apart, "truncation": "weighted"}
     return {
-        "curves": {"weighted": [{"rank": rank} | gap for rank in sorted(ranks)]},
-        "rank_zero": {key: 20 * value for key, value in gap.items()},
-        "readings": [{"rank": rank, "lora_to_truncated": apart} for rank in sorted(ranks)],
+        "curves": {"weighted": rows, "lora": rows},
+        "full": by_seed,
+        "rank_zero": {key: 20 * value for key, value in gap.items()} | by_seed,
+        "target_modules_alone": gap | by_seed,
+        "readings": [{"rank": rank} | reading for rank in sorted(ranks)],
         "numbers_per_rank": {"lora": 9216},
+        "modules": ["query", "value", "dense"],
         "target_modules": ["query", "value"],
+        "differing": {"lora": [0] * num_seeds},
+        "largest_rank": max(ranks),
+        "sentences": SENTENCES,
     }
 
 
-def spectra(seeds: Sequence[int]) -> dict[str, Any]:
+def spectra(seeds: Sequence[int], ranks: Sequence[int]) -> dict[str, Any]:
     row = {"module": "q", "target": True, "energy_rank": 60}
+    row |= {"effective_rank": 99.0, "stable_rank": 9.0, "norm": 1.0}
     alone = len(seeds) < 2
     return {
         "settings": {"energy": 0.9},
         "full": [row | {"seed": seed} for seed in seeds],
+        "lora": [{"rank": rank, "seed": seed, "norm": 1.0} for rank in ranks for seed in seeds],
         "intruders": [{"module": "q", "vectors": 384}],
         "replicated": [] if alone else [{"arm": "full", "directions": [1]}],
         "reasons": {"replicated": "one seed: there is nothing to compare it with"} if alone else {},
     }
 
 
+DRIFT = {
+    "divergence": {
+        "arms": [{"arm": arm, "from_pretrained": 0.1} for arm in ("head_only", "lora", "full")]
+    }
+}
+
+
 def cost(ranks: Sequence[int]) -> dict[str, Any]:
     row = {"trainable_parameters": 9, "storage_bytes": 99, "flops_per_token": 2.0}
-    rows = [{"arm": "lora", "rank": rank, "mergeable": True} | row for rank in sorted(ranks)]
+    row |= {"inference_flops_per_token": 1.0}
+    merged = {"mergeable": True, "merge_difference": 1e-6}
+    rows = [{"arm": "lora", "rank": rank} | merged | row for rank in sorted(ranks)]
     full = {key: 100 * value for key, value in row.items()}
     return {"arms": [{"arm": "head_only", "rank": None} | row, *rows, {"arm": "full"} | full]}
 

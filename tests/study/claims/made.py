@@ -132,6 +132,7 @@ def study(
     return Study(
         confidence=0.95,
         margins=tuple(margins),
+        power=0.8,
         scaling=scaling,
         results=Sweep(
             head_only=made("head_only", None, head),
@@ -142,7 +143,8 @@ def study(
             "theory_bound": THEORY_BOUND,
             "theory": THEORY,
             "sufficient_rank": {},
-            "capacity": {},
+            "agreement": {},
+            "capacity": CAPACITY,
             "spectra": {},
             "learning_rate": {},
             "cost": {},
@@ -161,6 +163,11 @@ def changed(record: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     place[last] = value
     return copied
 
+
+CAPACITY = {
+    "modules": ["layer.0.query", "layer.0.value", "layer.0.dense"],
+    "target_modules": ["layer.0.query", "layer.0.value"],
+}
 
 # --- The theory stages: ranks 1, 2 and 4, three seeds -------------------------------------------
 
@@ -208,6 +215,7 @@ THEORY_BOUND: dict[str, Any] = {
             "population": {
                 "floor": 1.0,
                 "bound": [6.0, 2.0, 1.0],
+                "truncation": [6.0, 2.0, 1.0],
                 "truncation_over_bound": [1.0, 1.0, None],
             },
             "samples": [{"bound": [8.0, 3.0]}, {"bound": [10.0, 4.0]}],

@@ -25,8 +25,17 @@ NEVER_OPEN = {
     *("linear_bound", "starts_as_the_base", "parameters_by_formula", "share_below_3_permille"),
     *("share_about_1_permille", "head_is_small", "storage_10_mb", "full_costs_most"),
     *("cheaper_than_full", "drastically_cheaper", "lora_saves_memory", "merged_costs_nothing"),
+    *("adapters_swap", "unfrozen_base_defeats_it", "saved_and_reusable", "base_stays_frozen"),
 }
 UNMEASURED = {claim.name for claim in CLAIMS if claim.test.__module__ == "study.claims.unmeasured"}
+DRIFT = {
+    "divergence": {
+        "arms": [
+            {"arm": arm, "from_pretrained": value}
+            for arm, value in (("head_only", 0.0), ("lora", 0.2), ("lora", 0.1), ("full", 0.4))
+        ]
+    }
+}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.name}-{case.verdict}")
@@ -49,9 +58,22 @@ def test_every_claim_is_tried_in_every_outcome_that_it_can_have():
 
 @pytest.mark.parametrize("name", sorted(UNMEASURED))
 def test_what_no_study_measures_says_why(name):
-    found = judge(BY_NAME[name], study())
+    found = judge(BY_NAME[name], study(agreement=DRIFT))
     assert found.verdict == UNTOLD
-    assert len(found.why.split()) > 5
+    # What would tell, or that nothing does.
+    assert any(words in found.why for words in ("`dvc exp run -S ", "methods/", " setting"))
+
+
+def test_drift_is_told_though_nothing_follows_from_it():
+    found = judge(BY_NAME["drift_is_worth_watching"], study(agreement=DRIFT))
+    expected = {"least_of_lora": 0.1, "most_of_lora": 0.2, "full_fine_tuning": 0.4}
+    assert found.numbers == expected
+
+
+def test_the_command_that_adapts_all_matrices_names_those_of_the_model():
+    found = judge(BY_NAME["query_and_value_are_best"], study())
+    assert "`dvc exp run -S 'lora.target_modules=[dense,query,value]'`" in found.why
+    assert found.numbers == {"adapted": 2, "linear_layers": 3}
 
 
 def test_names_are_fit_for_dvc_and_no_two_alike():
@@ -77,12 +99,14 @@ def test_the_record_holds_the_four_keys_and_plain_numbers_with_the_reason():
     rows = claims_record(claims, study({1: 0.7, 8: 0.8, 32: 0.9}))
     assert [list(row) for row in rows] == [["claim", "source", "verdict", "numbers"]] * 3
     first = rows[0]["numbers"]
-    assert first["largest"] == "rank 32"
-    assert first["gain"] == pytest.approx(10.0)
-    assert first["gain_low"] < 10.0 < first["gain_high"]
-    assert first["interval_over"] == "seeds and test sentences"
+    assert first["tested"] == "rank 32 less rank 8 below 1 point"
+    assert first["value"] == pytest.approx(10.0)
+    assert first["low"] < 10.0 < first["high"]
+    assert (first["level"], first["over"]) == (0.95, "seeds and test sentences")
+    assert first["decided_by"] == "measured"
     assert rows[2]["verdict"] == UNTOLD
-    assert rows[2]["numbers"]["behind"] == pytest.approx(10.0)  # of the largest rank there is
+    assert rows[2]["numbers"]["value"] == pytest.approx(10.0)  # of the largest rank there is
+    assert "decided_by" not in rows[2]["numbers"]
     for row in rows:
         assert row["numbers"]["why"]
         json.dumps(row, allow_nan=False)
@@ -93,7 +117,45 @@ def test_the_record_holds_the_four_keys_and_plain_numbers_with_the_reason():
 def test_one_seed_is_said_to_be_one():
     (row,) = claims_record([BY_NAME["saturates_at_8"]], study({8: 0.8, 32: 0.9}, seeds=[0]))
     assert row["verdict"] == FAILS
-    assert row["numbers"]["interval_over"] == "test sentences of one seed"
+    assert row["numbers"]["over"] == "test sentences of one seed"
+
+
+def test_the_interval_that_is_told_is_the_one_that_was_tested():
+    """Of three larger ranks two gain nothing; the third is told at 0.05 / 3, and so refutes."""
+    given = study({8: 0.8, 16: 0.8, 32: 0.8, 64: 0.82})
+    (row,) = claims_record([BY_NAME["saturates_at_8"]], given)
+    found = row["numbers"]
+    exact = given.gain(given.lora(64), given.lora(8))
+    assert row["verdict"] == FAILS
+    assert (found["low"], found["high"]) == pytest.approx(exact.interval(0.05 / 3))
+    assert found["level"] == pytest.approx(1 - 0.05 / 3, abs=1e-6)
+    assert found["correction"] == "Bonferroni over 3"
+    assert found["low"] > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "decided_by"),
+    [
+        ("merged_costs_nothing", "true by construction, and checked"),
+        ("parameters_linear_in_rank", "true by construction, and checked"),
+        ("starts_as_the_base", "true by construction, and checked"),
+        ("cheaper_than_full", "counted, not measured"),
+        ("linear_bound", "computed, by linear algebra"),
+        ("saturates_at_8", "measured"),
+    ],
+)
+def test_what_is_so_by_construction_or_by_counting_says_so(name, decided_by):
+    given = next(case for case in CASES if case.name == name and case.verdict == HOLDS)
+    (row,) = claims_record([BY_NAME[name]], given.study)
+    assert row["numbers"]["decided_by"] == decided_by
+
+
+def test_where_seeds_would_tell_the_reason_says_how_many():
+    found = judge(BY_NAME["saturates_at_8"], study({8: 0.8, 32: (0.78, 0.8, 0.797)}))
+    assert found.verdict == UNTOLD
+    assert "seeds would tell: `dvc exp run -S 'seeds=[0,1,2," in found.why
+    one = judge(BY_NAME["saturates_at_8"], study({8: 0.8, 32: 0.808}, seeds=[0]))
+    assert "One seed does not show how seeds differ: `dvc exp run -S 'seeds=[0,1,2]'`" in one.why
 
 
 def test_verdicts_are_counted_and_go_by_name():

@@ -141,22 +141,6 @@ def test_numbers_of_a_claim_are_written_whatever_they_are():
     assert "one holds" in said
 
 
-def test_the_statement_that_decided_a_claim_is_written_with_the_interval_that_was_tested():
-    numbers = {"tested": "a above 1 point", "value": 0.25, "low": -1.0, "high": 1.5}
-    numbers |= {"level": 0.9875, "over": "seeds", "correction": "Bonferroni over 4"}
-    numbers |= {"shown": "0 of 4", "x": 3, "decided_by": "measured", "why": "`dvc repro`"}
-    row = {"claim": "c", "source": "s", "verdict": "cannot be told", "numbers": numbers}
-    page = claims.claims(dataclasses.replace(study(), records={"claims": [row]}))
-    assert "<code>dvc repro</code>" in page
-    assert (
-        "Tested: a above 1 point. Found: 0.25 (−1 to 1.5; 98.75 % over seeds; correction: "
-        "Bonferroni over 4); 0 of 4 shown. X 3. Measured. Source: s." in words(page)
-    )
-    endless = row | {"numbers": numbers | {"low": None, "high": None}}
-    said = words(claims.claims(dataclasses.replace(study(), records={"claims": [endless]})))
-    assert "Found: 0.25 (no interval; 98.75 % over seeds;" in said
-
-
 def test_every_setting_is_shown():
     said = words(closing.settings(study()))
     for name, value in study().settings.items():

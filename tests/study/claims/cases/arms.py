@@ -7,13 +7,23 @@ from typing import Any
 from tests.study.claims.cases.case import NO, OPEN, YES, Case
 from tests.study.claims.made import SCATTERED, arm, study
 
+WORSE, EQUAL, UNTOLD = "worse", "equivalent", "cannot be told"
+
 PLAIN = study({1: 0.75, 8: 0.80, 16: 0.82})
 UNSURE = study({1: SCATTERED, 8: SCATTERED, 16: SCATTERED}, full=0.82, head=0.76)
 
 
 def equivalence(*verdicts: str) -> dict[str, Any]:
-    """metrics/sufficient_rank.json, with the verdicts at one point on ranks 1, 8 and 16."""
-    rows = [{"rank": r, "verdict": v} for r, v in zip((1, 8, 16), verdicts, strict=True)]
+    """metrics/sufficient_rank.json, with the verdicts at one point on ranks 1, 8 and 16.
+
+    P values are those that give the verdicts; differences are -1, -2 and -3 points.
+    """
+    shown = {EQUAL: "p_equivalent", WORSE: "p_worse", "better": "p_better"}
+    rows = []
+    for place, (rank, verdict) in enumerate(zip((1, 8, 16), verdicts, strict=True)):
+        row = {"rank": rank, "verdict": verdict, "difference": -1.0 - place, "standard_error": 0.1}
+        row |= dict.fromkeys(shown.values(), 1.0) | {"seeds_if_as_measured": 7}
+        rows.append(row | ({shown[verdict]: 0.01 / (1 + place)} if verdict in shown else {}))
     return {"equivalence": [{"margin": 0.5, "ranks": []}, {"margin": 1.0, "ranks": rows}]}
 
 
@@ -23,8 +33,6 @@ def judged(*verdicts: str) -> Any:
 
 LARGE = {r: arm("lora", r, 0.82, adapter_parameters=r * 60_000, trainable_parameters=r * 60_000)
          for r in (1, 8, 16)}  # fmt: skip
-WORSE, EQUAL, UNTOLD = "worse", "equivalent", "cannot be told"
-
 BETWEEN = (0.5, 1.0, 9.0)
 
 CASES = [
@@ -32,50 +40,86 @@ CASES = [
         "lora_between",
         YES,
         study({1: 0.75, 8: 0.80}, head=0.71, full=0.83),
-        "(rank 1), least gap to full fine-tuning (rank 8)",
-        {"over_head_only": 4.0, "below_full": 3.0},
+        numbers={
+            "tested": "full fine-tuning less rank 8 above 0",
+            "value": 3.0,
+            "shown": "4 of 4",
+            "over": "seeds and test sentences",
+        },
+    ),
+    # Nearest to full fine-tuning is rank 8, but what is unsure is rank 1.
+    Case(
+        "full_is_best",
+        OPEN,
+        study({1: SCATTERED, 8: 0.82}),
+        numbers={"tested": "full fine-tuning less rank 1 above 0", "value": 5.0, "shown": "2 of 3"},
     ),
     Case(
-        "smooth_frontier",
+        "full_is_best",
+        NO,
+        study({1: 0.80, 8: 0.90}),
+        numbers={
+            "tested": "full fine-tuning less rank 8 above 0",
+            "value": -5.0,
+            "level": 1 - 0.05 / 3,
+            "correction": "Bonferroni over 3",
+        },
+    ),
+    Case(
+        "clean_frontier",
         NO,
         study({1: 0.80, 8: 0.75, 16: 0.82}, head=0.7),
-        "the least gain is of LoRA, rank 8 over LoRA, rank 1",
-        {"gain": -5.0, "pairs": 10, "reversed": 1},
+        "each of 5 arms",
+        {"tested": "rank 8 less rank 1 above 0", "value": -5.0, "shown": "3 of 4"},
     ),
+    Case("clean_frontier", YES, PLAIN),
+    Case("clean_frontier", OPEN, UNSURE),
+    Case(
+        "smooth_tradeoff",
+        YES,
+        PLAIN,
+        "5 arms",
+        {"p_of_a_rise": 120.0**-3},
+    ),
+    Case("smooth_tradeoff", NO, study({1: 0.75, 8: 0.70}, head=0.8, full=0.6)),
+    Case("smooth_tradeoff", OPEN, study({1: 0.80, 8: 0.85}, head=0.82, full=0.81)),
+    Case("smooth_tradeoff", OPEN, study({1: 0.75, 8: 0.80}, seeds=[0]), "at least 2 seeds"),
     Case(
         "head_only_underfits",
         YES,
         study({1: 0.75, 8: 0.80}, head=0.71, margins=BETWEEN, full=0.78),
-        numbers={"behind_lora": 4.0, "behind_full": 7.0, "trainable_parameters": 100},
+        numbers={"tested": "rank 1 less head only above 1 point", "value": 4.0, "trained": 100},
     ),
     Case(
         "head_only_underfits",
         NO,
         study(head=arm("head_only", None, 0.6, trainable_parameters=5000)),
+        "no fewer parameters",
     ),
-    Case("full_is_best", YES, PLAIN, numbers={"ahead": 3.0, "nearest_rank": 16}),
     Case(
         "quality_95_percent",
         YES,
         study({1: 0.83, 8: 0.86}),
-        numbers={"rank": 1, "ratio": 0.83 / 0.85, "above_least": 83 - 0.95 * 85},
+        numbers={"lowest_ratio": 0.83 / 0.85, "value": 83 - 0.95 * 85},
     ),
-    Case(
-        "rank_8_captures_most", YES, PLAIN, numbers={"share_of_gain": 0.8, "above_half": 80 - 72.5}
-    ),
+    Case("rank_8_captures_most", YES, PLAIN, numbers={"share_of_gain": 0.8, "value": 80 - 72.5}),
     Case(
         "comparable_with_5_percent",
         NO,
         judged(WORSE, WORSE, WORSE),
-        numbers={"rank": 16, "gap_to_full": -3.0, "margin": 1.0},
+        numbers={"rank": 1, "p_worse": 0.01, "difference": -1.0, "correction": "Holm over 3 ranks"},
+    ),
+    Case(
+        "comparable_with_5_percent",
+        OPEN,
+        judged(WORSE, UNTOLD, UNTOLD),
+        "about 7 seeds",
+        {"rank": 8, "is": UNTOLD, "difference": -2.0},
     ),
     Case("lora_between", YES, PLAIN),
     Case("lora_between", NO, study({1: 0.75, 8: 0.9})),
     Case("lora_between", NO, study({1: 0.5, 8: 0.8})),
     Case("lora_between", OPEN, UNSURE),
-    Case("smooth_frontier", YES, PLAIN),
-    Case("smooth_frontier", NO, study({1: 0.80, 8: 0.75, 16: 0.82})),
-    Case("smooth_frontier", OPEN, UNSURE),
     Case("head_only_underfits", YES, PLAIN),
     Case("head_only_underfits", NO, study(head=0.85)),
     Case("head_only_underfits", OPEN, UNSURE),
@@ -95,12 +139,14 @@ CASES = [
         "near_full_at_8_to_16",
         NO,
         study({1: 0.8, 8: 0.8}, sufficient_rank=equivalence(EQUAL, WORSE, EQUAL)),
+        numbers={"rank": 8, "is": WORSE, "p_worse": 0.005},
     ),
     Case(
         "near_full_at_8_to_16",
         NO,
         judged(EQUAL, EQUAL, EQUAL),  # but rank 16 trains 1.6 %
-        numbers={"largest_share": 16_100 / 1_016_000, "margin": 1.0, "rank_16": EQUAL},
+        "rank 16 trains no less than 1 %",
+        {"rank": 16, "share": 16_100 / 1_016_000},
     ),
     Case(
         "near_full_at_8_to_16",

@@ -1,0 +1,45 @@
+"""What would tell where a study cannot: the command that sets it, written out to be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from study.words import counted, rough
+
+_WRITTEN = 12  # seeds that a command names one by one
+
+
+def run(*settings: str) -> str:
+    """Return the command of an experiment with other settings."""
+    return "`dvc exp run " + " ".join(f"-S '{setting}'" for setting in settings) + "`"
+
+
+def with_ranks(ranks: Sequence[int], *more: int) -> str:
+    """Return the command that adds ranks to the sweep."""
+    every = sorted({*ranks, *more})
+    return run(f"lora.ranks=[{','.join(map(str, every))}]")
+
+
+def with_seeds(number: int | None, setting: str = "seeds") -> str:
+    """Say how many seeds would decide what these left open."""
+    if number is None and setting != "seeds":
+        return f"More `{setting}` might tell"
+    if number is None:
+        return (
+            "What was measured is too near the limit for any number of seeds to tell on these test "
+            "sentences; more of them might (`data.test_size`)"
+        )
+    said = f"If the truth is as measured, about {counted(rough(number), 'seed')} would tell"
+    if number > _WRITTEN:
+        return f"{said} (`{setting}`)"
+    seeds = ",".join(map(str, range(number)))
+    return f"{said}: {run(f'{setting}=[{seeds}]')}"
+
+
+ONE_MORE_SEED = f"One seed does not show how seeds differ: {run('seeds=[0,1,2]')}"
+RATES = run(
+    "lora.learning_rates=[0.0003,0.001,0.003,0.01]",
+    "full.learning_rates=[0.00003,0.0001,0.0003]",
+)
+LORA_RATES = run("lora.learning_rates=[0.0001,0.0005,0.002,0.01]")
+PROPORTIONAL = run("lora.scaling=proportional", "lora.alpha=2")

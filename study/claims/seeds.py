@@ -1,0 +1,47 @@
+"""The claim that one run is not enough, tested on pairs of seeds of one arm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+from study.claims.advice import run as command
+from study.claims.evidence import Study, estimate
+from study.claims.statements import above, below
+from study.claims.verdicts import CannotTell, Verdict
+from study.crossed import crossed
+from study.labels import arm_label
+from study.results import scores
+from study.words import margin
+
+
+def seeds_matter(study: Study) -> Verdict:
+    """Two seeds of some LoRA rank or of full fine-tuning differ by more than the least margin.
+
+    Both are scored on the same sentences, so the interval is over sentences alone.
+    """
+    least = min(study.margins)
+    statements = []
+    for arm in (*study.results.lora.values(), study.full):
+        seeds = [run.seed for run in arm.picked()]
+        by_seed = dict(zip(seeds, scores(arm).astype(float), strict=True))
+        for one, other in combinations(seeds, 2):
+            found = estimate(crossed((by_seed[one] - by_seed[other])[None]))
+            found = replace(
+                found,
+                over="test sentences",
+                setting="data.test_size",
+                seeds=lambda distance, tail, power: None,
+            )
+            what = f"{arm_label(arm.arm, arm.rank)}, seed {one} less seed {other}"
+            statements += [
+                above(what, found, least, "points"),
+                below(what, found, -least, "points"),
+            ]
+    if not statements:
+        raise CannotTell(f"one seed cannot be held against another: {command('seeds=[0,1,2]')}")
+    return study.some(
+        statements,
+        "test accuracy of any two seeds of one arm, either way round, held against "
+        f"{margin(least)}",
+    )
