@@ -17,8 +17,9 @@ else of it (`target_modules_alone`).
 
 What this can say: a truncation is an update of that rank, so that what it scores can be had at that
 rank in these places. It is a lower bound: another update of the rank may be better, and one trained
-at it often is, since what is cut away was not trained to be missed; nor does the least change of
-every layer's outputs promise the best predictions. So a truncation that is far
+at it often is, since what is cut away was not trained to be missed. Nor does the least change of
+every layer's outputs, each by itself, promise the best predictions: `weighted` can lose to
+`truncated`, and validation chooses which of them stands for the rank. So a truncation that is far
 below full does not show that the rank lacks room, while one that is at full's level shows that it
 does not. The places differ: the truncation keeps an update of every matrix, and whole tuned
 embeddings, norms and biases, of which LoRA has none; `rank_zero` shows what those are worth, and
@@ -26,12 +27,15 @@ embeddings, norms and biases, of which LoRA has none; `rank_zero` shows what tho
 of LoRA's own place and form, so that where it beats the trained one, training is to blame.
 
     curves.CURVE            by rank: accuracy, low, high, and by_seed (fractions); gap_to_full
-                            (points), paired, with gap_to_full_low and gap_to_full_high
+                            (points), paired, with gap_to_full_low and gap_to_full_high; of the
+                            truncations validation_accuracy. Intervals: `study.crossed`
     full, rank_zero, target_modules_alone   the same, of lines
-    readings                by rank: reading, reason, and the differences (points) that they rest on
-                            (`study.capacity.readings`); meaning: what each reading says;
-                            margin: points within which a gap is near
-    largest_rank, confidence, seeds, sentences, error_from   of the intervals
+    readings                by rank: reading, reason, truncation (the one that is better on
+                            validation), the differences (points) that they rest on, and p of every
+                            question, adjusted for the ranks (`study.capacity.questions`); at most
+                            alpha is a yes; meaning: what each reading says; margin: points within
+                            which a gap is near
+    largest_rank, confidence, seeds, sentences, validation_sentences, error_from
     modules, target_modules, numbers_per_rank
     covariance_sentences    of train, on whose tokens the weights rest
     differing               of full and of the largest LoRA, put together anew: test sentences of

@@ -3,6 +3,7 @@
 The best rate of an arm is the one that validation picked, on the mean over seeds. How certain it is
 follows from a bootstrap over seeds, the same draws for all arms: what other seeds would have picked
 on the same validation sentences. Three seeds show little of that, and the choice of sentences none.
+A best rate, its ratio and its exponent are no means over sentences, for which `study.crossed` is.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def caption(record: Record) -> str:
         "Points below the dashed line are predictions that are surer than right. "
         f"The expected calibration error is {points(full['ece'])} of full fine-tuning and "
         f"{between} of LoRA, where chance alone would give {_chance(record)}. "
-        f"{capitalised(_verdicts(record))}, each told alone."
+        f"{capitalised(_verdicts(record))}; each by itself, not corrected for their number."
     )
 
 

@@ -74,11 +74,14 @@ def test_at_the_full_rank_nothing_is_lost_and_the_rest_is_in_order(study: Path) 
     record = record_of(study)
     assert record["differing"] == {"full": [0, 0], "lora": [0, 0]}
     assert record["largest_rank"] == HIDDEN
+    runs = read_json(study / "metrics/runs/full.json")["runs"]
+    on_validation = sum(run["validation_accuracy"] for run in runs) / len(runs)
     for kind in ("truncated", "weighted"):
         cut, whole = record["curves"][kind]
         assert (cut["rank"], whole["rank"]) == (2, HIDDEN)
         assert whole["accuracy"] == record["full"]["accuracy"]
-        assert whole["gap_to_full_low"] == whole["gap_to_full_high"] == 0
+        assert whole["gap_to_full"] == 0
+        assert whole["validation_accuracy"] == pytest.approx(on_validation)
     # LoRA's own runs, and the largest one at its own rank, are those of the sweep.
     for row in record["curves"]["lora"]:
         runs = read_json(study / f"metrics/runs/lora-r{row['rank']}.json")["runs"]

@@ -73,6 +73,7 @@ def test_the_caption_holds_the_range_over_ranks_the_yardstick_and_the_answer():
     assert "predict 8.3 % of the test sentences differently" in words
     assert "21.0 % to 26.0 %" in words  # of ranks 1 to 32, not of the head alone
     assert record["disagreement"]["answer"] in words
+    assert "tested over all ranks (Holm)" in words
     assert "LoRA's are 0.51 to 0.56 nats away, full fine-tuning's 0.57" in words
 
 
@@ -80,6 +81,7 @@ def test_with_one_seed_the_caption_says_what_cannot_be_told():
     words = agreement.caption(told("one"))
     assert "LoRA and full fine-tuning predict 11.0 % of the test sentences differently" in words
     assert "With one seed it cannot be told" in words
+    assert "Holm" not in words
 
 
 def test_the_level_of_full_fine_tuning_is_drawn_where_there_is_one():
@@ -102,11 +104,11 @@ def test_the_calibration_caption_groups_arms_by_verdict():
     for arm, verdict in zip(record["calibration"], ["fine", *["off"] * 6, "fine"], strict=True):
         arm["verdict"] = verdict
     words = calibration.caption(record)
-    assert "The head alone and full fine-tuning: fine; ranks 1, 2, 4, 8, 16 and 32: off." in words
+    assert "The head alone and full fine-tuning: fine; ranks 1, 2, 4, 8, 16 and 32: off;" in words
 
 
 def test_an_interval_that_misses_its_mean_can_be_drawn():
-    """A percentile interval of few resamples may lie beside the estimate."""
+    """Whatever an interval is made of, it may end at what is possible, beside the estimate."""
     record = copy.deepcopy(made("default"))
     record["disagreement"]["arms"][1] |= {"mean": 0.5, "low": 0.1, "high": 0.2}
     record["calibration"][0]["bins"][0] |= {"accuracy": 0.9, "low": 0.2, "high": 0.8}
