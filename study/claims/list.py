@@ -312,7 +312,7 @@ COST: Entries = {
         (f"{NOTES}, Objective function", f"{CHAPTER}, Comparison"), counting.less_memory_than_full),
     "memory_savers_work": (
         "Mixed precision, checkpointing, offloading and smaller batches lower memory.",
-        f"{NOTES}, Memory optimizations; Common issues", unmeasured(no.PRECISION)),
+        f"{NOTES}, Memory optimizations; Common issues", unmeasured(no.MEMORY)),
 }
 
 SAVING_AND_MERGING: Entries = {

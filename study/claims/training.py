@@ -34,7 +34,7 @@ def head_only_plateaus(study: Study) -> Verdict:
     epoch. The gap is on test. Both are held against the middle margin.
     """
     runs = study.head_only.picked()
-    epochs = len(runs[0].validation)
+    epochs = min(len(run.validation) for run in runs)
     if epochs < 4:
         raise CannotTell(
             f"the head alone was validated {counted(epochs, 'time')}, too rarely to see a plateau: "

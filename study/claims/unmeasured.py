@@ -35,25 +35,27 @@ DROPOUT = (
 )
 NO_AUGMENTATION = "the study has no augmentation of data, and no setting for it"
 WARMUP = (
-    f"a study has one schedule. {run('train.warmup_share=0')}, {_BESIDE}, would tell of the warm-up"
+    f"a study has one schedule. {run('train.warmup_share=0')} and {run('train.schedule=constant')},"
+    f" {_BESIDE}, would tell"
 )
 ONE_OPTIMISER = "the study's transformers are trained by AdamW, and no setting changes that"
-PRECISION = (
-    "memory is measured beside the results (metrics/machine), where no claim may depend on it. "
-    f"{run('train.precision=fp32')} beside bf16, and another `train.batch_size`, would tell of "
-    "two of them; checkpointing and offloading are no settings here"
+MEMORY = (
+    "memory is measured beside the results (metrics/machine), where no claim may depend on it: "
+    f"{run('train.precision=fp32')} beside bf16, and {run('train.gradient_accumulation_steps=4')}, "
+    f"{run('train.activation_checkpointing=true')} or {run('train.offload_frozen=true')} beside "
+    "this study would show it there"
 )
 OTHER_METHODS = (
-    "the arms of this study are the head alone, LoRA and full fine-tuning; the comparison of "
-    "methods, in the folder methods/, trains the others"
+    "the arms of this study are the head alone, LoRA and full fine-tuning; "
+    "`dvc repro methods/dvc.yaml` trains the others beside them"
 )
 FOUR_BITS = (
-    "this study's base is in 16 or 32 bits; the comparison of methods, in the folder methods/, "
-    "trains LoRA on one in 4 bits (qlora)"
+    "this study's base is in 16 or 32 bits; `dvc repro methods/dvc.yaml` trains LoRA on one in 4 "
+    "bits (qlora)"
 )
 STACKING = (
-    "it is about several adapters in one model at a time, and this study applies one at a time, "
-    "whatever its settings"
+    "it is about several adapters in one model, and this study applies one at a time; the pipeline "
+    "in stacking/ adds its adapter to one of another task"
 )
 NO_PRUNING = (
     "it would take leaving out parts of the pretrained model, which no setting of this study does"
@@ -88,8 +90,8 @@ def drift(study: Study) -> Verdict:
     found = {arm: [row["from_pretrained"] for row in rows] for arm, rows in by_arm.items()}
     raise CannotTell(
         "the study measures the drift, as KL divergence of its outputs from those of the "
-        "pretrained encoder under a trained head, but nothing on another task that a drift would "
-        "harm, so whether it is worth watching is open; no setting changes that",
+        "pretrained encoder under a trained head, but not on text of other tasks, which a drift "
+        "would harm: the pipeline in drift/ measures it there",
         least_of_lora=min(found[LORA]),
         most_of_lora=max(found[LORA]),
         full_fine_tuning=found[FULL][0],

@@ -74,7 +74,7 @@ def sufficient_rank(
             f"equivalent within {margin_words(margin)}": shares
             for margin, shares in zip(statistics.margins, by_margin, strict=True)
         },
-        "trend": trend(correct, ranks),
+        "trend": trend(correct),
         "seeds": num_seeds,
         "sentences": num_sentences,
         "validation_sentences": on_validation.shape[2],

@@ -21,11 +21,11 @@ _RANKS = 3
 _SEEDS = 2
 
 
-def trend(correct: Scores, ranks: Sequence[int]) -> dict[str, Any]:
+def trend(correct: Scores) -> dict[str, Any]:
     """Test for a rise of accuracy with the rank, and for a fall.
 
     Args:
-        correct: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending.
+        correct: (num_ranks, num_seeds, num_sentences), ranks ascending.
 
     Returns:
         As `page`.

@@ -61,7 +61,10 @@ def test_what_no_study_measures_says_why(name):
     found = judge(BY_NAME[name], study(agreement=DRIFT))
     assert found.verdict == UNTOLD
     # What would tell, or that nothing does.
-    assert any(words in found.why for words in ("`dvc exp run -S ", "methods/", " setting"))
+    assert any(
+        words in found.why
+        for words in ("`dvc exp run -S ", "methods/", "stacking/", "drift/", " setting")
+    )
 
 
 def test_drift_is_told_though_nothing_follows_from_it():

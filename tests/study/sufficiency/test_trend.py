@@ -7,8 +7,6 @@ import pytest
 
 from study.sufficiency.trend import trend
 
-RANKS = (1, 2, 4, 8)
-
 
 def correct(accuracies: list[list[float]], sentences: int = 1000) -> np.ndarray:
     """Answers (ranks, seeds, sentences) of these accuracies (seeds, ranks)."""
@@ -17,7 +15,7 @@ def correct(accuracies: list[list[float]], sentences: int = 1000) -> np.ndarray:
 
 
 def test_every_seed_rising_is_a_rise_and_no_fall():
-    found = trend(correct([[0.7, 0.71, 0.72, 0.73]] * 3), RANKS)
+    found = trend(correct([[0.7, 0.71, 0.72, 0.73]] * 3))
     assert found["statistic"] == 3 * (1 + 4 + 9 + 16)
     assert found["p_value"] == pytest.approx(1 / 24**3)  # the one order of so many
     assert found["p_value_of_a_fall"] == pytest.approx(1)
@@ -25,14 +23,14 @@ def test_every_seed_rising_is_a_rise_and_no_fall():
 
 
 def test_every_seed_falling_is_a_fall():
-    found = trend(correct([[0.73, 0.72, 0.71, 0.7]] * 3), RANKS)
+    found = trend(correct([[0.73, 0.72, 0.71, 0.7]] * 3))
     assert found["p_value"] == pytest.approx(1)
     assert found["p_value_of_a_fall"] == pytest.approx(1 / 24**3)
 
 
 def test_seeds_are_blocks_whose_own_level_does_not_count():
     levels = correct([[0.5, 0.51, 0.52, 0.53], [0.9, 0.91, 0.92, 0.93]])
-    assert trend(levels, RANKS)["p_value"] == pytest.approx(1 / 24**2)
+    assert trend(levels)["p_value"] == pytest.approx(1 / 24**2)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +42,7 @@ def test_seeds_are_blocks_whose_own_level_does_not_count():
     ],
 )
 def test_where_it_cannot_be_done_it_says_why(seeds, ranks, words):
-    found = trend(np.ones((ranks, seeds, 20), bool), RANKS[:ranks])
+    found = trend(np.ones((ranks, seeds, 20), bool))
     assert found["reason"] == words
     assert found["statistic"] is None
     assert found["p_value"] is None
