@@ -18,7 +18,7 @@ from study.errors import StudyError
 from study.models import load_pretrained
 from study.prepared import Prepared
 from study.progress import Progress
-from study.settings import Settings
+from study.settings import SweepSettings
 from study.training import Run, RunResult
 
 TrainGroup = Callable[[Sequence[Run], Progress], list[RunResult]]
@@ -32,7 +32,7 @@ class Arm(ABC):
     is made when first needed, once in each process.
     """
 
-    settings: Settings
+    settings: SweepSettings
     data: Prepared
 
     @abstractmethod
@@ -76,7 +76,7 @@ class LocalExecutor:
             yield i, train_group(group, progress)
 
 
-def choose(settings: Settings) -> Executor:
+def choose(settings: SweepSettings) -> Executor:
     """Return the executor that `train.executor` names. Nothing is started or joined yet.
 
     Raises:

@@ -18,13 +18,15 @@ from study.models import PackedClassifier, parameter_count
 from study.optimizer import FlatParameters
 from study.prepared import SPLITS, Prepared
 from study.progress import Progress
-from study.settings import TrainSettings
+from study.settings import Settings, TrainSettings
 from study.training import Run, RunResult, train
 
 
 @dataclass(frozen=True, eq=False)
 class HeadOnlyArm(Arm):
     """The heads, as work for an executor."""
+
+    settings: Settings
 
     @cached_property
     def model(self) -> PreTrainedModel:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from study.errors import StudyError
 from study.executors import Arm
 from study.feeds import TokenFeed
 from study.models import PackedClassifier, parameter_count
+from study.objective import PackedModel
 from study.optimizer import FlatParameters
 from study.prepared import Prepared
 from study.progress import Progress
@@ -28,12 +30,22 @@ from study.settings import LoraSettings, TrainSettings
 from study.sources import display_name
 from study.training import Run, RunResult, train
 
+Pack: TypeAlias = Callable[[PreTrainedModel, Sequence[int]], PackedModel]
+"""Makes a model read packed batches; takes the runs' seeds."""
+
 
 @dataclass(frozen=True, eq=False)
 class LoraArm(Arm):
-    """LoRA with one configuration, as work for an executor."""
+    """LoRA with one configuration, as work for an executor.
+
+    Attributes:
+        pack: of the models that it loads.
+        task_type: theirs, as PEFT has it.
+    """
 
     config: LoRAConfig
+    pack: ClassVar[Pack] = PackedClassifier
+    task_type: ClassVar[str] = "SEQ_CLS"
 
     @cached_property
     def model(self) -> PreTrainedModel:
@@ -44,13 +56,16 @@ class LoraArm(Arm):
         settings = self.settings.train
         used = device(settings)
         configs = [self.config] * len(runs)
-        ratio = self.settings.lora.loraplus_ratio
         return train_lora(
-            self.model, configs, runs, self.data, settings, used, progress, loraplus_ratio=ratio
+            *(self.model, configs, runs, self.data, settings, used, progress),
+            loraplus_ratio=self.settings.lora.loraplus_ratio,
+            pack=type(self).pack,
         )
 
 
-def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
+def config_of(
+    settings: LoraSettings, rank: int, model_name: str, task_type: str = "SEQ_CLS"
+) -> LoRAConfig:
     """Return the adapter of one rank that the settings describe.
 
     `fixed` keeps alpha and so scales by alpha / r; `proportional` takes alpha * r as PEFT's
@@ -71,7 +86,7 @@ def config_of(settings: LoraSettings, rank: int, model_name: str) -> LoRAConfig:
             init=settings.init,
             dropout=settings.dropout,
             base_model_name=display_name(model_name),
-            task_type="SEQ_CLS",
+            task_type=task_type,
         )
     except ValueError as error:
         raise StudyError(f"lora: {error}") from error
@@ -87,39 +102,37 @@ def train_lora(
     progress: Progress,
     *,
     loraplus_ratio: float = 1.0,
+    pack: Pack = PackedClassifier,
 ) -> list[RunResult]:
-    """Train the factors and heads of all runs together.
+    """Train the factors of all runs together, and the heads where there are any.
 
     Args:
         model: as before afterwards, on the device, with another head.
         configs: of each run; ranks may differ, except with PiSSA.
-        loraplus_ratio: factor of the learning rate of B and, as in PEFT and the authors' own code,
-            of whatever is a vector: the head's biases, DoRA's magnitudes.
+        loraplus_ratio: see `loraplus_factor`.
 
     Raises:
         StudyError: as `adapt`.
     """
     seeds = [run.seed for run in runs]
-    classifier = PackedClassifier(model, seeds)
+    packed = pack(model, seeds)
     adapt(model, configs, seeds)
     try:
-        classifier.to(device)
-        every = dict(classifier.named_parameters())
+        packed.to(device)
+        every = dict(packed.named_parameters())
         names = [f"model.{name}" for name in adapter_parameters(model)]
-        heads = set(classifier.head_names)
+        heads = set(packed.head_names)
         parameters = FlatParameters(
-            {name: every[name] for name in (*names, *classifier.head_names)},
+            {name: every[name] for name in (*names, *packed.head_names)},
             len(runs),
             compute_dtype(settings),
             has_run_axis=lambda _: True,
             keep_fp32=lambda name: name in heads or is_magnitude(name),
             also_decays=is_magnitude,  # as transformers' Trainer has it
-            rate_factor=lambda name, shape: (
-                loraplus_ratio if name.endswith(".lora_B") or len(shape) == 1 else 1.0
-            ),
+            rate_factor=loraplus_factor(loraplus_ratio),
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
-        return train(classifier, parameters, runs, feed, settings, settings.epochs, progress)
+        return train(packed, parameters, runs, feed, settings, settings.epochs, progress)
     finally:
         eject(model)
 
@@ -161,18 +174,27 @@ def adapter_of(model: PreTrainedModel, config: LoRAConfig, state: dict[str, Tens
         eject(model)
 
 
+def loraplus_factor(ratio: float) -> Callable[[str, torch.Size], float]:
+    """Return the factor of a tensor's learning rate by its name and shape of one run.
+
+    LoRA+ (Hayou et al. 2024, arXiv 2402.12354): `ratio` for B, 1 for A. As in PEFT and the authors'
+    code, vectors (the head's biases, DoRA's magnitudes) have B's, the head's matrices A's.
+    """
+    return lambda name, shape: ratio if name.endswith(".lora_B") or len(shape) == 1 else 1.0
+
+
 def is_magnitude(name: str) -> bool:
     """Whether a tensor, by its name, is DoRA's magnitudes, which stay fp32."""
     return name.endswith(".lora_magnitude_vector")
 
 
-def size(model: PreTrainedModel, config: LoRAConfig) -> Size:
+def size(model: PreTrainedModel, config: LoRAConfig, pack: Pack = PackedClassifier) -> Size:
     """Count a single run's adapter and head, and the model without the adapter."""
-    classifier = PackedClassifier(model, seeds=[0])
+    packed = pack(model, [0])
     total = parameter_count(model)
     adapt(model, [config], [0])
     adapter = sum(p.numel() for p in adapter_parameters(model).values())
-    every = dict(classifier.named_parameters())
-    head = sum(every[name].numel() for name in classifier.head_names)
+    every = dict(packed.named_parameters())
+    head = sum(every[name].numel() for name in packed.head_names)
     eject(model)
     return Size(head=head, adapter=adapter, trainable=head + adapter, total=total)

@@ -28,6 +28,13 @@ class Objective(Protocol):
         """
         ...
 
+    def terms(self, labels: Tensor) -> Tensor:
+        """Return over how many terms (R,) the loss of labels (R, B) is the mean.
+
+        With it the losses of parts of a batch make up the batch's.
+        """
+        ...
+
     def evaluate(self, outputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Return accuracy and loss of one run on a whole split: outputs (n, k), labels (n,)."""
         ...
@@ -65,6 +72,10 @@ class Classification:
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return each run's mean over its sentences."""
         return F.cross_entropy(outputs.transpose(1, 2), labels, reduction="none").mean(dim=1)
+
+    def terms(self, labels: Tensor) -> Tensor:
+        """Return the number of sentences, for each run."""
+        return torch.full((len(labels),), labels.shape[1], device=labels.device)
 
     def evaluate(self, outputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Return the share of right sentences and the mean cross-entropy."""

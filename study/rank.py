@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import torch
 from lora import peft_format
 from lora.adapter import Adapter
 from study import arms, executors, lora_arm
+from study.arms import Size
 from study.checkpoints import Checkpoints
 from study.lora_arm import LoraArm
 from study.prepared import Prepared
 from study.records import ArmRecord
-from study.settings import Settings
+from study.settings import Settings, SweepSettings
 from study.training import RunResult
 
 
@@ -54,13 +56,34 @@ def train_rank(
         arm_of: what trains it; another class may load another base.
 
     Raises:
+        StudyError: as `run_rank`.
+    """
+    arm, size, results, checkpoints = run_rank(settings, data, rank, stage, arm_of)
+    record = arms.record(results, data, size, settings.lora.learning_rates)
+    picked = arms.picked(results, record)
+    return TrainedRank(record, picked, adapters_of(arm, picked), checkpoints)
+
+
+def run_rank(
+    settings: SweepSettings, data: Prepared, rank: int, stage: str, arm_of: type[LoraArm]
+) -> tuple[LoraArm, Size, list[RunResult], Checkpoints]:
+    """Run every seed and learning rate of one rank.
+
+    Args:
+        stage: names the checkpoints.
+        arm_of: what trains it.
+
+    Returns:
+        what trained, what it trained, the results, and the checkpoints that hold them.
+
+    Raises:
         StudyError: the executor is not to be had, the adapter does not fit the model, or a run's
             loss was not finite.
     """
     executor = executors.choose(settings)
-    config = lora_arm.config_of(settings.lora, rank, settings.model.name)
+    config = lora_arm.config_of(settings.lora, rank, settings.model.name, arm_of.task_type)
     arm = arm_of(settings, data, config)
-    size = lora_arm.size(arm.model, config)
+    size = lora_arm.size(arm.model, config, arm_of.pack)
     fit = arms.runs_that_fit(arm.model.config, data, settings.train)
     rates = settings.lora.learning_rates
     groups = arms.plan("lora", rank, rates, settings.seeds, fit)
@@ -70,8 +93,10 @@ def train_rank(
     )
     checkpoints = Checkpoints(stage, decisive, data)
     results = arms.train_groups(f"lora r={rank}", groups, arm, checkpoints, executor)
-    record = arms.record(results, data, size, rates)
+    return arm, size, results, checkpoints
+
+
+def adapters_of(arm: LoraArm, results: Sequence[RunResult]) -> dict[int, Adapter]:
+    """Return what each run learned as an adapter, by seed."""
     model = arm.model.to(torch.device("cpu"))
-    picked = arms.picked(results, record)
-    adapters = {r.run.seed: lora_arm.adapter_of(model, config, r.state) for r in picked}
-    return TrainedRank(record, picked, adapters, checkpoints)
+    return {r.run.seed: lora_arm.adapter_of(model, arm.config, r.state) for r in results}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import yaml
 
@@ -186,6 +186,30 @@ class LoraSettings:
     init: Annotated[str, one_of("default", "pissa")]
     loraplus_ratio: Annotated[float, number(1)]
     learning_rates: Rates
+
+
+class SweepSettings(Protocol):
+    """What training LoRA at one rank asks of any study's settings."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One run per learning rate and seed."""
+
+    @property
+    def model(self) -> ModelSettings:
+        """The pretrained model."""
+
+    @property
+    def train(self) -> TrainSettings:
+        """Optimisation."""
+
+    @property
+    def ray(self) -> RaySettings:
+        """The cluster, if there is one."""
+
+    @property
+    def lora(self) -> LoraSettings:
+        """The adapters."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from study.models import parameter_count
 from study.optimizer import FlatParameters
 from study.prepared import Prepared
 from study.progress import Progress
-from study.settings import TrainSettings
+from study.settings import Settings, TrainSettings
 from study.training import Run, RunResult, train
 
 
@@ -29,6 +29,7 @@ from study.training import Run, RunResult, train
 class MethodArm(Arm):
     """A method that is not LoRA, as work for an executor."""
 
+    settings: Settings
     name: str
 
     @cached_property
