@@ -85,13 +85,6 @@ def percentile_interval(resampled: Floats, confidence: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def mean_interval(scores: Scores, confidence: float, resamples: int, seed: int) -> Interval:
-    """Return `study.crossed.crossed_interval` of an arm's mean, by its former name."""
-    from study.crossed import crossed_interval
-
-    return crossed_interval(scores, confidence, least=0, most=1)
-
-
 def binomial_standard_error(accuracy: float, num_sentences: int) -> float:
     """Return sqrt(p (1 - p) / n): of one run's accuracy, as far as the choice of sentences goes."""
     return math.sqrt(accuracy * (1 - accuracy) / num_sentences)

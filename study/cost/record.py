@@ -29,6 +29,7 @@ from study import lora_arm
 from study.cost.flops import Flops, inference_flops, training_flops
 from study.cost.merging import TOLERANCE, Merging, check_merging
 from study.cost.plain import adapter_folder, first, load_plain, padded_batches
+from study.crossed import crossed_interval
 from study.environment import device
 from study.errors import StudyError
 from study.labels import FULL, HEAD_ONLY, LORA
@@ -37,7 +38,6 @@ from study.records import ArmRecord, read_arm
 from study.results import scores
 from study.settings import Settings
 from study.sources import resolve_model
-from study.statistics import mean_interval
 
 _FP32 = 4  # bytes
 _MOMENTS = 2  # of AdamW
@@ -165,7 +165,6 @@ def operations(
 
 def accuracy(record: ArmRecord, settings: Settings) -> dict[str, float]:
     """Return the test accuracy, mean over seeds, with the interval of `metrics/summary.json`."""
-    statistics = settings.statistics
     right = scores(record)
-    interval = mean_interval(right, statistics.confidence, statistics.resamples, statistics.seed)
+    interval = crossed_interval(right, settings.statistics.confidence, least=0, most=1)
     return {"test_accuracy": float(right.mean()), "low": interval.low, "high": interval.high}

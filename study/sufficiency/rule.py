@@ -1,7 +1,7 @@
 """The one-standard-error rule: the smallest rank that is no farther from the best than chance.
 
 Breiman, Friedman, Olshen & Stone 1984, "Classification and regression trees", 3.4.3, with the
-paired standard error of each rank's difference to the best (`study.sufficiency.crossed`): what a
+paired standard error of each rank's difference to the best (`study.crossed`): what a
 seed or a sentence does to both ranks alike does not count. It picks, it does not prove: a rank may
 be worse than the best by more than its standard error and look better, or the other way round.
 """
