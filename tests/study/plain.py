@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import peft
@@ -36,18 +36,35 @@ def autocast(precision: str) -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
 
 
-def plain_training(model: Any, data: Prepared, rate: float, precision: str = "fp32") -> list[float]:
-    """Train what of the model is trainable, as a tutorial would; return each step's loss."""
-    settings = toys.train_settings()
+def trainable(model: Any) -> dict[str, Any]:
+    """Return the parameters that train, by name."""
+    return {n: p for n, p in model.named_parameters() if p.requires_grad}
+
+
+def adamw(model: Any, rate: float) -> torch.optim.Optimizer:
+    """Return AdamW as transformers' Trainer sets it up."""
     decaying = set(Trainer.get_decay_parameter_names(None, model))
-    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(
+    trained = trainable(model)
+    return torch.optim.AdamW(
         [
             {"params": [p for n, p in trained.items() if n in decaying], "weight_decay": 0.01},
             {"params": [p for n, p in trained.items() if n not in decaying], "weight_decay": 0.0},
         ],
         lr=rate,
     )
+
+
+def plain_training(
+    model: Any,
+    data: Prepared,
+    rate: float,
+    precision: str = "fp32",
+    optimizer_of: Callable[[Any, float], torch.optim.Optimizer] = adamw,
+) -> list[float]:
+    """Train what of the model is trainable, as a tutorial would; return each step's loss."""
+    settings = toys.train_settings()
+    trained = trainable(model)
+    optimizer = optimizer_of(model, rate)
     schedule = get_linear_schedule_with_warmup(optimizer, 2, 8)
     losses = []
     for chosen in epoch_order(len(data.train), SEED, 1).split(settings.batch_size):
@@ -83,10 +100,13 @@ def lend_head(model: Any, folder_model: Any) -> list[str]:
     return names
 
 
-def peft_of(family: Family, rank: int) -> tuple[Any, list[str]]:
+def peft_of(family: Family, rank: int, **options: Any) -> tuple[Any, list[str]]:
     """Return PEFT's model with the factors and head that the seed's run starts from.
 
     And the names that the head's parameters have in the model below.
+
+    Args:
+        options: of PEFT's LoraConfig.
     """
     plain, ours = toys.reference(saved(family.name)), toys.load(saved(family.name))
     names = lend_head(plain, ours)
@@ -94,9 +114,16 @@ def peft_of(family: Family, rank: int) -> tuple[Any, list[str]]:
     adapted = peft.get_peft_model(
         plain,
         peft.LoraConfig(
-            r=rank, lora_alpha=2 * rank, target_modules=list(family.targets), task_type="SEQ_CLS"
+            r=rank,
+            lora_alpha=2 * rank,
+            target_modules=list(family.targets),
+            task_type="SEQ_CLS",
+            fan_in_fan_out=family.name == "gpt2",
+            **options,
         ),
     )
+    if options.get("init_lora_weights") == "pissa":
+        return adapted, names
     with torch.no_grad():
         for name, layer in adapted_modules(ours).items():
             theirs = adapted.get_parameter(f"{PEFT_START}{name}.lora_A.default.weight")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,11 +121,10 @@ def padded(data: Split, chosen: Tensor, pad: int) -> tuple[dict[str, Tensor], Te
     return {"input_ids": ids, "attention_mask": mask}, data.labels[chosen]
 
 
-def lora_config(family: Family, rank: int = 3, dropout: float = 0.0) -> LoRAConfig:
-    """Return an adapter of the family's usual targets."""
-    return LoRAConfig(
-        rank, 2.0 * rank, family.targets, dropout=dropout, task_type="SEQ_CLS", base_model_name="x"
-    )
+def lora_config(family: Family, rank: int = 3, dropout: float = 0.0, **variant: Any) -> LoRAConfig:
+    """Return an adapter of the family's usual targets; a variant has its own settings."""
+    whole = LoRAConfig(rank, 2.0 * rank, family.targets, dropout=dropout)
+    return replace(whole, task_type="SEQ_CLS", base_model_name="x", **variant)
 
 
 def train_lora(
@@ -132,19 +133,25 @@ def train_lora(
     family: str = "bert",
     dropout: float = 0.0,
     data: Prepared | None = None,
+    variant: Mapping[str, Any] | None = None,
+    loraplus_ratio: float = 1.0,
     **changes: Any,
 ) -> list[RunResult]:
-    """Train LoRA on a freshly loaded model; `dropout` goes to base and adapters alike."""
+    """Train LoRA on a freshly loaded model; `dropout` goes to base and adapters alike.
+
+    `variant` holds settings of its configuration, `changes` those of training.
+    """
     settings = train_settings(**changes)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
     return lora_arm.train_lora(
         load(saved(family), dropout, dtype),
-        [lora_config(FAMILIES[family], run.rank or 1, dropout) for run in runs],
+        [lora_config(FAMILIES[family], run.rank or 1, dropout, **variant or {}) for run in runs],
         runs,
         data or prepared(pad=FAMILIES[family].config.pad_token_id or 0),
         settings,
         CPU,
         Progress("toy", len(runs)),
+        loraplus_ratio=loraplus_ratio,
     )
 
 
