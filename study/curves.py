@@ -67,6 +67,7 @@ def dynamics(results: Results) -> list[Row]:
 
     `quantity` is "training loss" (mean since the step before) or "validation accuracy" (at the
     ends of epochs); `value` is the mean over seeds, `low` and `high` the lowest and highest seed.
+    Where a seed stopped early, the arm's curves end with it.
 
     Raises:
         StudyError: the seeds of an arm were not measured at the same steps.
@@ -75,10 +76,11 @@ def dynamics(results: Results) -> list[Row]:
     for arm in results.arms():
         runs = arm.picked()
         losses = _same_steps(arm, [run.loss_steps for run in runs])
-        values = np.array([run.loss_values for run in runs])
+        values = np.array([run.loss_values[: len(losses)] for run in runs])
         rows += _rows(arm, "training loss", *_thin(losses, values, _LOSS_POINTS))
         evaluations = _same_steps(arm, [_evaluation_steps(run) for run in runs])
-        values = np.array([[point.accuracy for point in run.validation] for run in runs])
+        points = [run.validation[: len(evaluations)] for run in runs]
+        values = np.array([[point.accuracy for point in each] for each in points])
         rows += _rows(arm, "validation accuracy", evaluations, values)
     return rows
 
@@ -113,10 +115,18 @@ def _evaluation_steps(run: RunRecord) -> tuple[int, ...]:
 
 
 def _same_steps(arm: ArmRecord, steps: list[tuple[int, ...]]) -> list[int]:
-    if len(set(steps)) > 1:
+    """Return the steps that all seeds share: all that they have, but for those that stopped early.
+
+    The last point of such a seed may stand for fewer steps than the others' there, and is left out.
+    """
+    longest = max(steps, key=len)
+    shared = min(len(each) for each in steps)
+    if any(each[:shared] != longest[:shared] for each in steps):
+        shared -= 1
+    if shared < 1 or any(each[:shared] != longest[:shared] for each in steps):
         label = arm_label(arm.arm, arm.rank)
         raise StudyError(f"{label}: its seeds were measured at different steps; rerun this arm")
-    return list(steps[0])
+    return list(longest[:shared])
 
 
 def _name(arm: ArmRecord) -> Row:

@@ -10,6 +10,7 @@ notice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -138,6 +139,22 @@ def _shaped(rows: Tensor, shape: torch.Size) -> Tensor:
     return shaped
 
 
+def _linear(step: int, warmup: int, total: int) -> float:
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def _cosine(step: int, warmup: int, total: int) -> float:
+    return max(0.0, 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))))
+
+
+# The factor of the peak rate at a step behind the warm-up, of so many steps in all.
+DECAYS: dict[str, Callable[[int, int, int], float]] = {
+    "linear": _linear,
+    "cosine": _cosine,
+    "constant": lambda *_: 1.0,
+}
+
+
 class RunAdamW:
     """torch's fused AdamW with a learning rate and a gradient norm for each run.
 
@@ -146,8 +163,9 @@ class RunAdamW:
         learning_rates: peak rate of each run.
         weight_decay: of matrices; biases and norms have none.
         max_grad_norm: each run's gradient is scaled down to this norm.
-        total_steps: of the schedule: linear warm-up over `warmup_share` of them, then linear decay
-            to zero.
+        total_steps: of the schedule, which begins with a linear warm-up over `warmup_share` of
+            them.
+        schedule: after that: "linear" or "cosine", both to zero, or "constant".
     """
 
     def __init__(
@@ -159,12 +177,14 @@ class RunAdamW:
         max_grad_norm: float,
         total_steps: int,
         warmup_share: float,
+        schedule: str = "linear",
     ) -> None:
         self.parameters = parameters
         self.learning_rates = tuple(learning_rates)
         self.max_grad_norm = max_grad_norm
         self.total_steps = total_steps
         self.warmup_steps = round(warmup_share * total_steps)
+        self._decay = DECAYS[schedule]
         self.step_count = 0
         self._slices: list[tuple[int, Segment, nn.Parameter]] = []
         groups = []
@@ -179,12 +199,12 @@ class RunAdamW:
     def schedule(self) -> float:
         """Return the factor of the peak learning rate at the coming step.
 
-        The same as `transformers.get_linear_schedule_with_warmup`.
+        The same as transformers' `get_linear_schedule_with_warmup`, or its cosine or constant kin.
         """
         step, warmup = self.step_count, self.warmup_steps
         if step < warmup:
             return step / max(1, warmup)
-        return max(0.0, (self.total_steps - step) / max(1, self.total_steps - warmup))
+        return self._decay(step, warmup, self.total_steps)
 
     def step(self, gradient: Tensor) -> None:
         """Update `parameters.master` with the gradient (R, P), which is scaled in place."""

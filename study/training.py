@@ -46,6 +46,7 @@ class RunResult:
         validation_logits, test_logits: (n, num_labels) fp32 on the CPU; of a model with another
             objective its outputs (n, k).
         state: the trained tensors by name, fp32 on the CPU, without a run axis.
+        validation, loss_steps, loss_values: up to the last epoch, or where the run stopped early.
         diverged_at: the step whose loss was not finite, or None. Such a run has no best epoch (0),
             no logits and no state.
     """
@@ -81,12 +82,13 @@ def train(
         model: built for the runs' seeds; its objective says what is learned.
         parameters: the tensors of `model` to train, by the names they have there; its rows
             hold the last step's values afterwards.
-        settings: schedule, decay and clipping.
+        settings: schedule, decay, clipping, early stopping and the pieces of a step.
         epochs: passes over the training sentences.
 
     Returns:
-        One result a run, in order. A run whose loss stops being finite is marked and ends there;
-        the others go on as if it had not been.
+        One result a run, in order. A run whose loss stops being finite is marked and ends there,
+        one that stops early ends too; the others go on as if it had not been, and training ends
+        with the last of them. The schedule is that of all epochs in any case.
     """
     per_epoch = feed.steps_per_epoch
     total = per_epoch * epochs
@@ -97,10 +99,12 @@ def train(
         max_grad_norm=settings.max_grad_norm,
         total_steps=total,
         warmup_share=settings.warmup_share,
+        schedule=settings.schedule,
     )
     device = parameters.master.device
     generators = [streams.generator(run.seed, "dropout", device=device) for run in runs]
-    log = _Log(runs, max(1, total // LOSS_POINTS), model.objective)
+    patience = settings.early_stopping
+    log = _Log(runs, max(1, total // LOSS_POINTS), model.objective, patience)
     best = parameters.master.clone()
     progress.start(runs, total)
     for epoch in range(1, epochs + 1):
@@ -120,6 +124,8 @@ def train(
         rows = torch.tensor(improved, dtype=torch.int64, device=device)
         best[rows] = parameters.master[rows]
         progress.epoch(epoch, log.last_losses(), log.last_accuracies())
+        if log.over:
+            break
     with torch.no_grad():
         last = parameters.master.clone()
         parameters.master.copy_(best)
@@ -147,8 +153,11 @@ def predict(model: PackedModel, parameters: FlatParameters, feed: Feed, split: s
 class _Log:
     """What happened to each run, read from the device once an epoch."""
 
-    def __init__(self, runs: Sequence[Run], window: int, objective: Objective) -> None:
-        self._window, self._objective = window, objective
+    def __init__(
+        self, runs: Sequence[Run], window: int, objective: Objective, patience: int | None
+    ) -> None:
+        self._window, self._objective, self._patience = window, objective, patience
+        self._stopped: dict[int, int] = {}  # the last step of each run that stopped early
         self._losses: list[Tensor] = []  # (steps, R) of each epoch
         self._results = [
             RunResult(run, 0, (), (), (), torch.empty(0), torch.empty(0), {}, diverged_at=None)
@@ -161,13 +170,15 @@ class _Log:
         self._losses.append(losses)
         for i, result in enumerate(self._results):
             bad = (~losses[:, i].isfinite()).nonzero()
-            if result.diverged_at is None and len(bad):
+            if result.diverged_at is None and i not in self._stopped and len(bad):
                 self._results[i] = replace(result, diverged_at=before + int(bad[0]) + 1)
 
     def validation(self, epoch: int, step: int, outputs: Tensor, labels: Tensor) -> list[int]:
         """Take in validation outputs (R, n, k); return the runs that are at their best now."""
         improved = []
         for i, result in enumerate(self._results):
+            if i in self._stopped:
+                continue
             if not bool(outputs[i].isfinite().all()) and result.diverged_at is None:
                 self._results[i] = result = replace(result, diverged_at=step)
             if result.diverged_at is not None:
@@ -178,7 +189,15 @@ class _Log:
                 result = replace(result, best_epoch=epoch, validation_logits=outputs[i].clone())
                 improved.append(i)
             self._results[i] = replace(result, validation=(*result.validation, point))
+            if self._patience is not None and epoch - result.best_epoch >= self._patience:
+                self._stopped[i] = step
         return improved
+
+    @property
+    def over(self) -> bool:
+        """Whether no run goes on: each has stopped early or went astray, not all of them astray."""
+        lost = sum(result.diverged_at is not None for result in self._results)
+        return bool(self._stopped) and len(self._stopped) + lost == len(self._results)
 
     def last_losses(self) -> list[float]:
         """Return each run's mean loss of the epoch that ended."""
@@ -194,14 +213,13 @@ class _Log:
     def results(self, test_outputs: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
         """Close the log with the test outputs (R, n, k) and states at every best epoch."""
         losses = torch.cat(self._losses)
-        windows = losses.split(self._window)
-        ends = torch.tensor([len(w) for w in windows]).cumsum(0).tolist()
         finished = []
         for i, result in enumerate(self._results):
             if result.diverged_at is None:
+                windows = losses[: self._stopped.get(i)].split(self._window)
                 result = replace(
                     result,
-                    loss_steps=tuple(ends),
+                    loss_steps=tuple(torch.tensor([len(w) for w in windows]).cumsum(0).tolist()),
                     loss_values=tuple(float(w[:, i].double().mean()) for w in windows),
                     test_logits=test_outputs[i].clone(),
                     state={name: x.clone() for name, x in states[i].items()},

@@ -107,10 +107,14 @@ def training(facts: Facts) -> str:
         f"{facts.settings.model.dropout:g} in the base; base frozen. AdamW at learning rate "
         f"{facts.arm.learning_rate:g}{_of_rates(facts)}, weight decay {train.weight_decay:g}, "
         f"gradients clipped to norm {train.max_grad_norm:g}, linear warm-up over "
-        f"{share(train.warmup_share)} of the steps and linear decay; batches of "
+        f"{share(train.warmup_share)} of the steps{_after_warmup(train.schedule)}; batches of "
         f"{train.batch_size}, {counted(train.epochs, 'epoch')}, of which validation picked number "
         f"{facts.run.best_epoch}. Computed in {train.precision}, what is trained kept in fp32."
     )
+
+
+def _after_warmup(schedule: str) -> str:
+    return ", then a constant rate" if schedule == "constant" else f" and {schedule} decay"
 
 
 def results(facts: Facts) -> str:

@@ -125,6 +125,27 @@ def test_thinning_a_loss_curve_keeps_its_mean_over_the_steps(results):
         assert thinned == pytest.approx(whole)
 
 
+def test_the_curves_of_an_arm_end_where_its_first_seed_stopped_early(results):
+    first, other = results.full.picked()
+    steps, values = (5, 10, 15, 18), (0.9, 0.8, 0.7, 0.6)  # it stopped within a window of 5
+    validation = first.validation[:1]
+    short = dataclasses.replace(first, loss_steps=steps, loss_values=values, validation=validation)
+    rest = dataclasses.replace(
+        other,
+        loss_steps=(5, 10, 15, 20, 25),
+        loss_values=(0.7, 0.6, 0.5, 0.4, 0.3),
+        validation=(*validation, *(dataclasses.replace(p, step=p.step + 1) for p in validation)),
+    )
+    full = dataclasses.replace(results.full, runs=(short, rest))
+    rows = dynamics(dataclasses.replace(results, full=full))
+    rows = [row for row in rows if row["arm"] == "full"]
+    losses = [row for row in rows if row["quantity"] == "training loss"]
+    assert [row["step"] for row in losses] == [5, 10, 15]
+    assert [row["value"] for row in losses] == pytest.approx([0.8, 0.7, 0.6])
+    (evaluation,) = (row for row in rows if row["quantity"] == "validation accuracy")
+    assert evaluation["step"] == validation[0].step
+
+
 def test_seeds_measured_at_other_steps_are_refused(results):
     first, *others = results.full.runs
     shifted = dataclasses.replace(first, loss_steps=tuple(s + 1 for s in first.loss_steps))

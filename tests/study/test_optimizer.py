@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import Trainer, get_linear_schedule_with_warmup
+from transformers import Trainer, get_linear_schedule_with_warmup, get_scheduler
 
 from study.models import PackedClassifier
 from study.optimizer import FlatParameters, RunAdamW
@@ -133,6 +133,26 @@ def test_each_run_is_torchs_adamw_with_clipping_and_schedule(warmup_share: float
             row = parameters.unflatten(parameters.master[run])
             for name, parameter in own.items():
                 torch.testing.assert_close(row[name], parameter.detach(), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "theirs"),
+    [("linear", "linear"), ("cosine", "cosine"), ("constant", "constant_with_warmup")],
+)
+@pytest.mark.parametrize("warmup_share", [0.0, 0.3, 1.0])
+def test_schedules_are_those_of_transformers(
+    schedule: str, theirs: str, warmup_share: float
+) -> None:
+    steps = 10
+    parameters = flat(1)
+    ours = adamw(parameters, [0.1], warmup_share=warmup_share, schedule=schedule)
+    other = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    factors = get_scheduler(theirs, other, round(warmup_share * steps), steps)
+    for _ in range(steps + 1):
+        assert ours.schedule() == pytest.approx(factors.get_last_lr()[0], rel=1e-15, abs=0)
+        ours.step(torch.ones_like(parameters.master))
+        other.step()
+        factors.step()
 
 
 def test_a_run_clips_by_its_own_norm_and_a_lost_one_disturbs_nobody() -> None:

@@ -10,7 +10,10 @@ from torch import Tensor
 
 from study import lora_arm
 from study.models import PackedClassifier
+from study.objective import Classification
 from study.packing import epoch_order
+from study.progress import Progress
+from study.training import _Log
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.compare import RUNS, check_equal, far
@@ -99,6 +102,69 @@ def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
             else:
                 right = (found == feed.labels(split)).double().mean()
                 assert float(right) == check
+
+
+def test_a_run_stops_early_and_is_what_it_would_be_alone_with_fewer_validations() -> None:
+    runs = [lora_run(seed, 0.05) for seed in (0, 1, 2, 3)]
+    whole = train_lora(runs, epochs=6)
+    together = train_lora(runs, epochs=6, early_stopping=2)
+    lengths = []
+    for run, long, result in zip(runs, whole, together, strict=True):
+        accuracies = [point.accuracy for point in long.validation]
+        firsts = [1 + accuracies.index(max(accuracies[:n])) for n in range(1, 7)]  # best so far
+        end = next((n for n, best in enumerate(firsts, 1) if n - best >= 2), 6)
+        lengths.append(end)
+        assert result.validation == long.validation[:end]
+        assert result.best_epoch == firsts[end - 1]
+        assert result.loss_steps == long.loss_steps[: 8 * end]
+        assert result.loss_values == long.loss_values[: 8 * end]
+        (alone,) = train_lora([run], epochs=6, early_stopping=2)
+        assert (alone.best_epoch, alone.loss_steps) == (result.best_epoch, result.loss_steps)
+        assert far(alone, result) < 1e-3  # rounding, which 48 steps at this rate amplify
+        if result.best_epoch == long.best_epoch:
+            assert all(torch.equal(x, long.state[name]) for name, x in result.state.items())
+            assert torch.equal(result.test_logits, long.test_logits)
+    assert min(lengths) < 6
+    assert len(set(lengths)) > 1
+
+
+def test_training_ends_when_no_run_goes_on_and_a_lost_run_holds_up_nobody() -> None:
+    class Counted(Progress):
+        epochs = 0
+
+        def epoch(self, *_: object) -> None:
+            self.epochs += 1
+
+    settings = toys.train_settings(epochs=9, early_stopping=1, warmup_share=0.0)
+    runs = [lora_run(0, 1e-9), lora_run(1, 1e38)]  # the one never gets better, the other is lost
+    counted = Counted("toy", 2)
+    config = toys.lora_config(FAMILIES["bert"])
+    model = toys.load(saved("bert"))
+    data = toys.prepared()
+    still, lost = lora_arm.train_lora(model, [config] * 2, runs, data, settings, toys.CPU, counted)
+    assert counted.epochs == 2
+    assert [point.epoch for point in still.validation] == [1, 2]
+    assert (still.best_epoch, still.diverged_at, lost.diverged_at) == (1, None, 2)
+
+
+def test_what_becomes_of_a_run_after_it_stopped_is_nobodys_concern() -> None:
+    """Its row trains on beside the others; here it is made to diverge there."""
+    log = _Log([lora_run(0), lora_run(1)], 3, Classification(), patience=1)
+    labels = torch.tensor([0, 1, 1])
+    right = torch.nn.functional.one_hot(labels, 2).float()
+    wrong = 1 - right
+    outputs = [torch.stack([right, wrong]), torch.stack([wrong, right])]
+    for epoch, both in enumerate(outputs, 1):
+        log.losses(torch.full((4, 2), float(epoch)))
+        log.validation(epoch, 4 * epoch, both, labels)
+    assert not log.over
+    log.losses(torch.tensor([[torch.nan, 3.0]] * 4))
+    log.validation(3, 12, torch.stack([right * torch.nan, wrong]), labels)
+    assert log.over
+    stopped, other = log.results(torch.stack([right, wrong]), [{}, {}])
+    assert (stopped.diverged_at, stopped.best_epoch) == (None, 1)
+    assert (stopped.loss_steps, stopped.loss_values) == ((3, 6, 8), (1.0, 5 / 3, 2.0))
+    assert (other.best_epoch, other.loss_steps) == (2, (3, 6, 9, 12))
 
 
 def test_the_loss_curve_covers_every_step_once() -> None:
