@@ -1,4 +1,4 @@
-"""What README.md says of the results is what the committed metrics bear out.
+"""What README.md and methods/README.md say of the results is what the committed metrics bear out.
 
 `python -m checks.readme` compares, `python -m checks.readme --fix` writes it.
 """
@@ -9,11 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
+from study.figures import methods
+from study.methods import marks as words
+from study.methods import table
 from study.records import read_json
 from study.report.answer import QUESTIONS, answer
 from study.table import markdown_table
 
 README = Path("README.md")
+METHODS_README = Path("methods/README.md")
+METHODS = Path("methods/metrics/comparison.json")
+METHODS_MACHINE = Path("methods/metrics/machine/comparison.json")
 SUMMARY = "metrics/summary.json"
 SUFFICIENT_RANK = "metrics/sufficient_rank.json"
 
@@ -26,6 +32,27 @@ def blocks() -> dict[str, str]:
         "answer": "\n".join(f"- *{question}* {sentence}" for question, sentence in sentences),
         "table": markdown_table(summary),
     }
+
+
+def methods_blocks() -> dict[str, str]:
+    """Return each generated part of methods/README.md; none before the methods were compared."""
+    if not METHODS.exists():
+        return {}
+    record = read_json(METHODS)
+    machine = read_json(METHODS_MACHINE) if METHODS_MACHINE.exists() else None
+    return {
+        "accuracy": f"{table.markdown_quality(record)}\n\n{methods.caption(record)}",
+        "cost": table.markdown_cost(record, machine),
+        "legend": "\n".join(f"- {sentence}" for sentence in table.legend(record, machine)),
+        "words": words.words_table(record, machine),
+        "orders": "\n".join(f"- {sentence}" for sentence in words.contradictions(record, machine)),
+        "aspects": words.aspects_table(record, machine),
+    }
+
+
+def pages() -> dict[Path, dict[str, str]]:
+    """Return the generated parts of each page."""
+    return {README: blocks(), METHODS_README: methods_blocks()}
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -41,7 +68,7 @@ def with_block(text: str, name: str, content: str) -> str:
     """
     start, end = marks(name)
     if text.count(start) != 1 or text.count(end) != 1:
-        raise ValueError(f"{README}: the marks {start.strip()} and {end.strip()} stand once each")
+        raise ValueError(f"the marks {start.strip()} and {end.strip()} stand once each")
     before, rest = text.split(start)
     _, after = rest.split(end)
     return f"{before}{start}\n{content}\n\n{end}{after}"
@@ -52,20 +79,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m checks.readme", description=__doc__)
     parser.add_argument("--fix", action="store_true", help="write them")
     fix = parser.parse_args().fix
-    text = README.read_text(encoding="utf-8")
     stale = []
-    for name, content in blocks().items():
-        new = with_block(text, name, content)
-        if new != text:
-            stale.append(name)
-            text = new
-    if fix:
-        README.write_text(text, encoding="utf-8")
-    elif stale:
-        print(
-            f"{README}: not what metrics/ says: {', '.join(stale)}; run: make readme",
-            file=sys.stderr,
-        )
+    for page, parts in pages().items():
+        if not parts:
+            continue
+        old = text = page.read_text(encoding="utf-8")
+        for name, content in parts.items():
+            new = with_block(text, name, content)
+            if new != text:
+                stale.append(f"{page}, {name}")
+                text = new
+        if fix and text != old:
+            page.write_text(text, encoding="utf-8")
+    if stale and not fix:
+        print(f"not what metrics/ says: {'; '.join(stale)}; run: make readme", file=sys.stderr)
         sys.exit(1)
 
 

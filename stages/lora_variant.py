@@ -1,7 +1,7 @@
 """Stage lora_variant@NAME of methods/: LoRA, or LoRA with one thing changed.
 
-Reads data/prepared/. Writes methods/metrics/{name}.json, data/methods/{name}/s{seed}/ in PEFT's
-format, and, for nobody to depend on, methods/metrics/machine/{name}.json.
+Reads data/prepared/. Writes methods/metrics/runs/{name}.json, data/methods/{name}/s{seed}/ in
+PEFT's format, and, for nobody to depend on, methods/metrics/machine/{name}.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
     chosen = settings.load()
     trained = train_variant(chosen, prepared.load("data/prepared"), name)
     trained.save_adapters(Path("data/methods") / name)
-    write_json(f"methods/metrics/{name}.json", trained.record.to_json())
+    write_json(f"methods/metrics/runs/{name}.json", trained.record.to_json())
     executor = chosen.train.executor
     machine.write(f"methods/metrics/machine/{name}.json", chosen.train, executor=executor)
     trained.checkpoints.discard()

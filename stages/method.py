@@ -1,8 +1,8 @@
 """Stage method@NAME of methods/: a method that is not LoRA.
 
-Reads data/prepared/. Writes methods/metrics/{name}.json, data/methods/{name}/s{seed}/ with what was
-trained, and, for nobody to depend on, methods/metrics/machine/{name}.json. Where the method has no
-place in the model, the record says why, and nothing is trained.
+Reads data/prepared/. Writes methods/metrics/runs/{name}.json, data/methods/{name}/s{seed}/ with
+what was trained, and, for nobody to depend on, methods/metrics/machine/{name}.json. Where the
+method has no place in the model, the record says why, and nothing is trained.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
     name = parser.parse_args().name
     machine = Machine()
     chosen = settings.load()
-    folder, record = Path("data/methods") / name, f"methods/metrics/{name}.json"
+    folder, record = Path("data/methods") / name, f"methods/metrics/runs/{name}.json"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         trained = train_named(chosen, prepared.load("data/prepared"), name)

@@ -80,10 +80,10 @@ class PackedClassifier(PackedModel):
         Args:
             generators: of dropout, one per run; needed in training mode only.
         """
-        tokens = batch.row_tokens if isinstance(batch, PackedBatch) else ()
-        use_generators(self, generators, tokens)
         if isinstance(batch, FeatureBatch):
+            use_generators(self, generators)
             return self.classify(batch.features)
+        use_generators(self, generators, batch.row_tokens, batch.share)
         return self.classify(self.features(batch, generators))
 
     def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
@@ -185,5 +185,9 @@ def _seeded_head(
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Count the numbers in a module's parameters, shared ones once."""
-    return sum(math.prod(p.shape) for p in module.parameters())
+    """Count the numbers in a module's parameters, shared ones once.
+
+    A weight in 4 bit (bitsandbytes) counts as the numbers that its codes stand for.
+    """
+    shapes = [getattr(getattr(p, "quant_state", p), "shape", p.shape) for p in module.parameters()]
+    return sum(math.prod(shape) for shape in shapes)

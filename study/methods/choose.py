@@ -1,34 +1,15 @@
-"""The methods by the names that the settings have for them."""
+"""The methods that the settings describe, by their names."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from study.labels import arm_label
 from study.methods.bitfit import BitFit
 from study.methods.bottleneck import BottleneckAdapters
 from study.methods.ia3 import IA3
 from study.methods.method import Method
 from study.methods.prefix import PrefixTuning
 from study.settings import LORA_VARIANTS, OTHER_METHODS, LoraSettings, MethodsSettings
-
-LABELS = {
-    "lora": "LoRA",
-    "rslora": "rsLoRA",
-    "lora_plus": "LoRA+",
-    "dora": "DoRA",
-    "pissa": "PiSSA",
-    "qlora": "QLoRA",
-    "adapter": "Adapters",
-    "bitfit": "BitFit",
-    "ia3": "IA³",
-    "prefix": "Prefix tuning",
-}
-
-
-def label(name: str) -> str:
-    """Return a method's name for a table or a figure; also of full fine-tuning and head only."""
-    return LABELS[name] if name in LABELS else arm_label(name)
 
 
 def choose(name: str, settings: MethodsSettings) -> Method:

@@ -110,7 +110,12 @@ class PrefixClassifier(PackedClassifier):
     def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return the hidden state that stands for each sentence, (B, 1, hidden)."""
         use_generators(self, generators)
-        ids, mask = unpacked(batch)
+        return self.padded_features(*unpacked(batch), generators)
+
+    def padded_features(
+        self, ids: Tensor, mask: Tensor, generators: Sequence[torch.Generator] = ()
+    ) -> Tensor:
+        """Return the same for sentences that are padded, (B, longest) each."""
         with warnings.catch_warnings(), torch.random.fork_rng(enabled=bool(generators)):
             warnings.simplefilter("ignore")
             for generator in generators:  # attention's own dropout draws from the global generator

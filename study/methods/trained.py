@@ -16,8 +16,9 @@ from study.checkpoints import Checkpoints
 from study.errors import StudyError
 from study.methods import arm as method_arm
 from study.methods.arm import MethodArm
-from study.methods.choose import label, rates
+from study.methods.choose import rates
 from study.methods.method import Method, State
+from study.methods.names import label
 from study.models import PackedClassifier
 from study.prepared import Prepared
 from study.records import ArmRecord

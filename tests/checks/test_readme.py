@@ -37,8 +37,7 @@ def test_results_that_are_not_the_records_are_named_and_mended(
         start, end = marks(name)
         text += f"{start}\n{contents[name]}\n\n{end}"
     path.write_text(text.replace("80.1", "80.2"))
-    monkeypatch.setattr(readme, "README", path)
-    monkeypatch.setattr(readme, "blocks", lambda: contents)
+    monkeypatch.setattr(readme, "pages", lambda: {path: contents})
 
     def call(*arguments: Any) -> None:
         monkeypatch.setattr(sys, "argv", ["readme", *arguments])

@@ -1,0 +1,36 @@
+"""Stage methods of methods/: every method beside full fine-tuning and head only, in one record.
+
+Reads data/prepared/, data/methods/, data/full/, methods/metrics/runs/ and the root study's
+metrics/runs/. Writes methods/metrics/comparison.json. What takes a clock is the stage
+`methods_speed`'s. `python -m stages.methods --table` prints the comparison as the files of both
+stand, without computing anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages import cli
+from study import prepared, settings
+from study.methods.record import comparison
+from study.methods.table import text_table
+from study.records import read_json, write_json
+
+RECORD = Path("methods/metrics/comparison.json")
+MACHINE = Path("methods/metrics/machine/comparison.json")
+
+
+def main() -> None:
+    """Compare the methods, or print the table."""
+    parser = argparse.ArgumentParser(prog="python -m stages.methods", description=__doc__)
+    parser.add_argument("--table", action="store_true", help="print the table and do nothing else")
+    if parser.parse_args().table:
+        print(text_table(read_json(RECORD), read_json(MACHINE) if MACHINE.exists() else None))
+        return
+    chosen = settings.load()
+    write_json(RECORD, comparison(chosen, prepared.load("data/prepared"), Path()))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,133 @@
+"""Every method: its accuracy beside full fine-tuning's, and how many numbers it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from study.figures import style
+from study.figures.text import below, interval_words, percent, short_count
+from study.settings import LORA_VARIANTS
+from study.words import apart, listed, share
+
+Record = Mapping[str, Any]
+
+_OTHER = style.Look(style.GREEN, "D", style.SOLID)
+_LEGEND = {"lora": "LoRA and its variants", "other": "other methods"}
+
+
+def draw(record: Record) -> Figure:
+    """Draw `methods/metrics/comparison.json`: a line for each method, the best on top."""
+    rows = _ranked(record)
+    figure = Figure(figsize=(style.WIDTH, 1.7 + 0.29 * len(rows)), layout="constrained")
+    figure.suptitle("Test accuracy and trained parameters by method", x=0.01, ha="left")
+    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (3, 2)})
+    full = record["methods"][0]
+    left.axvline(
+        100 * full["test_accuracy"],
+        color=style.ARMS["full"].color,
+        linewidth=1,
+        linestyle=style.DASHED,
+        zorder=1,
+    )
+    for place, row in enumerate(rows):
+        _line(left, right, place, row, label=_first_of_its_kind(place, rows))
+    left.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    left.set_ylim(len(rows) - 0.5, -0.5)
+    for axes in (left, right):
+        axes.grid(visible=True, axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+    left.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    left.set_xlabel("Test accuracy (%)")
+    right.set_xscale("log")
+    right.set_xlim(_limits([row["trainable_parameters"] for row in rows]))
+    right.xaxis.set_major_locator(LogLocator(10, numticks=5))
+    right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+    right.xaxis.set_minor_formatter(NullFormatter())
+    right.set_xlabel("Trainable parameters (log scale)")
+    left.set_title(interval_words(record), loc="left", color=style.GREY)
+    below(figure, left)
+    return figure
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see."""
+    full = record["methods"][0]
+    tuned = [row for row in _ranked(record) if row["to_full"] is not None]
+    tuned = [row for row in tuned if row["name"] != "head_only"]
+    if not tuned:
+        return f"Full fine-tuning reaches {percent(full['test_accuracy'])}."
+    best = tuned[0]
+    fewest = min(tuned, key=lambda row: row["trainable_parameters"])
+    level = [row["label"] for row in tuned if row["to_full"]["high"] >= 0 >= row["to_full"]["low"]]
+    told = (
+        f"The intervals of the difference to full fine-tuning hold 0 for {listed(level)}."
+        if level
+        else "No interval of a difference to full fine-tuning holds 0."
+    )
+    return (
+        f"{best['label']} scores highest beside full fine-tuning, "
+        f"{percent(best['test_accuracy'])}, {_gap(best)}. {fewest['label']} trains the fewest "
+        f"parameters, {fewest['trainable_parameters']:,} or {share(fewest['trainable_share'])} of "
+        f"all, and is {_gap(fewest)}. {told}"
+    )
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    methods = [
+        f"{row['label']} {percent(row['test_accuracy'])} with {row['trainable_parameters']:,}"
+        for row in _ranked(record)
+    ]
+    return (
+        f"Test accuracy and number of trainable parameters of each method, best first: "
+        f"{listed(methods)}. {interval_words(record)}."
+    )
+
+
+def _ranked(record: Record) -> list[Record]:
+    """Return the methods that were trained, the most accurate first."""
+    trained = [row for row in record["methods"] if "reason" not in row]
+    return sorted(trained, key=lambda row: -row["test_accuracy"])
+
+
+def _gap(row: Record) -> str:
+    return apart(row["to_full"]["difference"], "full fine-tuning")
+
+
+def _kind(row: Record) -> str:
+    if row["name"] in style.ARMS and row["name"] != "lora":
+        return str(row["name"])
+    return "lora" if row["name"] in LORA_VARIANTS else "other"
+
+
+def _first_of_its_kind(place: int, rows: Sequence[Record]) -> str | None:
+    """Return the legend's words for the first method of a kind, so that they stand there once."""
+    kind = _kind(rows[place])
+    return None if kind in map(_kind, rows[:place]) else _LEGEND.get(kind)
+
+
+def _line(left: Axes, right: Axes, place: int, row: Record, label: str | None) -> None:
+    look = style.ARMS.get(_kind(row), _OTHER)
+    middle, low, high = (100 * row[key] for key in ("test_accuracy", "low", "high"))
+    left.errorbar(
+        [middle],
+        [place],
+        xerr=[[max(0.0, middle - low)], [max(0.0, high - middle)]],
+        color=look.color,
+        marker=look.marker,
+        linestyle="none",
+        capsize=3,
+        label=label,
+    )
+    right.plot(row["trainable_parameters"], place, color=look.color, marker=look.marker)
+
+
+def _limits(parameters: Sequence[int]) -> tuple[float, float]:
+    return min(parameters) / 2.5, max(parameters) * 2.5

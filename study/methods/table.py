@@ -1,0 +1,150 @@
+"""The comparison of the methods as tables: on a terminal, and in Markdown.
+
+What follows from the study comes from `methods/metrics/comparison.json`; what took a clock from
+`methods/metrics/machine/comparison.json`, and stays empty where that file is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.cost.table import UNKNOWN, align, markdown, size
+from study.words import counted, share, significant
+
+Record = Mapping[str, Any]
+Rows = list[tuple[str, ...]]
+
+QUALITY = (
+    "method",
+    "learning rate",
+    "test accuracy, %",
+    "to full fine-tuning, points",
+    "to LoRA, points",
+)
+COST = (
+    "method",
+    "trainable parameters",
+    "share",
+    "storage per task",
+    "base's weights",
+    "training memory",
+    "training, sentences/s",
+    "operations a token, of full's",
+    "latency, of the base's",
+    "mergeable",
+)
+
+
+def quality_rows(record: Record) -> Rows:
+    """Return what each method scored, in the order of `QUALITY`."""
+    return [_quality(row) for row in record["methods"]]
+
+
+def cost_rows(record: Record, machine: Record | None) -> Rows:
+    """Return what each method costs, in the order of `COST`."""
+    full = record["methods"][0]
+    return [_cost(row, full, machine) for row in record["methods"]]
+
+
+def legend(record: Record, machine: Record | None) -> list[str]:
+    """Return what the cells mean, a sentence each."""
+    said = [
+        f"{counted(len(record['seeds']), 'seed')}, {record['train_sentences']:,} sentences to "
+        f"train on, {record['test_sentences']:,} to test on; LoRA and its variants have rank "
+        f"{record['rank']}. In brackets: {100 * record['confidence']:g} % intervals; differences "
+        "are paired over seeds and sentences.",
+        "Storage per task is what stands beside the base model. The base's weights are those that "
+        "stay in memory while a method trains. Operations are those of matrix products; latency "
+        "is unmerged. Mergeable was tried: merged and unmerged logits agree within "
+        f"{record['merge_tolerance']:g} of the largest.",
+    ]
+    said += [f"{r['label']} was not trained: {r['reason']}." for r in _left_out(record)]
+    if machine is None:
+        return [*said, "Memory and times were not measured here."]
+    return [
+        *said,
+        f"Times and memory: {machine['device']}, {counted(machine['threads'], 'thread')}, "
+        f"{machine['precision']}, one run at a time; medians of "
+        f"{counted(machine['repeats'], 'repeat')} on {machine['sentences']:,} sentences. Memory is "
+        "the peak of a process that trains one run, its libraries included: PEFT for IA³ and "
+        "prefix tuning, bitsandbytes for QLoRA. Head only reads what its encoder gave once.",
+    ]
+
+
+def text_table(record: Record, machine: Record | None) -> str:
+    """Return the tables for a terminal, with their legend."""
+    lines = [*align([QUALITY, *quality_rows(record)]), ""]
+    lines += [*align([COST, *cost_rows(record, machine)]), "", *legend(record, machine)]
+    return "\n".join(lines)
+
+
+def markdown_quality(record: Record) -> str:
+    """Return the table of accuracy in Markdown."""
+    return markdown([QUALITY, *quality_rows(record)])
+
+
+def markdown_cost(record: Record, machine: Record | None) -> str:
+    """Return the table of costs in Markdown."""
+    return markdown([COST, *cost_rows(record, machine)])
+
+
+def measured(machine: Record | None, kind: str, name: str) -> Record:
+    """Return a method's row of `training`, `memory` or `latency`; empty where there is none."""
+    rows: Sequence[Record] = machine[kind] if machine else []
+    return next((row for row in rows if row["arm"] == name), {})
+
+
+def peak(machine: Record | None, name: str) -> int | None:
+    """Return the peak of training memory in bytes: of the GPU if one was used."""
+    held = measured(machine, "memory", name)
+    return held.get("peak_gpu_memory_bytes") or held.get("peak_memory_bytes")
+
+
+def speed(machine: Record | None, name: str) -> float | None:
+    """Return sentences a second of training."""
+    trained = measured(machine, "training", name)
+    return trained["sentences_per_second"]["median"] if trained else None
+
+
+def _left_out(record: Record) -> list[Record]:
+    return [row for row in record["methods"] if "reason" in row]
+
+
+def _quality(row: Record) -> tuple[str, ...]:
+    if "reason" in row:
+        return (row["label"], *[UNKNOWN] * (len(QUALITY) - 1))
+    accuracy = [100 * row[key] for key in ("test_accuracy", "low", "high")]
+    return (
+        row["label"],
+        f"{row['learning_rate']:g}",
+        "{:.1f} [{:.1f}, {:.1f}]".format(*accuracy),
+        *(_gap(row[key]) for key in ("to_full", "to_lora")),
+    )
+
+
+def _gap(gap: Record | None) -> str:
+    if gap is None:
+        return UNKNOWN
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(
+        *(100 * gap[key] for key in ("difference", "low", "high"))
+    )
+
+
+def _cost(row: Record, full: Record, machine: Record | None) -> tuple[str, ...]:
+    if "reason" in row:
+        return (row["label"], *[UNKNOWN] * (len(COST) - 1))
+    memory, sentences = peak(machine, row["name"]), speed(machine, row["name"])
+    late = measured(machine, "latency", row["name"])
+    return (
+        row["label"],
+        f"{row['trainable_parameters']:,}",
+        share(row["trainable_share"]),
+        size(row["storage_bytes"]),
+        size(row["base_bytes"]),
+        size(memory) if memory else UNKNOWN,
+        significant(sentences) if sentences else UNKNOWN,
+        f"{row['flops_per_token'] / full['flops_per_token']:.2f}",
+        f"{late['ratio']['median']:.2f}" if late else UNKNOWN,
+        {True: "yes", False: "no", None: UNKNOWN}[row["mergeable"]],
+    )
