@@ -68,14 +68,60 @@ def read(query: Query) -> Rows:
         StudyError: the source is not there or cannot be read, has no such split, column or value,
             or its columns are not texts and labels.
     """
+    with _open(query) as (table, name):
+        return _rows(table, query, name)
+
+
+def read_texts(
+    query: Query, columns: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[dict[str, tuple[str | None, ...]], str]:
+    """Read columns of text, whatever columns the query names.
+
+    Args:
+        optional: columns that may be missing; each is then None in every row.
+
+    Returns:
+        every column's texts, None where there is none, and the source's display name.
+
+    Raises:
+        StudyError: as `read`.
+    """
+    with _open(query) as (table, name):
+        if not len(table):
+            raise StudyError(f"{query.prefix}name: {query.name} has no rows")
+        found: dict[str, tuple[str | None, ...]] = {}
+        for column in (*columns, *optional):
+            if column in optional and column not in table.column_names:
+                found[column] = (None,) * len(table)
+                continue
+            if column not in table.column_names:
+                raise StudyError(
+                    f"{query.prefix}name: {query.name} has no column {column!r}, only "
+                    f"{', '.join(table.column_names)}; allowed: columns {', '.join(columns)}"
+                )
+            kind = _dtype(table.features[column])
+            if kind not in ("string", "large_string", "null"):
+                raise StudyError(
+                    f"{query.prefix}name: column {column!r} of {query.name} holds {kind}; "
+                    "allowed: text"
+                )
+            found[column] = tuple(table[column])
+        return found, name
+
+
+@contextmanager
+def _open(query: Query) -> Iterator[tuple[datasets.Dataset, str]]:
+    """Give the rows that a query asks for, and the source's display name.
+
+    Everything is to be taken into memory inside: the cache is gone afterwards.
+    """
     source = resolve(query.name, "data", f"{query.prefix}name")
     with _quiet(), tempfile.TemporaryDirectory(prefix="lora-rank-study-") as cache:
         try:
             table = _load(source, query, cache)
         except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
             raise StudyError(_unreadable(source, query, error)) from error
-        # Everything is taken into memory here: the cache is gone when this function returns.
-        return _rows(_matching(table, query), query, source.display_name)
+        yield _matching(table, query), source.display_name
 
 
 def _load(source: Source, query: Query, cache: str) -> datasets.Dataset:

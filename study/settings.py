@@ -11,13 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Protocol
 
-import yaml
-
 from study import parsing
 from study.checking import columns, flag, number, one_of, optional, several, share, whole, words
-from study.errors import StudyError
 from study.parsing import Agreement
-from study.yaml_core import CoreLoader
+from study.yaml_core import read_yaml
 
 Text = Annotated[str, words()]
 TextOrNull = Annotated[str | None, optional(words())]
@@ -474,13 +471,7 @@ def load(path: str | Path = "params.yaml") -> Settings:
         StudyError: the file cannot be read, or settings are unknown, missing or wrong; every one
             of them is named with its dotted key, its value and what is allowed.
     """
-    try:
-        raw = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=CoreLoader)
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not a YAML file ({error})") from error
-    return parse(raw, str(path))
+    return parse(read_yaml(path), str(path))
 
 
 def parse(raw: object, origin: str = "settings") -> Settings:

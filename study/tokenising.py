@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer
 
 from study.errors import StudyError
-from study.sources import resolve
+from study.sources import display_name, pretrained, resolve
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,30 @@ class Tokens:
     full_lengths: Tensor
 
 
+def load_tokenizer(model_name: str) -> tuple[Any, Any]:
+    """Load a model's tokenizer and configuration; no code that comes with a model is run.
+
+    Raises:
+        StudyError: there is none.
+    """
+    source = resolve(model_name, "model")
+    local = source.path is not None
+    where, options = pretrained(model_name)
+    try:
+        config = AutoConfig.from_pretrained(where, local_files_only=local, **options)
+        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local, **options)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        looked = "in that folder" if local else "here and on the Hugging Face hub"
+        reason = " ".join(str(error).split())
+        raise StudyError(
+            f"model.name: looked for the tokenizer of {model_name!r} {looked}: {reason}"
+        ) from error
+    if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
+        # What `transformers` makes up for a model that comes without a tokenizer.
+        raise StudyError(f"model.name: {model_name!r} has no tokenizer; looked in {where}")
+    return tokenizer, config
+
+
 class Tokenizer:
     """A model's tokenizer, held to one maximal length."""
 
@@ -38,25 +62,10 @@ class Tokenizer:
         Raises:
             StudyError: there is none, or the model cannot take texts of `max_length` tokens.
         """
-        source = resolve(model_name, "model")
-        local = source.path is not None
-        where = str(source.path) if local else source.name
-        try:
-            config = AutoConfig.from_pretrained(where, local_files_only=local)
-            tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local)
-        except (OSError, ValueError, ImportError, KeyError) as error:
-            looked = "in that folder" if local else "here and on the Hugging Face hub"
-            reason = " ".join(str(error).split())
-            raise StudyError(
-                f"model.name: looked for the tokenizer of {model_name!r} {looked}: {reason}"
-            ) from error
-        if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
-            # What `transformers` makes up for a model that comes without a tokenizer.
-            raise StudyError(f"model.name: {model_name!r} has no tokenizer; looked in {where}")
-        self._tokenizer: Any = tokenizer
+        self._tokenizer, config = load_tokenizer(model_name)
         self._vocabulary: int = config.get_text_config().vocab_size
         self.max_length = max_length
-        self.display_name = source.display_name
+        self.display_name = display_name(model_name)
         self._check_length(getattr(config.get_text_config(), "max_position_embeddings", None))
 
     @property

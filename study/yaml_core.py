@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from study.errors import StudyError
 
 
 class CoreLoader(yaml.SafeLoader):
@@ -53,3 +56,18 @@ for _tag, _pattern, _first in (
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
     )
 CoreLoader.add_constructor("tag:yaml.org,2002:int", _integer)
+
+
+def read_yaml(path: str | Path) -> object:
+    """Parse a YAML file.
+
+    Raises:
+        StudyError: it cannot be read, or is no YAML.
+    """
+    try:
+        value: object = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=CoreLoader)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not a YAML file ({error})") from error
+    return value
