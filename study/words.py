@@ -62,6 +62,11 @@ def spelled(number: int) -> str:
     return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"
 
 
+def p_words(p: float) -> str:
+    """Write a p value."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+
+
 def listed(items: Sequence[object], last: str = "and") -> str:
     """Join items: a; a and b; a, b and c."""
     words = [str(item) for item in items]

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from study.capacity.questions import Compared, p_values
-from study.sufficiency.reasons import p_words
+from study.words import p_words
 
 NEAR, SHORT, UNCLEAR = "near", "short", "cannot be told"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.sufficiency.verdicts import UNTOLD
-from study.words import counted
+from study.words import counted, p_words
 from study.words import margin as margin_words
 
 
@@ -29,11 +29,6 @@ def _shown(row: Mapping[str, Any], margin: float) -> str:
         "better": f"more than {margin_words(margin)} above full fine-tuning",
     }[row["verdict"]]
     return f"{row['difference']:+.2f} points: {where} ({p_words(p)})"
-
-
-def p_words(p: float) -> str:
-    """Write a p value."""
-    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def _needed(row: Mapping[str, Any], num_seeds: int, num_sentences: int) -> str:

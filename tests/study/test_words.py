@@ -54,3 +54,9 @@ def test_a_share_keeps_three_figures(fraction, written):
 )
 def test_a_rough_count_keeps_two_figures(number, rounded):
     assert words.rough(number) == rounded
+
+
+def test_p_values_have_two_figures_and_an_end():
+    assert words.p_words(0.0345) == "p = 0.035"
+    assert words.p_words(0.5) == "p = 0.5"
+    assert words.p_words(9e-5) == "p < 0.0001"
