@@ -18,7 +18,7 @@ from study.words import share
 MUCH = 0.1
 """More than this share of a model's bytes is much memory."""
 
-MEASURED_TABLE = 'What was measured stands in the report, under "What it costs"'
+MEASURED_TABLE = "What was measured stands in the report's section What it costs"
 
 MEGABYTE = 10**6
 _STATE = 16  # bytes that AdamW holds a trainable number: itself, its gradient, two moments, in fp32

@@ -24,6 +24,8 @@ _COUNTED = {  # one, many, and as a heading
 _TEST = ("tested", "value", "low", "high", "level", "over", "correction", "shown")
 """What a claim's numbers hold where a test decided: see `study.claims.statements`."""
 
+_WRITTEN = {"lora": "LoRA", "mb": "MB", "flops": "FLOPs", "sd": "SD"}
+
 
 def claims(study: Study) -> Html:
     """Show every claim with its verdict and numbers, those that cannot be told folded away."""
@@ -57,7 +59,9 @@ def _judged(row: Record) -> tuple[Html, str, Html]:
     """Return a claim's verdict, the claim, and why, with the numbers and where it stands."""
     numbers = dict(row["numbers"])
     why, decided_by = (str(numbers.pop(key, "")).rstrip(".") for key in ("why", "decided_by"))
-    tested = _tested({key: numbers.pop(key) for key in _TEST if key in numbers})
+    tested = _tested(numbers)
+    if tested:
+        numbers = {key: value for key, value in numbers.items() if key not in _TEST}
     written = capitalised("; ".join(_written(numbers)))
     basis = capitalised(decided_by)
     lines = [capitalised(why), tested, written, basis, f"Source: {row['source']}"]
@@ -67,7 +71,7 @@ def _judged(row: Record) -> tuple[Html, str, Html]:
 
 def _tested(numbers: Record) -> str:
     """Write the statement that decided, its value, and the interval that it was tested with."""
-    if not numbers:
+    if "tested" not in numbers:
         return ""
     ends = [numbers["low"], numbers["high"]]
     interval = "no interval" if None in ends else f"{_value(ends[0])} to {_value(ends[1])}"
@@ -91,7 +95,7 @@ def _written(numbers: Record) -> Iterator[str]:
 
 
 def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+    return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
 
 
 def _value(value: Any) -> str:

@@ -23,7 +23,7 @@ from study.agreement.record import agreement, swept
 from study.capacity.record import (
     CURVES,
     FULL,
-    LARGEST,
+    LORA,
     RANK_ZERO,
     TARGETS,
     Comparison,
@@ -164,7 +164,7 @@ def _capacity(results: Results, settings: Settings) -> dict[str, Any]:
     for curve in CURVES:
         right |= {(curve, rank): scores(record) for rank, record in results.lora.items()}
     modules = {"layer.0.query": (72, 80), "layer.0.dense": (72, 80)}
-    differing = {kind: [0] * len(settings.seeds) for kind in (FULL, LARGEST)}
+    differing = {kind: [0] * len(settings.seeds) for kind in (FULL, LORA)}
     cut = {arm: scored for arm, scored in right.items() if arm[0] in (PLAIN, WEIGHTED)}
     found = Comparison(right, cut, modules, ("layer.0.query",), differing)
     return capacity_record(found, settings.statistics, settings.seeds)
@@ -241,7 +241,9 @@ def _cost(results: Results) -> dict[str, Any]:
                 "storage_bytes": 4 * arm.trainable_parameters,
                 "optimizer_state_bytes": 8 * arm.trainable_parameters,
                 "flops_per_token": 1.36e8,
+                "inference_flops_per_token": 4.5e7,
                 "mergeable": True if arm.arm == "lora" else None,
+                "merge_difference": 1e-6 if arm.arm == "lora" else None,
                 "test_accuracy": float(scores(arm).mean()),
             }
             for arm in swept(results)

@@ -43,6 +43,5 @@ def test_an_infinite_interval_is_none():
 
 
 def test_a_claim_without_a_test_has_its_numbers_alone():
-    assert "Why. Rank 8; share 0.5. Source: s." in words(
-        shown({"rank": 8, "share": 0.5, "why": "why"})
-    )
+    said = words(shown({"lora_mb": 8, "share": 0.5, "correction": "Holm over 6", "why": "why"}))
+    assert "Why. LoRA MB 8; share 0.5; correction Holm over 6. Source: s." in said
