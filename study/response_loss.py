@@ -97,9 +97,9 @@ class ResponseLoss:
         """Return each run's mean over all response tokens of its batch."""
         return outputs[..., 0].sum(dim=1) / labels.sum(dim=1)
 
-    def terms(self, labels: Tensor) -> Tensor:
+    def weight(self, labels: Tensor) -> Tensor:
         """Return the number of response tokens, for each run."""
-        return labels.sum(dim=1)
+        return labels.sum(dim=1).float()
 
     def evaluate(self, outputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Return the share of right response tokens and their mean loss, in nats."""

@@ -1,0 +1,31 @@
+"""Stage prepare of instruct/dvc.yaml: from the source to tokenised instruction–response pairs.
+
+Reads the source of `data.name` and the tokenizer of `model.name`; writes data/prepared/ (see
+`study.prepared`; labels are numbers of response tokens) and the report data.json: display names,
+rows and pairs, relatives kept out of the later splits, and of every split its pairs by kind of
+instruction, tokens, response tokens, lengths and responses that were cut.
+
+Nothing is written until everything has been read, checked and tokenised.
+"""
+
+from __future__ import annotations
+
+from stages.cli import run
+from study import prepared
+from study.instruct import settings
+from study.instruct.preparing import prepare
+from study.records import write_json
+
+
+def main() -> None:
+    """Prepare the pairs of params.yaml."""
+    wanted = settings.load()
+    data, report = prepare(wanted.data, wanted.model.name)
+    prepared.save(data, "data/prepared")
+    write_json("data.json", report)
+    sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
+    print(f"prepared instruction–response pairs: {sizes}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,37 @@
+"""Stage rank@RANK of instruct/dvc.yaml: LoRA at one rank, all seeds and learning rates.
+
+Reads data/prepared/. Writes rank_{rank}/run_data.json (see `study.instruct.records.RankRecord`),
+data/adapters/r{rank}/s{seed}/ in PEFT's format, and, for nobody to depend on,
+machine/rank_{rank}.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from stages import cli
+from study import prepared
+from study.environment import Machine
+from study.instruct import settings
+from study.instruct.arm import train_rank
+from study.records import write_json
+
+
+def main() -> None:
+    """Train the rank that the command line names."""
+    parser = argparse.ArgumentParser(description="Tune a language model by LoRA at one rank.")
+    parser.add_argument("--rank", type=int, required=True)
+    rank = parser.parse_args().rank
+    machine = Machine()
+    chosen = settings.load()
+    data = prepared.load("data/prepared")
+    trained = train_rank(chosen, data, rank, f"rank-{rank}")
+    trained.save_adapters(Path(f"data/adapters/r{rank}"))
+    write_json(f"rank_{rank}/run_data.json", trained.record.to_json())
+    machine.write(f"machine/rank_{rank}.json", chosen.train, executor=chosen.train.executor)
+    trained.checkpoints.discard()
+
+
+if __name__ == "__main__":
+    cli.run(main)
