@@ -160,9 +160,13 @@ def rules(spectra: Record) -> Iterator[Rule]:
         "PEFT, convert_to_lora; the threshold that loses least in its guide",
         spectral(lora, "peft_ranks", "0.95"),
     )
-    yield Rule("r = 8", "seed documents 000 and 004; PEFT's default", Pick(8, 8, 8))
-    yield Rule("Start small: 4 to 16", "seed document 003", Pick(None, 4, 16, is_range=True))
-    yield Rule("r = 32, the standard choice", "seed document 002", Pick(32, 32, 32))
+    yield Rule(
+        "r = 8",
+        "Seed 1 (LoRA experiments); Seed 5 (Section 9.2: LoRA); PEFT's default",
+        Pick(8, 8, 8),
+    )
+    yield Rule("Start small: 4 to 16", "Seed 4 (LoRA notes)", Pick(None, 4, 16, is_range=True))
+    yield Rule("r = 32, the standard choice", "Seed 3 (LoRA rank comparison)", Pick(32, 32, 32))
 
 
 def spectral(rows: Sequence[Record], key: str, inner: str | None = None) -> Pick:

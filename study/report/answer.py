@@ -152,14 +152,14 @@ def _untold(rank: int, sufficient_rank: Record) -> str:
     inside = {width: row for width, row in still.items() if gap < width}
     parts = []
     if outside:
-        parts.append(
-            f"it lies outside {_margins(outside)}, where no number of seeds would show equivalence"
-        )
+        parts.append(f"no number of seeds would show it to be within {_margins(outside, 'or')}")
     if sufficient_rank["seeds"] == 1:
         parts.append("how many seeds would settle the rest cannot be told from one")
     else:
         parts += [*_shown_worse(outside), *_shown_equivalent(inside)]
-    return f"if the gap is the {points(gap / 100)} measured, {listed(parts)}"
+    *first, last = parts
+    told = f"{', '.join(first)}, and {last}" if first else last
+    return f"if the true gap is the {points(gap / 100)} measured, {told}"
 
 
 def _shown_worse(outside: Mapping[float, Record]) -> list[str]:
@@ -184,8 +184,8 @@ def _shown_equivalent(inside: Mapping[float, Record]) -> list[str]:
             shown = f"about {counted(rough(seeds), 'seed')} would show it to be within"
             parts.append(f"{shown} {margin(width)}")
     if never:
-        takes = "takes more test sentences, not more seeds"
-        parts.append(f"to show it within {_margins(never, 'or')} {takes}")
+        shown = f"showing it to be within {_margins(never, 'or')}"
+        parts.append(f"{shown} takes more test sentences, however many seeds")
     return parts
 
 

@@ -90,6 +90,8 @@ def _pairs(own: Record) -> list[tuple[Text, Text]]:
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_setting(of)}" for name, of in value.items())
     if isinstance(value, list | tuple):
         if value and all(isinstance(item, list | tuple) for item in value):
             return ", ".join(f"{column}: {_setting(of)}" for column, of in value)  # data.where

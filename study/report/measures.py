@@ -33,8 +33,8 @@ def rules(record: Record) -> Html:
             [
                 Html(f'{text(row["rule"])}<span class="interval">{text(row["source"])}</span>'),
                 picked,
+                badge(verdict.replace("by a factor of ", "× ")),
                 NOTHING if row["range"] else span,
-                badge(verdict),
                 _percent(row["numbers"].get("right_in")),
             ]
         )
@@ -45,11 +45,11 @@ def rules(record: Record) -> Html:
     ]
     return table(
         "What each rule would have picked",
-        ("Rule", "Rank", "From matrix to matrix", "Verdict", "Right in resamples, %"),
+        ("Rule", "Rank", "Verdict", "From matrix to matrix", "Right in resamples, %"),
         rows,
         note=f"{_held_against(measured)} A rule's rank is rounded up to the next one that was "
         f"trained. On the test sentences, equivalent to full fine-tuning: {listed(equivalent)}.",
-        words=(0, 3),
+        words=(0, 2),
         long=True,
     )
 
@@ -89,7 +89,8 @@ def agreement(record: Record) -> Html:
         ),
         rows,
         note=f"Below each number its {100 * record['confidence']:g} % interval, over "
-        f"{record['interval']}. Divergences are Kullback-Leibler's, means over sentences.",
+        f"{record['interval']}. Divergences are Kullback-Leibler's, "
+        f"means over sentences; at 0 nats two models give every class the same probability.",
     )
 
 
@@ -133,7 +134,7 @@ def calibration(record: Record) -> Html:
             f"{100 * row['ece']:.1f}",
             f"{row['brier']:.3f}",
             f"{row['nll']:.3f}",
-            row.get("verdict", NOTHING),
+            row.get("verdict", NOTHING).split(",")[0],  # the caption says it in full
         ]
         for row in record["calibration"]
     ]
@@ -141,6 +142,8 @@ def calibration(record: Record) -> Html:
         "Calibration on the test sentences",
         ("Arm", "Calibration error, %", "Brier score", "Log loss, nats", "Verdict"),
         rows,
+        note="Calibration error: how far the share of right answers is from the confidence, on "
+        "average. Brier score and log loss: the less, the better the probabilities.",
         words=(0, 4),
     )
 
@@ -171,4 +174,6 @@ def cost(record: Record) -> Html:
             "Test accuracy",
         ),
         rows,
+        note="Storage: what a task takes beside the base. Optimiser state: AdamW's two moments, in "
+        "fp32. Operations: floating-point, counted, forward and backward.",
     )

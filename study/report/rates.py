@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from study.figures.one_rate import one_rate
 from study.labels import arm_label
 from study.report.html import Html, Text, folded, paragraph, table, text
 from study.report.numbers import number
@@ -15,22 +16,49 @@ Record = Mapping[str, Any]
 
 def learning_rate(record: Record) -> list[Html]:
     """Return validation and test accuracy by learning rate, and what follows from them."""
+    shown = _by_arm(record) if one_rate(record) is not None else _by_rate(record)
+    return [
+        shown,
+        paragraph(_ratio(record)),
+        *_nearest(record["exponent"]),
+        *_forced(record["forced"]),
+    ]
+
+
+def _by_rate(record: Record) -> Html:
+    """Return a row an arm, a column a rate."""
     rates = sorted({row["rate"] for arm in record["arms"] for row in arm["rates"]})
     rows = [
         [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate) for rate in rates)]
         for arm in record["arms"]
     ]
-    return [
-        table(
-            "Accuracy by learning rate, %",
-            ("Arm", *(f"{rate:g}" for rate in rates)),
-            rows,
-            note="On validation, and below it on test. * the rate that validation picked.",
-        ),
-        paragraph(_ratio(record)),
-        *_nearest(record["exponent"]),
-        *_forced(record["forced"]),
+    return table(
+        "Accuracy by learning rate, %",
+        ("Arm", *(f"{rate:g}" for rate in rates)),
+        rows,
+        note="On validation, and below it on test. * the rate that validation picked.",
+    )
+
+
+def _by_arm(record: Record) -> Html:
+    """Return a row an arm and rate: of one rate for LoRA a column each would be nearly empty."""
+    rows = [
+        [
+            arm_label(arm["arm"], arm["rank"]),
+            f"{row['rate']:g}{' *' * (row['rate'] == arm['best'] and len(arm['rates']) > 1)}",
+            f"{100 * row['validation']:.1f}",
+            f"{100 * row['test']:.1f}",
+        ]
+        for arm in record["arms"]
+        for row in arm["rates"]
     ]
+    several = any(len(arm["rates"]) > 1 for arm in record["arms"])
+    return table(
+        "Accuracy by learning rate, %",
+        ("Arm", "Learning rate", "Validation", "Test"),
+        rows,
+        note="* of several the rate that validation picked." if several else None,
+    )
 
 
 def _cell(arm: Record, rate: float) -> Text:
@@ -47,12 +75,13 @@ def _ratio(record: Record) -> str:
     ratios = [row["ratio"] for row in record["ratio_to_full"]]
     low, high = significant(min(ratios)), significant(max(ratios))
     between = low if low == high else f"{low} to {high}"
+    expected = significant(record["ratio_expected"])
     reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
-    why = f"; {'; '.join(reasons)}" if reasons else ""
-    return (
-        f"LoRA's rate is {between} times full fine-tuning's, where about "
-        f"{significant(record['ratio_expected'])} is expected{why}."
-    )
+    ratio = f"LoRA's rate is {between} times full fine-tuning's"
+    if not reasons:
+        return f"{ratio}, where about {expected} is expected."
+    why = "; ".join(reasons)
+    return f"{ratio}, which does not test that about {expected} is expected: {why}."
 
 
 def _nearest(exponent: Record) -> list[Html]:

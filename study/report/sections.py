@@ -29,7 +29,7 @@ def rank(study: Study) -> Html:
         tables.equivalence(record),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"]),
-        tables.arms(study["summary"]),
+        tables.arms(study["summary"], record["recommended"]["rank"]),
     )
 
 

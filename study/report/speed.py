@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.labels import arm_label
-from study.report.html import NOTHING, Html, Text, badge, joined, paragraph, table
+from study.report.html import NOTHING, Html, Text, badge, joined, paragraph, table, text
 from study.report.numbers import number, stored, with_interval
 from study.words import counted
 
@@ -57,7 +57,7 @@ def _training(record: Record) -> Html:
         (
             "Arm",
             "Sentences per second",
-            "Speed, of full fine-tuning's",
+            "Times full fine-tuning's speed",
             "Peak memory",
             "Peak GPU memory",
         ),
@@ -98,7 +98,7 @@ def _merged(record: Record) -> Html:
             ratio = model["interval"]
             rows.append(
                 [
-                    f"Rank {model['rank']}, {row['precision']}, batches of {row['batch_size']}",
+                    _setting(f"Rank {model['rank']}", row),
                     with_interval(*(f"{ratio[key]:.3f}" for key in ("ratio", "low", "high"))),
                     badge(model["verdict"]),
                 ]
@@ -115,7 +115,14 @@ def _merged(record: Record) -> Html:
     )
 
 
+def _setting(label: str, row: Record) -> Html:
+    where = text(f"{row['precision']}, batches of {row['batch_size']}")
+    return Html(f'{text(label)}<span class="interval">{where}</span>')
+
+
 def _spread(spread: Record | None) -> Text:
     if spread is None:
         return NOTHING
+    if spread["low"] == spread["high"]:
+        return number(spread["median"])
     return with_interval(*(number(spread[key]) for key in ("median", "low", "high")))

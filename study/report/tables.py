@@ -7,7 +7,7 @@ from typing import Any
 
 from study.labels import LORA, arm_label
 from study.report.answer import ranks_of
-from study.report.html import NOTHING, Html, Text, badge, table, verdicts
+from study.report.html import NOTHING, Html, Text, badge, table, text, verdicts
 from study.report.numbers import (
     accuracy_with_interval,
     gap_with_interval,
@@ -21,9 +21,16 @@ from study.words import capitalised, counted, listed, margin, rough
 Record = Mapping[str, Any]
 
 
-def arms(summary: Record) -> Html:
-    """Return what every arm scored, and what it trained."""
-    rows = [_arm_row(arm, rank, entry, summary) for (arm, rank), entry in entries(summary).items()]
+def arms(summary: Record, recommended: int) -> Html:
+    """Return what every arm scored, and what it trained; two ranks are marked.
+
+    Args:
+        recommended: the rank that the study recommends.
+    """
+    rows = [
+        [_named(arm, rank, summary["headline"]["rank"], recommended), *_arm_row(entry)]
+        for (arm, rank), entry in entries(summary).items()
+    ]
     seeds = len(summary["seeds"])
     over = "seeds and sentences alike" if seeds > 1 else "sentences alone, since there is one seed"
     return table(
@@ -38,18 +45,24 @@ def arms(summary: Record) -> Html:
         ),
         rows,
         note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}; "
-        f"gaps are paired. * the headline rank of the settings.",
+        f"gaps are paired. The headline's rank is named in the settings beforehand; the "
+        f"recommended one is what validation picked.",
     )
 
 
-def _arm_row(arm: str, rank: int | None, entry: Record, summary: Record) -> list[Text]:
-    headline = (arm, rank) == (LORA, summary["headline"]["rank"])
+def _named(arm: str, rank: int | None, headline: int, recommended: int) -> Text:
+    marks = [name for name, of in (("recommended", recommended), ("headline", headline))
+             if (arm, rank) == (LORA, of)]  # fmt: skip
+    label = arm_label(arm, rank)
+    return Html(f'{text(label)}<span class="interval">{listed(marks)}</span>') if marks else label
+
+
+def _arm_row(entry: Record) -> list[Text]:
     gap: Text = NOTHING
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
         gap = gap_with_interval(*(100 * entry[key] for key in keys))
     return [
-        arm_label(arm, rank) + "\N{NO-BREAK SPACE}*" * headline,
         accuracy_with_interval(entry["test_accuracy"], entry["low"], entry["high"]),
         gap,
         f"{entry['learning_rate']:g}",
@@ -65,9 +78,10 @@ def equivalence(record: Record) -> Html:
     for rank in ranks_of(record):
         found = [next(row for row in test["ranks"] if row["rank"] == rank) for test in tests]
         error = found[0]["standard_error"]
-        difference = signed(found[0]["difference"], 2)
-        spread = NOTHING if error is None else f"{error:.2f}"
-        rows.append([str(rank), difference, spread, *(_verdict(row) for row in found)])
+        difference = text(signed(found[0]["difference"], 2))
+        if error is not None:
+            difference = Html(f'{difference}<span class="interval">± {error:.2f}</span>')
+        rows.append([str(rank), difference, *(_verdict(row) for row in found)])
     margins = [test["margin"] for test in tests]
     smallest = [f"{rank_or_none(test['rank'])} at {margin(test['margin'])}" for test in tests]
     return table(
@@ -75,17 +89,16 @@ def equivalence(record: Record) -> Html:
         (
             "Rank",
             "Difference, points",
-            "Standard error",
             *(f"Within {margin(width)}" for width in margins),
         ),
         rows,
-        note=f"Smallest rank shown to be equivalent: {listed(smallest)}. Two one-sided tests, each "
-        f"question held to {100 * record['alpha']:.3g} % over all ranks by Holm's procedure; "
-        f"«worse» and «better» are by more than the margin. Below what cannot be told stands "
-        f"roughly what would show, with {100 * record['power']:g} % power, that a rank is "
-        f"equivalent whose true difference is zero. A rank whose true difference is the one "
-        f"measured takes more, and where that lies outside the margin no number would show it.",
-        words=(0, *range(3, 3 + len(margins))),
+        note=f"Smallest rank shown to be equivalent: {listed(smallest)}. Below each difference its "
+        f"standard error. Two one-sided tests, at {100 * record['alpha']:.3g} % for all ranks of a "
+        f"column together (Holm's procedure); worse and better are by more than the margin. “If "
+        f"equal”: what it would take, with {100 * record['power']:g} % power, to show a rank "
+        f"equivalent whose true difference is zero. With the difference measured it takes more, "
+        f"and where that is wider than the margin no number would do.",
+        words=(0, *range(2, 2 + len(margins))),
     )
 
 
@@ -170,5 +183,8 @@ def spectra(record: Record) -> Html:
             "Intruders in the first ten",
         ),
         rows,
-        note=f"Means over matrices and seeds. {record['intruder_floor']['words']}",
+        note="Means over matrices and seeds. Energy: the sum of squared singular values. Effective "
+        "and stable rank: how many equal singular values would be as spread out, by entropy and "
+        "by the largest one. Amplification: the update's norm over what the pretrained weight "
+        f"does between the same directions. {record['intruder_floor']['words']}",
     )

@@ -144,18 +144,16 @@ def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measure
     assert sure == (
         "All of it comes from **3 seeds** and 3,000 test sentences, and intervals are over both; "
         "had other seeds and sentences been drawn, the same rule would have picked rank 4 in 100 % "
-        "of cases; if the gap is the 1.2 points measured, it lies outside 0.5 and 1 point, where "
-        "no number of seeds would show equivalence, about 13 seeds would show it to be more than "
-        "0.5 points below and about 24 seeds would show it to be within 2 points."
+        "of cases; if the true gap is the 1.2 points measured, no number of seeds would show it to "
+        "be within 0.5 or 1 point, about 13 seeds would show it to be more than 0.5 points below, "
+        "and about 24 seeds would show it to be within 2 points."
     )
 
 
 def test_no_seeds_are_promised_for_a_rank_whose_measured_gap_is_too_wide():
     """A rank that equals full fine-tuning would take 999 seeds; this one was not seen to."""
     _, _, sure = answer(*made(verdicts={0.5: "cannot be told", 1.0: "cannot be told"}))
-    assert sure.endswith(
-        "outside 0.5 and 1 point, where no number of seeds would show equivalence."
-    )
+    assert sure.endswith("measured, no number of seeds would show it to be within 0.5 or 1 point.")
     assert "999" not in sure
     assert "9,000" not in sure
 
@@ -163,9 +161,7 @@ def test_no_seeds_are_promised_for_a_rank_whose_measured_gap_is_too_wide():
 def test_of_margins_that_the_gap_is_told_from_the_widest_is_named():
     told = dict.fromkeys((0.5, 1.0), "cannot be told")
     _, _, sure = answer(*made(verdicts=told, as_measured={0.5: 6, 1.0: 9}))
-    assert sure.endswith(
-        "equivalence and about 9 seeds would show it to be more than 1 point below."
-    )
+    assert sure.endswith("point, and about 9 seeds would show it to be more than 1 point below.")
     _, _, sure = answer(*made(verdicts=told, as_measured={0.5: 6}, gap=(0.011, -0.01, 0.03)))
     assert sure.endswith("about 6 seeds would show it to be more than 0.5 points above.")
 
@@ -173,7 +169,7 @@ def test_of_margins_that_the_gap_is_told_from_the_widest_is_named():
 def test_where_no_number_of_seeds_settles_it_sentences_do():
     _, _, sure = answer(*made(verdicts=dict.fromkeys((2.0, 3.0), "cannot be told")))
     assert sure.endswith(
-        "to show it within 2 or 3 points takes more test sentences, not more seeds."
+        "showing it to be within 2 or 3 points takes more test sentences, however many seeds."
     )
 
 

@@ -70,20 +70,26 @@ def test_the_contents_lead_to_every_section():
 @pytest.mark.parametrize("name", ["one", "plain"])
 def test_the_table_of_arms_has_every_arm_with_its_numbers(name):
     summary = study(name)["summary"]
-    table = rows(tables.arms(summary))
+    table = rows(tables.arms(summary, 4))
     assert len(table) == 2 + len(summary["lora"])
     full = summary["full"]
     assert table[-1][0] == "Full fine-tuning"
     assert table[-1][1].startswith(f"{100 * full['test_accuracy']:.1f} %")
     assert table[-1][4] == f"{full['trainable_parameters']:,}"
     seeds = "one seed" if name == "one" else "seeds and sentences"
-    assert seeds in words(tables.arms(summary))
+    assert seeds in words(tables.arms(summary, 4))
 
 
 def test_a_headline_outside_the_sweep_has_a_row_of_its_own():
-    labels = [row[0] for row in rows(tables.arms(study("twelve")["summary"]))]
-    assert "LoRA, rank 20 *" in labels
+    labels = [row[0] for row in rows(tables.arms(study("twelve")["summary"], 4))]
+    assert "LoRA, rank 20 headline" in labels
+    assert "LoRA, rank 4 recommended" in labels
     assert len(labels) == 15
+
+
+def test_a_headline_that_is_recommended_too_says_both():
+    labels = [row[0] for row in rows(tables.arms(study("one")["summary"], 4))]
+    assert labels == ["Head only", "LoRA, rank 4 recommended and headline", "Full fine-tuning"]
 
 
 def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
@@ -94,7 +100,7 @@ def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
         row |= {"verdict": verdict, "seeds_needed": seeds, "sentences_needed": sentences}
     record["equivalence"][0]["rank"] = 1
     table = rows(tables.equivalence(record))
-    assert [row[3] for row in table] == [
+    assert [row[2] for row in table] == [
         "equivalent",
         "worse",
         "cannot be told if equal: 1,200 seeds",
@@ -106,7 +112,7 @@ def test_a_rank_that_neither_seeds_nor_sentences_settle_is_said_to_need_both():
     record = copy.deepcopy(study()["sufficient_rank"])
     row = record["equivalence"][0]["ranks"][0]
     row |= {"verdict": "cannot be told", "seeds_needed": None, "sentences_needed": None}
-    assert rows(tables.equivalence(record))[0][3] == "cannot be told if equal: more of both"
+    assert rows(tables.equivalence(record))[0][2] == "cannot be told if equal: more of both"
 
 
 def test_shares_of_ranks_are_in_percent_and_no_rank_is_a_choice_too():
@@ -156,6 +162,12 @@ def test_without_a_file_of_the_machine_the_page_says_so():
     assert "Speed and memory were not measured" in words(sections.cost(bare))
 
 
+def test_settings_within_settings_read_like_the_others():
+    assert closing._setting({"rates": [0.002], "where": [["a", "b"]], "x": None}) == (
+        "rates: [0.002], where: a: b, x: null"
+    )
+
+
 def test_versions_that_differ_between_stages_are_both_shown():
     files = copy.deepcopy(dict(study().machine))
     files["full"]["versions"]["torch"] = "9.9"
@@ -189,7 +201,7 @@ def test_a_merged_model_is_equal_to_the_base_only_where_the_record_says_so():
     first = record["latency"][0]["merged"][0]
     first |= {"verdict": "slower", "interval": {"ratio": 1.1, "low": 1.07, "high": 1.2}}
     told = rows(speed._merged(record))
-    assert told[0] == ["Rank 1, fp32, batches of 1", "1.100 1.070 to 1.200", "slower"]
+    assert told[0] == ["Rank 1 fp32, batches of 1", "1.100 1.070 to 1.200", "slower"]
     assert [row[-1] for row in told[1:]] == ["equal"] * 7
 
 
@@ -213,7 +225,14 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
     said = " ".join(words(part) for part in rates.learning_rate(record))
     assert "forced" not in said
     assert "nearest" not in said
-    assert "one rate was tried in LoRA and full fine-tuning" in said
+    assert (
+        "does not test that about 10 is expected: one rate was tried in LoRA and full fine-tuning"
+        in said
+    )
+    table = rows(rates.learning_rate(record)[0])
+    rate = f"{record['arms'][1]['best']:g}"
+    assert [row[:2] for row in table if row[0] == "LoRA, rank 4"] == [["LoRA, rank 4", rate]]
+    assert all("" not in row for row in table)  # no column that is empty but for one arm
     shown = sections.training(study("one"))
     assert "which is best" in words(shown)
     assert 'id="figure-learning_rate"' not in shown
@@ -257,8 +276,11 @@ def test_a_rule_without_a_rank_is_shown_without_one():
     second |= {"rank": 3, "low": 2, "high": 5, "verdict": "too small"}
     second["numbers"]["right_in"] = 0.256
     table = rows(measures.rules(record))
-    assert table[0][1:] == ["–", "–", "cannot be told", "–"]
-    assert table[1][1:] == ["3", "2 to 5", "too small", "26"]
+    assert table[0][1:] == ["–", "cannot be told", "–", "–"]
+    assert table[1][1:] == ["3", "too small", "2 to 5", "26"]
+    ranges = [row for row in table if row[0].startswith("Start small")]
+    assert [row[1] for row in ranges] == ["4 to 16"]
+    assert "held against rank" in words(measures.rules(record)).lower()
 
 
 def test_one_seed_has_nothing_to_disagree_with_itself():
