@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.claims.arms import FEW, share_of
 from study.claims.evidence import Study, Test, part
+from study.claims.near import FEW, share_of
 from study.claims.verdicts import CONSTRUCTION, COUNTED, Verdict, exactly
 from study.labels import FULL, LORA
 from study.words import share

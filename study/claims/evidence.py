@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from study.claims import statements
 from study.claims.advice import ONE_MORE_SEED, with_ranks, with_seeds
-from study.claims.statements import Estimate, Finding, Statement
+from study.claims.estimates import ONE_SEED, Estimate, estimate
+from study.claims.statements import Finding, Statement
 from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
-from study.crossed import Crossed, crossed
+from study.crossed import crossed
 from study.errors import StudyError
 from study.records import ArmRecord, read_json
 from study.results import Sweep, read_sweep, scores
 from study.settings import Settings
-from study.sufficiency.planning import Components, Question, seeds_needed
 from study.words import listed
 
 Record = Mapping[str, Any]
@@ -140,56 +138,12 @@ class Study:
     def found(self, finding: Finding, why: str, decided_by: str = MEASURED, **more: Any) -> Verdict:
         """Return a finding as a verdict; where it is open, `why` says what would tell."""
         if finding.verdict == UNTOLD:
-            estimate = finding.statement.estimate
-            if estimate.over == ONE_SEED:
+            told = finding.statement.estimate
+            if told.over == ONE_SEED:
                 why += f". {ONE_MORE_SEED}"
             else:
-                why += f". {with_seeds(finding.seeds, estimate.setting)}"
+                why += f". {with_seeds(finding.seeds, told.setting)}"
         return Verdict(finding.verdict, why, finding.numbers() | more, decided_by)
-
-
-ONE_SEED = "test sentences of one seed"
-
-
-def estimate(found: Crossed) -> Estimate:
-    """Return a mean of fractions as an estimate in points."""
-    parts = Components.estimated(found)
-
-    def seeds(distance: float, tail: float, power: float) -> int | None:
-        question = Question(0.0, tail, power, distance / 100)
-        return seeds_needed(parts, found.num_sentences, question)
-
-    return Estimate(
-        100 * float(found.mean[0]),
-        lambda tail: 100 * float(found.half_width(tail)[0]),
-        "seeds and test sentences" if found.num_seeds > 1 else ONE_SEED,
-        seeds,
-    )
-
-
-def published(
-    record: Mapping[str, float | None], key: str, by_seed: Sequence[float], study: Study
-) -> Estimate:
-    """Return an estimate in points of which a record has its interval and not its data.
-
-    The interval is Banerjee's (`study.crossed`): of its squared half-width the seeds' part follows
-    from the differences by seed, and what it leaves is laid on the sentences. At the study's
-    confidence that gives the interval back, and at a higher one it is none too narrow.
-
-    Args:
-        key: of the value; its interval stands under `{key}_low` and `{key}_high`.
-        by_seed: the value of each seed, as a fraction.
-    """
-    value, *ends = (record[name] for name in (key, f"{key}_low", f"{key}_high"))
-    assert value is not None
-    sentences = part(study.capacity, "capacity", "sentences")
-    half = max(math.inf if end is None else abs(end - value) for end in ends) / 100
-    tail, num_seeds = study.alpha / 2, len(by_seed)
-    of_seeds = float(np.var(by_seed, ddof=1)) / num_seeds if num_seeds > 1 else 0.0
-    own = float(student.isf(tail, num_seeds - 1)) ** 2 * of_seeds if num_seeds > 1 else 0.0
-    left = max(half**2 - own, 0.0) / float(student.isf(tail, max(sentences - 1, 1))) ** 2
-    mean, seeds, rest, of_sentences = (np.array([x]) for x in (value / 100, of_seeds, 0.0, left))
-    return estimate(Crossed(mean, seeds, of_sentences, rest, num_seeds, sentences))
 
 
 RECORDS = (

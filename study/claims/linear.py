@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.claims.advice import run
+from study.claims.estimates import over_seeds
 from study.claims.evidence import Study, part
-from study.claims.statements import Statement, above, over_seeds
+from study.claims.statements import Statement, above
 from study.claims.verdicts import (
     COMPUTED,
     CONSTRUCTION,

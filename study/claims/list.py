@@ -16,7 +16,9 @@ from study.claims import (
     arms,
     compute,
     counting,
+    epochs,
     linear,
+    near,
     ranks,
     rates,
     saved,
@@ -179,11 +181,11 @@ BESIDE_HEAD_ONLY_AND_FULL: Entries = {
         f"{SST2}, Results, Pareto frontier; Training dynamics", arms.full_is_best),
     "near_full_at_8_to_16": (
         "Ranks 8 to 16 are near full fine-tuning with under 1 % of the parameters.",
-        f"{SST2}, Results, Pareto frontier", arms.near_full(8, 16, 0.01)),
+        f"{SST2}, Results, Pareto frontier", near.near_full(8, 16, 0.01)),
     "comparable_with_5_percent": (
         "LoRA is comparable to full fine-tuning with 95 % fewer parameters to train.",
         (f"{ABLATION}, opening", f"{NOTES}, Overview", f"{CHAPTER}, Summary"),
-        arms.comparable_with_few),
+        near.comparable_with_few),
     "rank_8_captures_most": ("Rank 8 captures most of what full fine-tuning gains.",
         f"{SST2}, Conclusions", arms.most_of_the_gain(8)),
     "quality_95_percent": ("LoRA keeps 95 % or more of full fine-tuning's quality.",
@@ -231,7 +233,7 @@ TRAINING: Entries = {
         f"{CHAPTER}, Common mistakes", counting.unfrozen_trains_everything),
     "head_only_plateaus": (
         "Head-only converges quickly and plateaus early, far below full fine-tuning.",
-        f"{SST2}, Training dynamics", training.head_only_plateaus),
+        f"{SST2}, Training dynamics", epochs.head_only_plateaus),
     "full_learns_fastest": ("Full fine-tuning learns fastest.",
         f"{SST2}, Training dynamics", training.full_learns_fastest),
     "lora_is_stable": ("LoRA trains stably: no run diverges or falls back to guessing.",
@@ -243,7 +245,7 @@ TRAINING: Entries = {
     "many_epochs_overfit": (
         "Many epochs overfit on small data, so that few and early stopping are best.",
         (f"{NOTES}, Heuristics; Common issues", f"{ABLATION}, SST-2 training"),
-        training.many_epochs_overfit),
+        epochs.many_epochs_overfit),
     "dropout_helps_small_data": (
         "A little dropout (0.05) helps on small data and against instability.",
         f"{NOTES}, Heuristics; Common issues", unmeasured(no.DROPOUT)),

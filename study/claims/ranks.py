@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.claims.advice import PROPORTIONAL, with_ranks
+from study.claims.estimates import Estimate
 from study.claims.evidence import Study, Test, rank_words
-from study.claims.statements import Estimate, Statement, above, any_candidate, below, every
+from study.claims.statements import Statement, above, any_candidate, below, every
 from study.claims.verdicts import CannotTell, Verdict
 from study.words import margin
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from study.claims.advice import LORA_RATES, PROPORTIONAL, RATES
 from study.claims.advice import run as command
+from study.claims.estimates import over_seeds
 from study.claims.evidence import Study, Test, part, rank_words
-from study.claims.statements import above, over_seeds
+from study.claims.statements import above
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, inside
 from study.labels import FULL, LORA
 from study.records import ArmRecord

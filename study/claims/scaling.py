@@ -16,6 +16,7 @@ from scipy.stats import linregress
 from scipy.stats import t as student
 
 from study.claims.advice import run
+from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study, Test, part
 from study.claims.linear import (
     SEEDS,
@@ -24,9 +25,9 @@ from study.claims.linear import (
     several_theory_ranks,
     theory_ranks,
 )
-from study.claims.statements import Estimate, Statement, above, below, over_seeds, within
-from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
-from study.sufficiency.trend import page
+from study.claims.statements import Statement, above, below, within
+from study.claims.trends import falls
+from study.claims.verdicts import CannotTell, Verdict
 
 OPTIMIZERS = ("sgd", "adam")
 COMPARABLE = 0.25
@@ -62,18 +63,14 @@ def fixed_shrinks_transformer(study: Study) -> Verdict:
         rank: [math.sqrt(squared[rank, seed]) for seed in seeds]
         for rank in sorted({rank for rank, _ in squared})
     }
-    trend = page(list(norms.values()))
-    if trend["reason"]:
-        raise CannotTell(trend["reason"])
-    falls, rises = (trend[key] <= study.alpha / 2 for key in ("p_value_of_a_fall", "p_value"))
+    verdict, numbers = falls(list(norms.values()), study.alpha)
     smallest, *_, largest = norms
     return Verdict(
-        HOLDS if falls else FAILS if rises else UNTOLD,
+        verdict,
         f"size of the trained update of the transformer, over its {len(norms)} ranks, by Page's "
         f"trend test with seeds as blocks, held against {study.alpha / 2:g}",
-        {
-            "p_of_a_fall": trend["p_value_of_a_fall"],
-            "p_of_a_rise": trend["p_value"],
+        numbers
+        | {
             f"size_at_rank_{smallest}": float(np.mean(norms[smallest])),
             f"size_at_rank_{largest}": float(np.mean(norms[largest])),
         },

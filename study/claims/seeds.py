@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import combinations
 
 from study.claims.advice import run as command
-from study.claims.evidence import Study, estimate
+from study.claims.estimates import estimate
+from study.claims.evidence import Study
 from study.claims.statements import above, below
 from study.claims.verdicts import CannotTell, Verdict
 from study.crossed import crossed

@@ -22,44 +22,12 @@ Told is the statement that decides, with the interval that it was tested with:
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from scipy.stats import nct
-from scipy.stats import t as student
-
-from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Numbers
+from study.claims.estimates import Estimate
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD, Numbers
 from study.words import significant
-
-_MOST = 10**6  # seeds that are asked for; more is none
-
-Needed = Callable[[float, float, float], int | None]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number that was estimated.
-
-    Attributes:
-        half_width: how far the truth may be from `value`, by one-sided error rate.
-        over: what it would vary over, in words: "seeds and test sentences".
-        seeds: the seeds that tell a distance, if it is the true one, by one-sided error rate and
-            power; None if no number does.
-        setting: of these seeds, in params.yaml.
-    """
-
-    value: float
-    half_width: Callable[[float], float]
-    over: str
-    seeds: Needed = lambda distance, tail, power: None
-    setting: str = "seeds"
-
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """Return the two-sided interval of confidence 1 - alpha."""
-        width = self.half_width(alpha / 2)
-        return self.value - width, self.value + width
 
 
 @dataclass(frozen=True)
@@ -212,47 +180,6 @@ def _seeds_to_tell(statements: Sequence[Statement], alpha: float, power: float) 
     if wrong:
         return min(known, default=None)
     return max(known) if len(known) == len(needed) else None
-
-
-def over_seeds(values: Sequence[float], what: str, setting: str = "seeds") -> Estimate:
-    """Return the mean of one value a seed, with Student's t interval over the seeds.
-
-    Raises:
-        CannotTell: there is one seed; `what` says of what.
-    """
-    if len(values) < 2:
-        raise CannotTell(
-            f"one seed does not tell how {what} varies over seeds: "
-            f"`dvc exp run -S '{setting}=[0,1,2]'`"
-        )
-    deviation = float(np.std(values, ddof=1))
-    error = deviation / math.sqrt(len(values))
-    degrees = len(values) - 1
-    return Estimate(
-        float(np.mean(values)),
-        lambda tail: float(student.isf(tail, degrees)) * error,
-        "seeds",
-        lambda distance, tail, power: _seeds_of_t_test(distance, deviation, tail, power),
-        setting,
-    )
-
-
-def _seeds_of_t_test(distance: float, deviation: float, tail: float, power: float) -> int | None:
-    """Return the least number of seeds with this power: the noncentral t distribution's."""
-    if distance <= 0:
-        return None
-
-    def reached(seeds: int) -> bool:
-        limit = student.isf(tail, seeds - 1)
-        shift = distance / max(deviation, math.ulp(0.0)) * math.sqrt(seeds)
-        return shift > 2 * limit + 10 or float(nct.sf(limit, seeds - 1, shift)) >= power
-
-    high = 2
-    while not reached(high):
-        high *= 2
-        if high > _MOST:
-            return None
-    return 2 + bisect_left(range(2, high + 1), True, key=reached)
 
 
 def _finite(value: float) -> float | None:

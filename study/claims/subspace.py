@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from study.claims.advice import run, with_ranks
-from study.claims.evidence import Study, part, published
-from study.claims.statements import Estimate, Statement, above, below, over_seeds, within
+from study.claims.estimates import Estimate, over_seeds, published
+from study.claims.evidence import Study, part
+from study.claims.statements import Statement, above, below, within
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
 from study.labels import FULL, LORA
 from study.words import counted, margin, percent, share
@@ -131,7 +132,7 @@ def lora_is_low_rank_approximation(study: Study) -> Verdict:
         rank, kind, found = row["rank"], row["truncation"], row["lora_to_truncated"]
         apart = by_seed[LORA, rank] - by_seed[kind, rank]
         ends = {f"points_{end}": found[end] for end in ("low", "high")}
-        estimate = published({"points": found["points"]} | ends, "points", list(apart), study)
+        estimate = _published(study, {"points": found["points"]} | ends, "points", list(apart))
         what = f"LoRA of rank {rank} less full fine-tuning's update cut to it"
         statements += within(what, estimate, study.similar, "points")
     return study.every(
@@ -165,7 +166,13 @@ def _gap(study: Study, row: Record) -> Estimate:
     """Return a curve's gap to full fine-tuning."""
     of_full = part(study.capacity, "capacity", FULL, "by_seed")
     by_seed: Sequence[float] = list(np.array(row["by_seed"]) - np.array(of_full))
-    return published(row, "gap_to_full", by_seed, study)
+    return _published(study, row, "gap_to_full", by_seed)
+
+
+def _published(study: Study, record: Record, key: str, by_seed: Sequence[float]) -> Estimate:
+    return published(
+        record, key, by_seed, part(study.capacity, "capacity", "sentences"), study.alpha
+    )
 
 
 def _modules(study: Study, key: str) -> list[str]:

@@ -13,48 +13,15 @@ import numpy as np
 from scipy.stats import f as fisher
 
 from study.claims.advice import run as command
+from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study
-from study.claims.statements import Estimate, Statement, above, below, over_seeds
+from study.claims.statements import Statement, above, below
+from study.claims.trends import falls
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, exactly
 from study.labels import arm_label
 from study.records import ArmRecord, RunRecord
 from study.results import seed_accuracies
-from study.sufficiency.trend import page
 from study.words import counted, margin
-
-MANY = 10
-"""Epochs from which on they are many; the sources call one to a few the usual."""
-
-
-def head_only_plateaus(study: Study) -> Verdict:
-    """Head-only gains little in the second half of its epochs, and stays far below full.
-
-    The gain is its mean validation accuracy over the last quarter of the epochs less that over the
-    quarter before: two means of as many epochs, so that noise favours neither, as it would a best
-    epoch. The gap is on test. Both are held against the middle margin.
-    """
-    runs = study.head_only.picked()
-    epochs = min(len(run.validation) for run in runs)
-    if epochs < 4:
-        raise CannotTell(
-            f"the head alone was validated {counted(epochs, 'time')}, too rarely to see a plateau: "
-            f"{command('head_only.epochs=30')}"
-        )
-    gain = over_seeds([100 * _late_gain(run, "accuracy") for run in runs], "a gain")
-    gap = study.gain(study.full, study.head_only)
-    return study.every(
-        [
-            below(
-                "head-only's mean validation accuracy over the last quarter of its epochs less the "
-                "quarter before",
-                gain,
-                study.similar,
-                "points",
-            ),
-            above("full fine-tuning less head-only on test", gap, study.similar, "points"),
-        ],
-        f"both are held against {margin(study.similar)}",
-    )
 
 
 def full_learns_fastest(study: Study) -> Verdict:
@@ -77,18 +44,14 @@ def large_ranks_learn_faster(study: Study) -> Verdict:
     arms = [study.lora(rank) for rank in study.several_ranks()]
     last = min(run.loss_steps[-1] for arm in arms for run in arm.picked())
     losses = [[_mean_loss(run, 0, last) for run in arm.picked()] for arm in arms]
-    trend = page(losses)
-    if trend["reason"]:
-        raise CannotTell(trend["reason"])
-    falls, rises = (trend[key] <= study.alpha / 2 for key in ("p_value_of_a_fall", "p_value"))
+    verdict, numbers = falls(losses, study.alpha)
     by_rank = zip(study.ranks, losses, strict=True)
     return Verdict(
-        HOLDS if falls else FAILS if rises else UNTOLD,
+        verdict,
         f"training loss, mean over all steps, by Page's trend test over {len(arms)} ranks with "
         f"seeds as blocks, held against {study.alpha / 2:g}",
-        {
-            "p_of_a_fall": trend["p_value_of_a_fall"],
-            "p_of_a_rise": trend["p_value"],
+        numbers
+        | {
             "loss": ", ".join(f"rank {rank}: {np.mean(loss):.3f}" for rank, loss in by_rank),
         },
     )
@@ -104,7 +67,7 @@ def capacity_not_overfitting(study: Study) -> Verdict:
         f"training loss in the last quarter of the steps, rank {smaller[0]} less rank {largest}",
         saved,
     )
-    falls = [
+    losses_at_top = [
         below(
             f"test accuracy of rank {rank} less rank {largest}",
             study.gain(study.lora(rank), study.lora(largest)),
@@ -114,7 +77,7 @@ def capacity_not_overfitting(study: Study) -> Verdict:
         for rank in smaller
     ]
     return study.every(
-        [fits, *falls],
+        [fits, *losses_at_top],
         f"rank {largest} ends at a lower training loss than rank {smaller[0]}, and loses no "
         f"{margin(study.similar)} of test accuracy against any smaller rank",
     )
@@ -180,38 +143,6 @@ def large_ranks_vary_more(study: Study) -> Verdict:
             "ratio_high": ratio * quantile,
         },
     )
-
-
-def many_epochs_overfit(study: Study) -> Verdict:
-    """LoRA's validation loss rises in the second half of many epochs, mean over ranks, by seed.
-
-    The mean over the last quarter of the epochs less the quarter before; no best epoch is picked.
-    """
-    arms = [study.lora(rank) for rank in study.ranks]
-    epochs = min(len(run.validation) for arm in arms for run in arm.picked())
-    if epochs < MANY:
-        raise CannotTell(
-            f"{counted(epochs, 'epoch')} are not many, and of each run only the best one on "
-            f"validation is kept: {command(f'train.epochs={MANY}')}"
-        )
-    by_seed = np.mean([[_late_gain(run, "loss") for run in arm.picked()] for arm in arms], axis=0)
-    return study.every(
-        [
-            above(
-                "LoRA's validation loss over the last quarter of the epochs less the quarter "
-                "before, mean over ranks",
-                over_seeds(by_seed.tolist(), "the loss"),
-            )
-        ],
-        f"whether validation loss rises late in {epochs} epochs, so that stopping early would pay",
-    )
-
-
-def _late_gain(run: RunRecord, what: str) -> float:
-    """Return the mean of validation over the last quarter of epochs less the quarter before."""
-    values = [getattr(point, what) for point in run.validation]
-    quarter = len(values) // 4
-    return float(np.mean(values[-quarter:]) - np.mean(values[-2 * quarter : -quarter]))
 
 
 def _slower(arm: ArmRecord, than: ArmRecord) -> Estimate:

@@ -8,21 +8,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from scipy.stats import norm
-from scipy.stats import t as student
 
+from study.claims.estimates import Estimate
 from study.claims.statements import (
-    Estimate,
     Finding,
     Statement,
     above,
     any_candidate,
     below,
     every,
-    over_seeds,
     some,
     within,
 )
-from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell
+from study.claims.verdicts import FAILS, HOLDS, UNTOLD
 
 ALPHA = 0.1
 STUDIES = 2000
@@ -159,22 +157,6 @@ def test_a_candidate_is_shown_at_its_share_of_alpha():
 def test_of_several_candidates_that_are_shown_the_first_is_told():
     found = any_candidate([positive(3.0), positive(9.0)], 0.05, 0.8)
     assert (found.verdict, found.statement.estimate.value) == (HOLDS, 3.0)
-
-
-def test_over_seeds_is_students_interval():
-    found = over_seeds([1.0, 2.0, 4.0], "x")
-    low, high = student.interval(0.9, 2, 7 / 3, np.std([1, 2, 4], ddof=1) / 3**0.5)
-    assert found.interval(0.1) == pytest.approx((low, high))
-    with pytest.raises(CannotTell, match="one seed does not tell how loss varies"):
-        over_seeds([1.0], "loss")
-
-
-def test_seeds_to_tell_are_those_of_the_t_test():
-    """One standard deviation, one-sided 0.025, power 0.8: the textbook's 10 pairs."""
-    spread = over_seeds([-1.0, 0.0, 1.0], "x")  # of standard deviation 1
-    assert spread.seeds(1.0, 0.025, 0.8) == 10
-    assert spread.seeds(0.5, 0.025, 0.8) == 34
-    assert spread.seeds(0.0, 0.025, 0.8) is None
 
 
 def test_all_must_be_told_to_hold_and_one_to_be_refuted():
