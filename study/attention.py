@@ -206,10 +206,15 @@ def _keep(
 ) -> Tensor:
     """Draw the block's dropout factors (0 or 1 / (1 - p)), each run's from its own generator."""
     n, queries, keys = at.shape
+    count = n if at.drawn is None else at.drawn.rows
     if at.run is not None:
-        return keep_mask((n * queries * keys,), dropout, generators[at.run], like)
-    share = (n // len(generators) * queries * keys,)
-    return torch.cat([keep_mask(share, dropout, generator, like) for generator in generators])
+        mask = keep_mask((count * queries * keys,), dropout, generators[at.run], like)
+    else:
+        share = (count // len(generators) * queries * keys,)
+        mask = torch.cat([keep_mask(share, dropout, generator, like) for generator in generators])
+    if at.drawn is not None:
+        mask = mask.view(count, queries * keys).index_select(0, at.drawn.own).flatten()
+    return mask
 
 
 def packed_attention(

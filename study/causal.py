@@ -50,7 +50,7 @@ class PackedCausalLM(PackedModel):
             StudyError: the output layer is adapted, or trained.
         """
         assert isinstance(batch, PackedBatch)  # there are no features of a language model to feed
-        use_generators(self, generators, batch.row_tokens)
+        use_generators(self, generators, batch.row_tokens, batch.share)
         head = self.model.get_output_embeddings()
         if not isinstance(head, nn.Linear) or head.weight.requires_grad:
             raise StudyError("lora.target_modules: the output layer cannot be adapted here")

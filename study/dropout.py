@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -53,6 +54,27 @@ class _Dropout(torch.autograd.Function):
         return grads[0] * mask, None
 
 
+@dataclass(frozen=True, eq=False)
+class Share:
+    """Which part of a step's minibatch a batch is: the whole's masks are drawn, its own are taken.
+
+    Attributes:
+        row_tokens: of the whole's rows, as in `RunDropout`.
+        first_tokens: of each run, where its row begins in the whole's.
+        sentences, first_sentence: how many the whole has of each run, and where this part begins;
+            count: how many are in it.
+        start: states of the generators when the step began, one list for all its parts; the first
+            part fills it.
+    """
+
+    row_tokens: tuple[int, ...]
+    first_tokens: tuple[int, ...]
+    sentences: int
+    first_sentence: int
+    count: int
+    start: list[Tensor]
+
+
 class RunDropout(nn.Dropout):
     """Dropout over (R, N, ...) or (R * n, ...), run-major, one generator per run.
 
@@ -60,12 +82,14 @@ class RunDropout(nn.Dropout):
         generators: one per run.
         row_tokens: how many of the N places of each run's row are real. No more than these are
             drawn, so that a run's masks do not depend on how long its neighbours' rows are.
+        share: the part of a step that is computed now; None: all of it.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__(p)
         self.generators: Sequence[torch.Generator] = ()
         self.row_tokens: Sequence[int] = ()
+        self.share: Share | None = None
 
     @property
     def draws(self) -> bool:
@@ -80,17 +104,30 @@ class RunDropout(nn.Dropout):
         """
         if not self.draws:
             return None
-        runs = len(self.generators)
-        total = math.prod(shape)
-        shares = [total // runs] * runs
+        each = math.prod(shape) // len(self.generators)
+        masks = []
+        stretches = self._stretches(shape, each)
+        for (drawn, begin, end), generator in zip(stretches, self.generators, strict=True):
+            own = keep_mask((drawn,), self.p, generator, like)[begin:end]
+            masks.append(F.pad(own, (0, each - len(own))))
+        return (masks[0] if len(masks) == 1 else torch.cat(masks)).view(*shape)
+
+    def _stretches(self, shape: Sequence[int], each: int) -> list[tuple[int, int, int]]:
+        """Return for each run how many factors to draw, and which stretch of them it takes."""
+        runs, share = len(self.generators), self.share
         rows = len(shape) > 2 and shape[0] == runs  # the head's input has one place each
         if self.row_tokens and rows and shape[1] >= max(self.row_tokens):
-            shares = [tokens * math.prod(shape[2:]) for tokens in self.row_tokens]
-        masks = [
-            F.pad(keep_mask((own,), self.p, generator, like), (0, total // runs - own))
-            for own, generator in zip(shares, self.generators, strict=True)
-        ]
-        return (masks[0] if runs == 1 else torch.cat(masks)).view(*shape)
+            width = math.prod(shape[2:])
+            whole, first = self.row_tokens, (0,) * runs
+            if share is not None:
+                whole, first = share.row_tokens, share.first_tokens
+            places = zip(whole, first, self.row_tokens, strict=True)
+            return [(w * width, f * width, (f + own) * width) for w, f, own in places]
+        if share is None:
+            return [(each, 0, each)] * runs
+        width = each // share.count
+        begin = share.first_sentence * width
+        return [(share.sentences * width, begin, begin + each)] * runs
 
     def forward(self, input: Tensor) -> Tensor:
         mask = self.factors(input.shape, input)
@@ -137,13 +174,22 @@ def no_dropout(model: nn.Module) -> bool:
 
 
 def use_generators(
-    model: nn.Module, generators: Sequence[torch.Generator], row_tokens: Sequence[int] = ()
+    model: nn.Module,
+    generators: Sequence[torch.Generator],
+    row_tokens: Sequence[int] = (),
+    share: Share | None = None,
 ) -> None:
     """Let every `RunDropout` of the model draw from these generators, one per run.
 
     Args:
         row_tokens: see `RunDropout`; empty: no row is padded.
+        share: of a step that is computed in parts, each of which draws from where the step began.
     """
+    if share is not None and not share.start:
+        share.start.extend(generator.get_state() for generator in generators)
+    elif share is not None:
+        for generator, state in zip(generators, share.start, strict=True):
+            generator.set_state(state)
     for module in model.modules():
         if isinstance(module, RunDropout):
-            module.generators, module.row_tokens = generators, row_tokens
+            module.generators, module.row_tokens, module.share = generators, row_tokens, share

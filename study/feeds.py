@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from study.packing import BLOCKS, Batch, FeatureBatch, PackedBatch, by_length, epoch_order, pack
+from study.pieces import pack_pieces
 from study.prepared import Prepared, Split
 
 EVALUATION_TOKENS = 2048  # of all runs in one forward pass without gradients
@@ -23,8 +24,14 @@ class Feed(Protocol):
     def steps_per_epoch(self) -> int:
         """Number of minibatches; the last one may be smaller."""
 
-    def training(self, seeds: Sequence[int], epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's minibatches, one row per run; runs of one seed share theirs."""
+    def training(
+        self, seeds: Sequence[int], epoch: int, pieces: int = 1
+    ) -> Iterator[Sequence[Batch]]:
+        """Yield an epoch's minibatches, one row per run; runs of one seed share theirs.
+
+        Args:
+            pieces: in which each is to be computed, at the most.
+        """
 
     def evaluation(self, split: str, runs: int) -> Iterator[tuple[Tensor, Batch]]:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""
@@ -61,12 +68,14 @@ class TokenFeed:
         """Number of minibatches; the last one may be smaller."""
         return -(-len(self._data.train) // self._batch_size)
 
-    def training(self, seeds: Sequence[int], epoch: int) -> Iterator[PackedBatch]:
+    def training(
+        self, seeds: Sequence[int], epoch: int, pieces: int = 1
+    ) -> Iterator[list[PackedBatch]]:
         """Yield an epoch's minibatches, one row per run; runs of one seed share theirs."""
-        split = self._data.train
+        split, pad = self._data.train, self._data.pad_token_id
         for chosen in _epoch(len(split), seeds, epoch, self._batch_size):
-            batch = pack(split, chosen, self._data.pad_token_id, BLOCKS, self._pooled)
-            yield batch.to(self._device)
+            step = pack_pieces(split, chosen, pad, BLOCKS, self._pooled, pieces)
+            yield [batch.to(self._device) for batch in step]
 
     def evaluation(self, split: str, runs: int) -> Iterator[tuple[Tensor, PackedBatch]]:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""
@@ -103,13 +112,16 @@ class FeatureFeed:
         """Number of minibatches; the last one may be smaller."""
         return -(-len(self._labels["train"]) // self._batch_size)
 
-    def training(self, seeds: Sequence[int], epoch: int) -> Iterator[FeatureBatch]:
-        """Yield an epoch's minibatches, one row per run; runs of one seed share theirs."""
+    def training(
+        self, seeds: Sequence[int], epoch: int, pieces: int = 1
+    ) -> Iterator[list[FeatureBatch]]:
+        """Yield an epoch's minibatches whole: features are held anyway, and a head keeps little."""
+        del pieces
         features, labels = self._features("train"), self._labels["train"]
         for chosen in _epoch(len(labels), seeds, epoch, self._batch_size):
             sentences = torch.stack(chosen)
             rows = features[sentences.flatten()].unsqueeze(1)
-            yield FeatureBatch(rows, labels[sentences].to(rows.device))
+            yield [FeatureBatch(rows, labels[sentences].to(rows.device))]
 
     def evaluation(self, split: str, runs: int) -> Iterator[tuple[Tensor, FeatureBatch]]:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""

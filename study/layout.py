@@ -9,9 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+
+class Drawn(NamedTuple):
+    """For what attention's dropout draws, where a block is a part of a larger one.
+
+    Attributes:
+        rows: (sentences, or their heads) of the larger block, whose masks are drawn.
+        own: (r,) int64, which of them are this block's.
+    """
+
+    rows: int
+    own: Tensor
 
 
 @dataclass(frozen=True)
@@ -25,18 +38,23 @@ class Block:
         run: the run that the sentences belong to, or None: the block holds the sentences of all
             runs, an equal share each, one run behind the other.
         sentences: (b,) int64, which of the R * B sentences these are.
+        drawn: None: for these sentences and no others.
     """
 
     tokens: Tensor
     padding: Tensor | None
     run: int | None
     sentences: Tensor
+    drawn: Drawn | None = None
 
     def to(self, device: torch.device) -> Block:
         """Return the block on a device."""
         padding = None if self.padding is None else self.padding.to(device, non_blocking=True)
         tokens, sentences = (x.to(device, non_blocking=True) for x in (self.tokens, self.sentences))
-        return Block(tokens, padding, self.run, sentences)
+        drawn = self.drawn
+        if drawn is not None:
+            drawn = Drawn(drawn.rows, drawn.own.to(device, non_blocking=True))
+        return Block(tokens, padding, self.run, sentences, drawn)
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,7 @@ class HeadBlock:
 
     Attributes:
         shape: (n, queries, keys) of a sentence's head.
-        run: as in `Block`.
+        run, drawn: as in `Block`, a row for every head.
     """
 
     shape: tuple[int, int, int]
@@ -53,6 +71,7 @@ class HeadBlock:
     query_start: int
     key_start: int
     score_start: int
+    drawn: Drawn | None = None
 
     def queries(self, rows: Tensor) -> Tensor:
         """Cut (n, queries, d) out of (rows, d)."""
@@ -156,7 +175,12 @@ class Layout:
             places = block.sentences[:, None] if readout else block.tokens
             queries = places.shape[1]
             at = HeadBlock(
-                (b * heads, queries, length), block.run, query_start, key_start, score_start
+                (b * heads, queries, length),
+                block.run,
+                query_start,
+                key_start,
+                score_start,
+                None if block.drawn is None else _by_head(block.drawn, head),
             )
             each.append(at)
             query_start += b * heads * queries
@@ -201,6 +225,13 @@ class Layout:
                 places = places.masked_fill(block.padding, self.num_tokens)
             slots[places.flatten()] = by_token.reshape(-1, heads)
         return slots[:-1].flatten()
+
+
+def _by_head(drawn: Drawn, head: Tensor) -> Drawn:
+    """Turn sentences into rows of (sentence, head); `head` holds the numbers of the heads."""
+    heads = head.numel()
+    rows = (drawn.own[:, None] * heads + head.view(1, heads)).flatten()
+    return Drawn(drawn.rows * heads, rows)
 
 
 def _bias(block: Block, heads: int, queries: int, causal: bool) -> Tensor:

@@ -28,11 +28,8 @@ class Objective(Protocol):
         """
         ...
 
-    def terms(self, labels: Tensor) -> Tensor:
-        """Return over how many terms (R,) the loss of labels (R, B) is the mean.
-
-        With it the losses of parts of a batch make up the batch's.
-        """
+    def weight(self, labels: Tensor) -> Tensor:
+        """Return over how many examples or tokens each run's loss is a mean, (R,) fp32."""
         ...
 
     def evaluate(self, outputs: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -73,9 +70,10 @@ class Classification:
         """Return each run's mean over its sentences."""
         return F.cross_entropy(outputs.transpose(1, 2), labels, reduction="none").mean(dim=1)
 
-    def terms(self, labels: Tensor) -> Tensor:
-        """Return the number of sentences, for each run."""
-        return torch.full((len(labels),), labels.shape[1], device=labels.device)
+    def weight(self, labels: Tensor) -> Tensor:
+        """Return the number of sentences."""
+        runs, sentences = labels.shape
+        return torch.full((runs,), float(sentences), device=labels.device)
 
     def evaluate(self, outputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Return the share of right sentences and the mean cross-entropy."""

@@ -100,15 +100,20 @@ class FlatParameters:
             self._cast.copy_(self._to_cast)
         return self._views
 
-    def gradient(self, loss: Tensor) -> Tensor:
+    def gradient(self, loss: Tensor, *, add: bool = False) -> Tensor:
         """Return the gradient (R, P) of a scalar that was computed from the views.
 
         The tensor is the same on every call; a view that the scalar does not depend on gets 0.
+
+        Args:
+            add: to what the last call returned, in fp32.
         """
         grads = torch.autograd.grad(loss, list(self._views.values()), allow_unused=True)
         parts = self._gradient.split(self._sizes, dim=1)
         for part, grad in zip(parts, grads, strict=True):
-            if grad is None:
+            if add:
+                part.add_(0 if grad is None else grad.reshape(part.shape))
+            elif grad is None:
                 part.zero_()
             else:
                 part.copy_(grad.reshape(part.shape))

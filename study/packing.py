@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from study import streams
-from study.layout import Block, Layout
+from study.dropout import Share
+from study.layout import Block, Drawn, Layout
 from study.prepared import Split
 
 BLOCKS = 2  # attention blocks a minibatch; more pad less and launch more
@@ -35,6 +37,7 @@ class PackedBatch:
         first, last: (R, B) int64, the place of each sentence's first and last token in R * N.
         labels: (R, B) int64.
         row_tokens: how many places of each row are real tokens.
+        share: which part of a step's minibatch this is, where dropout needs to know.
     """
 
     input_ids: Tensor
@@ -44,6 +47,7 @@ class PackedBatch:
     last: Tensor
     labels: Tensor
     row_tokens: tuple[int, ...]
+    share: Share | None = None
 
     def to(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device."""
@@ -52,7 +56,7 @@ class PackedBatch:
         tensors = (self.input_ids, self.position_ids, self.first, self.last, self.labels)
         ids, positions, first, last, labels = (x.to(device, non_blocking=True) for x in tensors)
         layout = self.layout.to(device)
-        return PackedBatch(ids, positions, layout, first, last, labels, self.row_tokens)
+        return PackedBatch(ids, positions, layout, first, last, labels, self.row_tokens, self.share)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def pack(
     pad_token_id: int,
     blocks: int,
     pooled: bool = False,
+    groups: Sequence[Sequence[Group]] | None = None,
 ) -> PackedBatch:
     """Lay each run's sentences end to end.
 
@@ -86,8 +91,10 @@ def pack(
         blocks: number of attention blocks a run.
         pooled: let a block hold sentences of any runs: fewer blocks, so fewer and larger
             operations. Not for attention with dropout, whose masks belong to a run each.
+        groups: the blocks of each run, or of the one whose sentences all share; None: as many as
+            `blocks` says.
     """
-    shared = all(chosen is sentences[0] for chosen in sentences)
+    shared = is_shared(sentences)
     rows = [_row(split, chosen) for chosen in (sentences[:1] if shared else sentences)]
     width = _round_up(max(len(ids) for ids, _, _ in rows), ROW_STEP)
     runs = len(sentences)
@@ -101,13 +108,16 @@ def pack(
         starts.append(start + r * width)
         if not pooled:
             run = None if shared else r
-            attention += _blocks(start + r * width, lengths, blocks, run, r * len(lengths))
+            own = by_likeness(lengths, blocks) if groups is None else groups[r]
+            attention += _blocks(start + r * width, lengths, own, run, r * len(lengths))
     first = torch.stack(starts)
     every = torch.stack([lengths for _, _, lengths in rows])
     last = first + every - 1
     if pooled:
         count = blocks + POOLED_BLOCKS * (len(rows) - 1)
-        attention = _blocks(first.flatten(), every.flatten(), count, None)
+        attention = _blocks(
+            first.flatten(), every.flatten(), by_likeness(every.flatten(), count), None
+        )
     if shared and runs > 1:
         input_ids, position_ids = (x.expand(runs, -1) for x in (input_ids, position_ids))
         offsets = torch.arange(runs) * width
@@ -130,18 +140,39 @@ def _row(split: Split, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return split.input_ids[places].long(), positions, lengths
 
 
-def _blocks(
-    start: Tensor, lengths: Tensor, count: int, run: int | None, number: int = 0
-) -> list[Block]:
-    """Group sentences of like length, numbered from `number` on, so that a block pads little."""
+class Group(NamedTuple):
+    """Sentences (b,) of a row that make a block, and the length that it pads them to."""
+
+    sentences: Tensor
+    longest: int
+    drawn: Drawn | None = None
+
+
+def is_shared(sentences: Sequence[Tensor]) -> bool:
+    """Tell whether all runs have the same sentences: one tensor, many times."""
+    return all(chosen is sentences[0] for chosen in sentences)
+
+
+def by_likeness(lengths: Tensor, count: int) -> list[Group]:
+    """Group sentences of like length, so that a block pads little."""
     order = torch.argsort(lengths, stable=True)
+    return [
+        Group(group, _round_up(int(lengths[group].max()), LENGTH_STEP))
+        for group in order.tensor_split(min(count, len(order)))
+    ]
+
+
+def _blocks(
+    start: Tensor, lengths: Tensor, groups: Sequence[Group], run: int | None, number: int = 0
+) -> list[Block]:
+    """Make a block of each group, whose sentences are numbered from `number` on."""
     made = []
-    for group in order.tensor_split(min(count, len(order))):
-        longest = _round_up(int(lengths[group].max()), LENGTH_STEP)
+    for group, longest, drawn in groups:
         place = torch.arange(longest)
         padding = place >= lengths[group][:, None]
         tokens = torch.where(padding, start[group][:, None], start[group][:, None] + place)
-        made.append(Block(tokens, padding if bool(padding.any()) else None, run, group + number))
+        hidden = padding if bool(padding.any()) else None
+        made.append(Block(tokens, hidden, run, group + number, drawn))
     return made
 
 
@@ -159,7 +190,11 @@ def _repeat(block: Block, offsets: Tensor, sentences: int) -> Block:
     tokens = torch.cat([block.tokens + offset for offset in offsets])
     padding = None if block.padding is None else block.padding.repeat(len(offsets), 1)
     numbers = [block.sentences + run * sentences for run in range(len(offsets))]
-    return Block(tokens, padding, None, torch.cat(numbers))
+    drawn = block.drawn
+    if drawn is not None:
+        own = [drawn.own + run * drawn.rows for run in range(len(offsets))]
+        drawn = Drawn(drawn.rows * len(offsets), torch.cat(own))
+    return Block(tokens, padding, None, torch.cat(numbers), drawn)
 
 
 def epoch_order(num_sentences: int, seed: int, epoch: int) -> Tensor:

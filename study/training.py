@@ -17,6 +17,7 @@ from study import streams
 from study.feeds import Feed
 from study.objective import Objective, PackedModel
 from study.optimizer import FlatParameters, RunAdamW
+from study.packing import Batch
 from study.progress import Progress
 from study.records import Evaluation
 from study.settings import TrainSettings
@@ -110,13 +111,11 @@ def train(
     for epoch in range(1, epochs + 1):
         model.train()
         losses = []
-        for batch in feed.training([run.seed for run in runs], epoch):
-            outputs = functional_call(
-                model, parameters.views(), (batch, generators), tie_weights=False
-            )
-            by_run = model.objective.loss(outputs, batch.labels)
-            optimizer.step(parameters.gradient(by_run.sum()))
-            losses.append(by_run.detach())
+        seeds = [run.seed for run in runs]
+        for step in feed.training(seeds, epoch, settings.gradient_accumulation_steps):
+            by_run, gradient = _computed(model, parameters, step, generators)
+            optimizer.step(gradient)
+            losses.append(by_run)
             progress.step(losses)
         log.losses(torch.stack(losses).cpu())
         outputs = predict(model, parameters, feed, "validation")
@@ -133,6 +132,29 @@ def train(
         parameters.master.copy_(last)
     progress.finish()
     return log.results(test_outputs, [parameters.unflatten(row) for row in best.cpu()])
+
+
+def _computed(
+    model: PackedModel,
+    parameters: FlatParameters,
+    step: Sequence[Batch],
+    generators: Sequence[torch.Generator],
+) -> tuple[Tensor, Tensor]:
+    """Return each run's loss (R,) and the gradient (R, P) of a minibatch in pieces.
+
+    The loss is the mean over the pieces, each weighted by what it is the mean of.
+    """
+    views = parameters.views()
+    weights = [model.objective.weight(batch.labels) for batch in step] if len(step) > 1 else []
+    losses = []
+    for i, batch in enumerate(step):
+        outputs = functional_call(model, views, (batch, generators), tie_weights=False)
+        by_run = model.objective.loss(outputs, batch.labels)
+        if weights:
+            by_run = by_run * (weights[i] / torch.stack(weights).sum(dim=0))
+        gradient = parameters.gradient(by_run.sum(), add=i > 0)
+        losses.append(by_run.detach())
+    return (losses[0] if len(losses) == 1 else torch.stack(losses).sum(dim=0)), gradient
 
 
 @torch.no_grad()

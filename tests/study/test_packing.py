@@ -99,11 +99,12 @@ def test_tokens_and_features_come_in_the_same_batches_whoever_shares_them() -> N
     numbers = torch.arange(10.0)[:, None]
     features = FeatureFeed(lambda _: numbers, labels, 4)
     assert tokens.steps_per_epoch == features.steps_per_epoch == 3
-    alone = [batch.features.flatten() for batch in features.training([5], 2)]
+    alone = [batch.features.flatten() for (batch,) in features.training([5], 2)]
     assert [len(rows) for rows in alone] == [4, 4, 2]
     assert torch.equal(torch.cat(alone).long(), epoch_order(10, 5, 2))
     together = list(features.training([3, 5, 3], 2))
-    for one, batch, packed in zip(alone, together, tokens.training([3, 5, 3], 2), strict=True):
+    steps = zip(alone, together, tokens.training([3, 5, 3], 2), strict=True)
+    for one, (batch,), (packed,) in steps:
         assert torch.equal(batch.features.view(3, -1)[1], one)
         assert torch.equal(batch.features.view(3, -1)[0], batch.features.view(3, -1)[2])
         assert torch.equal(batch.labels, packed.labels)

@@ -33,7 +33,7 @@ def test_together_equals_alone_where_rows_differ_in_width() -> None:
     data = toys.prepared(train=40)
     feed = toys.token_feed(data, 10)
     widths = {
-        tuple(batch.input_ids.shape[1] for batch in feed.training([run.seed], 1)) for run in RUNS
+        tuple(batch.input_ids.shape[1] for (batch,) in feed.training([run.seed], 1)) for run in RUNS
     }
     assert len(widths) > 1
     together = train_lora(RUNS, dropout=0.2, data=data, batch_size=10)

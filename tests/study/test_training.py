@@ -59,7 +59,7 @@ def first_step(rank: int | None, seeds: Sequence[int]) -> dict[int, tuple[Tensor
         config = toys.lora_config(FAMILIES["bert"], rank)
         lora_arm.adapt(model, [config] * len(seeds), seeds)
     feed = toys.token_feed(toys.prepared(), 4)
-    labels = torch.cat([batch.labels for batch in feed.training(seeds, 1)], dim=1)
+    labels = torch.cat([batch.labels for (batch,) in feed.training(seeds, 1)], dim=1)
     weight = model.classifier.weight.detach()
     return {s: (weight[i], labels[i].tolist()) for i, s in enumerate(seeds)}
 
