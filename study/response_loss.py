@@ -101,10 +101,6 @@ class ResponseLoss:
         """Return the number of response tokens, for each run."""
         return labels.sum(dim=1).float()
 
-    def weight(self, labels: Tensor) -> Tensor:
-        """Return the number of response tokens."""
-        return labels.sum(dim=1).float()
-
     def evaluate(self, outputs: Tensor, labels: Tensor) -> tuple[float, float]:
         """Return the share of right response tokens and their mean loss, in nats."""
         sums = outputs.double().sum(dim=0) / labels.sum()
