@@ -27,11 +27,19 @@ def read_adapter(rank: int, seed: int, folder: Path) -> Adapter:
     Raises:
         StudyError: it is not there or is none.
     """
-    path = folder / f"r{rank}" / f"s{seed}"
+    return read_saved(folder / f"r{rank}" / f"s{seed}", f"dvc repro lora@{rank}")
+
+
+def read_saved(path: Path, command: str) -> Adapter:
+    """Read an adapter that `command` writes.
+
+    Raises:
+        StudyError: it is not there or is none.
+    """
     try:
         return peft_format.load(path)
     except (OSError, ValueError, SafetensorError) as error:
-        raise StudyError(f"{error}; run `dvc repro lora@{rank}`") from error
+        raise StudyError(f"{error}; run `{command}`") from error
 
 
 @contextmanager

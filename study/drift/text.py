@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from study.cleaning import Sentences, indices
 from study.errors import StudyError
+from study.overlap import chosen, standing_in
 from study.prepared import SPLITS, Prepared, Split
 from study.preparing import read_source
 from study.reading import Query
@@ -63,10 +64,10 @@ def general_text(settings: Settings, data: Prepared) -> tuple[Split, dict[str, A
     tokens = tokenizer.encode([found.sentences.texts[i] for i in stretch.chosen])
     labels = [NO_LABEL if reason else classes[i] for i in stretch.chosen]
     drawn = Split(tokens.input_ids, tokens.lengths, torch.tensor(labels))
-    kept = _apart(drawn, data)
-    if not len(kept):
+    known = standing_in(drawn, [getattr(data, name) for name in SPLITS])
+    if known.all():
         raise StudyError(f"{KEY}.name: {source.name} gives no sentence that the study has not seen")
-    text = _chosen(drawn, kept)
+    text = chosen(drawn, (~known).nonzero().flatten())
     report = {
         "name": found.display_name,
         "rows": found.rows,
@@ -113,19 +114,3 @@ def _without_labels(sentences: Sentences, label: str | None, names: tuple[str, .
         shown = listed(others[:5]) + (" and others" if len(others) > 5 else "")
         return f"the text's labels ({shown}) are not the study's classes ({listed(names[:10])})"
     return None
-
-
-def _apart(text: Split, data: Prepared) -> torch.Tensor:
-    """Return the numbers of the sentences that stand in no split of the study."""
-    seen = {row for name in SPLITS for row in _rows(getattr(data, name))}
-    return torch.tensor([i for i, row in enumerate(_rows(text)) if row not in seen])
-
-
-def _rows(split: Split) -> list[tuple[int, ...]]:
-    return [tuple(ids.tolist()) for ids in split.input_ids.split(split.lengths.tolist())]
-
-
-def _chosen(split: Split, numbers: torch.Tensor) -> Split:
-    rows = split.input_ids.split(split.lengths.tolist())
-    ids = torch.cat([rows[i] for i in numbers.tolist()])
-    return Split(ids, split.lengths[numbers], split.labels[numbers])

@@ -1,0 +1,34 @@
+"""Stage stacking_prepare: the other task's sentences, prepared as the study's own.
+
+Stops here if the headline's adapter could not be combined with another.
+
+Reads data/prepared/, data/headline/, the source of `stacking.source` and the model's tokenizer.
+Writes stacking/data/prepared/ and the report stacking/metrics/data.json (as metrics/data.json).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stages import cli
+from study import prepared, settings
+from study.attached import read_saved
+from study.records import write_json
+from study.stacking.combinations import check
+from study.stacking.task import prepare_other
+
+
+def main() -> None:
+    """Prepare the other task."""
+    chosen = settings.load()
+    own = read_saved(Path(f"data/headline/s{min(chosen.seeds)}"), "dvc repro headline")
+    check(chosen.stacking, own)
+    other, report = prepare_other(chosen, prepared.load("data/prepared"))
+    prepared.save(other, "stacking/data/prepared")
+    write_json("stacking/metrics/data.json", report)
+    sizes = ", ".join(f"{name} {len(getattr(other, name))}" for name in prepared.SPLITS)
+    print(f"other task: {sizes}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

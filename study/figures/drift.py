@@ -1,0 +1,184 @@
+"""Drift by rank: outputs and states on general text, and accuracy out of domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from study.figures import style
+from study.figures.axes import percent_axis, rank_axis
+from study.figures.text import below, spread
+from study.labels import FULL, HEAD_ONLY, LORA
+from study.words import counted, listed, percent, significant
+
+Record = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+_IN_DOMAIN = style.Look(style.BLUE, "s", style.DOTTED)
+_PANELS = (
+    ("kl", "KL(tuned || base)\n(nats)", "Outputs, on general text"),
+    ("change", "1 - cosine with the\npretrained state", "Hidden state, on general text"),
+)
+
+
+def draw(record: Record) -> Figure:
+    """Draw `drift/metrics/drift.json`: a panel a measure, LoRA by rank, the others as levels."""
+    rows = _rows(record)
+    ranks = [row["rank"] for row in rows[LORA]]
+    figure = Figure(figsize=(style.WIDTH, 7.4), layout="constrained")
+    figure.suptitle("How far from the pretrained model?", x=0.01, ha="left")
+    panels = figure.subplots(3, 1, sharex=True)
+    names: list[tuple[Axes, list[Text]]] = []
+    for axes, (measure, unit, title) in zip(panels, _PANELS, strict=False):
+        _series(axes, rows[LORA], measure, style.ARMS[LORA], None)
+        names.append((axes, [_level(axes, FULL, rows[FULL][0][measure], _number)]))
+        axes.set_ylabel(unit)
+        axes.set_title(f"{title}; {_intervals(record)}", loc="left", color=style.GREY)
+        axes.set_ylim(0, 1.08 * axes.dataLim.y1)
+    axes = panels[2]
+    told = "out_of_domain" in rows[FULL][0]
+    if told:
+        _series(axes, rows[LORA], "out_of_domain", style.ARMS[LORA], "LoRA, general text")
+        others = [(arm, rows[arm][0]["out_of_domain"]) for arm in (FULL, HEAD_ONLY)]
+        names.append((axes, [_level(axes, arm, row, percent) for arm, row in others]))
+    else:
+        others = [(arm, rows[arm][0]["in_domain"]) for arm in (FULL, HEAD_ONLY)]
+        names.append((axes, [_level(axes, arm, row, percent) for arm, row in others]))
+    _series(axes, rows[LORA], "in_domain", _IN_DOMAIN, "LoRA, test sentences of the task", 1.06)
+    axes.set_ylabel("Accuracy (%)")
+    where = "levels: on general text" if told else "the general text has no labels of the study's"
+    axes.set_title(f"Accuracy; {where}", loc="left", color=style.GREY)
+    percent_axis(axes)
+    rank_axis(axes, ranks, 330)
+    axes.set_xlabel("LoRA rank (log scale)")
+    below(figure, axes)
+    style.settle(figure)
+    for place, texts in names:
+        _keep_apart(place, texts)
+    return figure
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see."""
+    rows = _rows(record)
+    full = rows[FULL][0]
+    sentences = [
+        f"On {_text(record)}, LoRA's outputs are {_span(rows[LORA], 'kl', _number)} nats from the "
+        f"base's, full fine-tuning's {_number(full['kl']['mean'])}; the hidden state moves by "
+        f"{_span(rows[LORA], 'change', _number)} (1 - cosine) in LoRA and by "
+        f"{_number(full['change']['mean'])} in full fine-tuning"
+    ]
+    if "out_of_domain" in full:
+        head = percent(rows[HEAD_ONLY][0]["out_of_domain"]["mean"])
+        sentences.append(
+            f"Accuracy there is {_span(rows[LORA], 'out_of_domain', percent)} in LoRA, "
+            f"{percent(full['out_of_domain']['mean'])} in full fine-tuning and {head} with the "
+            "head alone trained"
+        )
+    return ". ".join(sentences) + "."
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    each = [
+        f"rank {row['rank']}: {_number(row['kl']['mean'])} nats, "
+        f"{_number(row['change']['mean'])}, "
+        + (f"{percent(row['out_of_domain']['mean'])} and " if "out_of_domain" in row else "")
+        + percent(row["in_domain"]["mean"])
+        for row in _rows(record)[LORA]
+    ]
+    what = "divergence of outputs, change of the hidden state, accuracy "
+    what += "on general text and in the task" if _told(record) else "in the task"
+    return f"Three panels by LoRA rank, with intervals: {what}. {listed(each)}. {caption(record)}"
+
+
+def _rows(record: Record) -> dict[str, list[Row]]:
+    return {
+        arm: [row for row in record["arms"] if row["arm"] == arm] for arm in (HEAD_ONLY, LORA, FULL)
+    }
+
+
+def _told(record: Record) -> bool:
+    return "out_of_domain" in record["arms"][0]
+
+
+def _text(record: Record) -> str:
+    return counted(record["sentences"], "sentence") + " of general text"
+
+
+def _intervals(record: Record) -> str:
+    over = "seeds and sentences" if len(record["seeds"]) > 1 else "sentences of one seed"
+    return f"{100 * record['confidence']:g} % intervals over {over}"
+
+
+def _number(value: float) -> str:
+    return significant(value)
+
+
+def _span(rows: Sequence[Row], measure: str, write: Any) -> str:
+    values = sorted(row[measure]["mean"] for row in rows)
+    ends = list(dict.fromkeys(write(value) for value in (values[0], values[-1])))
+    return " to ".join(ends)
+
+
+def _series(
+    axes: Axes,
+    rows: Sequence[Row],
+    measure: str,
+    look: style.Look,
+    label: str | None,
+    shift: float = 1.0,
+) -> None:
+    cells = [row[measure] for row in rows]
+    means = [cell["mean"] for cell in cells]
+    ends = [(_or(c["low"], c["mean"]), _or(c["high"], c["mean"])) for c in cells]
+    axes.errorbar(
+        [row["rank"] * shift for row in rows],
+        means,
+        yerr=[
+            [max(0.0, mean - low) for mean, (low, _) in zip(means, ends, strict=True)],
+            [max(0.0, high - mean) for mean, (_, high) in zip(means, ends, strict=True)],
+        ],
+        color=look.color,
+        marker=look.marker,
+        markerfacecolor="white" if look is _IN_DOMAIN else look.color,
+        linestyle=look.dashes,
+        linewidth=1,
+        capsize=3,
+        label=label,
+    )
+
+
+def _or(value: float | None, instead: float) -> float:
+    return instead if value is None else value
+
+
+def _level(axes: Axes, arm: str, cell: Row, write: Any) -> Text:
+    """Draw what has no rank as a line with a band, named at its right end."""
+    look = style.ARMS[arm]
+    axes.axhline(cell["mean"], color=look.color, linestyle=look.dashes)
+    low, high = (_or(cell[end], cell["mean"]) for end in ("low", "high"))
+    axes.axhspan(low, high, color=look.color, alpha=0.13, linewidth=0)
+    name = {FULL: "Full fine-tuning", HEAD_ONLY: "Head only"}[arm]
+    return axes.text(
+        1.01,
+        cell["mean"],
+        f"{name}\n{write(cell['mean'])}",
+        transform=axes.get_yaxis_transform(),
+        color=look.color,
+        va="center",
+    )
+
+
+def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
+    """Move texts up and down until they do not touch, once the layout stands."""
+    unit = axes.transData.inverted().transform
+    boxes = [text.get_window_extent() for text in texts]
+    height = max(float(unit((0, box.y1))[1] - unit((0, box.y0))[1]) for box in boxes)
+    places = spread([text.get_position()[1] for text in texts], 1.1 * height, *axes.get_ylim())
+    for text, place in zip(texts, places, strict=True):
+        text.set_y(place)
