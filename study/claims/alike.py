@@ -13,7 +13,7 @@ from study.claims.advice import with_ranks
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.statements import below, within
 from study.claims.verdicts import CannotTell, Verdict
-from study.words import margin
+from study.words import counted, margin
 
 
 def alike_from(rank: int) -> Test:
@@ -99,6 +99,6 @@ def _band(study: Study, ranks: Sequence[int], points: float) -> Verdict:
                 "points",
             )
         ],
-        f"test accuracy of any two of {rank_words(ranks)}, {len(pairs)} in all, held against "
+        f"test accuracy of any two of {rank_words(ranks)} ({counted(len(pairs), 'pair')}), held against "
         f"{margin(points)} either way",
     )

@@ -229,7 +229,7 @@ TRAINING: Entries = {
         (f"{NOTES}, Objective function; Checklist", f"{ABLATION}, Rank ablation, Setup"),
         saved.base_stays_frozen),
     "unfrozen_base_defeats_it": (
-        "With the base left unfrozen by mistake everything is trained, and nothing is saved.",
+        "With the base left unfrozen by mistake everything is trained, as in full.",
         f"{CHAPTER}, Common mistakes", counting.unfrozen_trains_everything),
     "head_only_plateaus": (
         "Head-only converges quickly and plateaus early, far below full fine-tuning.",
