@@ -99,6 +99,6 @@ def _band(study: Study, ranks: Sequence[int], points: float) -> Verdict:
                 "points",
             )
         ],
-        f"test accuracy of any two of {rank_words(ranks)} ({counted(len(pairs), 'pair')}), held against "
-        f"{margin(points)} either way",
+        f"test accuracy of any two of {rank_words(ranks)} ({counted(len(pairs), 'pair')}), held "
+        f"against {margin(points)} either way",
     )
