@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stages import cli
 from study import settings
-from study.drift.outputs import load_outputs
+from study.drift.given import load_outputs
 from study.drift.record import drift_record
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.records import read_json, write_json

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from stages import cli
 from study import prepared, settings
-from study.drift.outputs import every_arm, save_outputs
+from study.drift.given import save_outputs
+from study.drift.outputs import every_arm
 from study.drift.text import load_text
 from study.labels import arm_label
 
@@ -25,7 +26,7 @@ def main() -> None:
     for name, given in every_arm(chosen, text, data, Path("data")):
         found[name] = given
         print(f"drift: {arm_label(*name)}: {len(given.logits)} models", flush=True)
-    save_outputs(found, text.labels, Path("drift/metrics/outputs.safetensors"))
+    save_outputs(found, text.labels.numpy(), Path("drift/metrics/outputs.safetensors"))
 
 
 if __name__ == "__main__":

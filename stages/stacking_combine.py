@@ -17,9 +17,11 @@ from study import prepared, settings
 from study.attached import read_saved
 from study.environment import compute_dtype
 from study.models import load_pretrained
-from study.stacking.combinations import ALONE, combinations, put_together
-from study.stacking.evaluate import evaluate, save_right
-from study.stacking.task import task_names
+from study.stacking.combinations import ALONE, combinations
+from study.stacking.evaluate import evaluate
+from study.stacking.names import task_names
+from study.stacking.right import save_right
+from study.stacking.together import put_together
 
 
 def main() -> None:

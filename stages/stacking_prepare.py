@@ -14,8 +14,8 @@ from stages import cli
 from study import prepared, settings
 from study.attached import read_saved
 from study.records import write_json
-from study.stacking.combinations import check
 from study.stacking.task import prepare_other
+from study.stacking.together import check
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.claims.statements import Estimate, Finding
+from study.claims.estimates import Estimate
+from study.claims.statements import Finding
 from study.crossed import crossed, crossed_interval
 
 Floats = NDArray[np.float64]

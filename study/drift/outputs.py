@@ -12,21 +12,17 @@ head-only arm of the same seed (`study.drift.record`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from study.attached import attached, read_adapter
 from study.capacity.evaluator import Evaluator
+from study.drift.given import Given, Name
 from study.environment import compute_dtype, device
-from study.errors import StudyError
 from study.feeds import TokenFeed
 from study.heads import read_head, with_heads
 from study.hidden import outputs
@@ -35,16 +31,6 @@ from study.matrices import read_tuned
 from study.models import load_pretrained
 from study.prepared import Prepared, Split
 from study.settings import Settings
-
-Name = tuple[str, int | None]  # arm and rank
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """Of one arm: `logits` (seeds, n, num_labels) and `change` (seeds, n), fp32."""
-
-    logits: NDArray[np.float32]
-    change: NDArray[np.float32]
 
 
 def every_arm(
@@ -89,39 +75,3 @@ def change(states: Tensor, pretrained: Tensor) -> Tensor:
 
 def _given(logits: Tensor, states: Tensor, pretrained: Tensor) -> Given:
     return Given(logits.numpy(), change(states, pretrained).float().numpy())
-
-
-def save_outputs(found: dict[Name, Given], labels: Tensor, path: Path) -> None:
-    """Write all arms' outputs and the labels (n,) into one file."""
-    tensors = {"labels": labels.numpy()}
-    for name, given in found.items():
-        tensors[f"{_key(name)}/logits"] = np.ascontiguousarray(given.logits)
-        tensors[f"{_key(name)}/change"] = np.ascontiguousarray(given.change)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path)
-
-
-def load_outputs(path: Path, names: list[Name]) -> tuple[dict[Name, Given], NDArray[np.int64]]:
-    """Read these arms' outputs, and the labels.
-
-    Raises:
-        StudyError: the file is not there, or holds no such arm.
-    """
-    try:
-        tensors = load_file(path)
-        keys = {name: _key(name) for name in names}
-        found = {
-            name: Given(tensors[f"{key}/logits"], tensors[f"{key}/change"])
-            for name, key in keys.items()
-        }
-        return found, tensors["labels"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise StudyError(
-            f"{path}: not what the stage drift_outputs writes ({error!r}); run "
-            "`dvc repro drift/dvc.yaml`"
-        ) from error
-
-
-def _key(name: Name) -> str:
-    arm, rank = name
-    return arm if rank is None else f"{arm}-r{rank}"

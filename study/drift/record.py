@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from study.agreement.divergence import kl
 from study.claims.statements import Statement, above, below, every, some
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
-from study.drift.outputs import Given, Name
+from study.drift.given import Given, Name
 from study.estimates import answer, described, estimate, unanswered
 from study.labels import FULL, HEAD_ONLY, LORA, arm_label
 from study.records import ArmRecord

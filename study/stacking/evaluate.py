@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -20,20 +15,13 @@ from lora.adapter import Adapter
 from study.attached import attached
 from study.capacity.evaluator import first
 from study.environment import device
-from study.errors import StudyError
 from study.feeds import TokenFeed
 from study.heads import set_head
 from study.hidden import classified, outputs
 from study.prepared import Prepared
 from study.settings import TrainSettings
 from study.stacking.combinations import ALONE, Combination
-
-TASKS = ("first", "second")
-MEAN = "mean"
-HEADS = (*TASKS, MEAN)
-
-Key = tuple[str, str, str]  # combination, task, head
-Right = NDArray[np.bool_]  # (num_seeds, num_sentences)
+from study.stacking.right import MEAN, TASKS, Key, Right
 
 
 def evaluate(
@@ -75,29 +63,3 @@ def evaluate(
                     found[combination.name, task, head] = logits.argmax(-1).eq(test.labels).numpy()
         say(combination.name)
     return found
-
-
-def save_right(found: Mapping[Key, Right], path: Path) -> None:
-    """Write what was found, a byte an answer."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"/".join(key): right.astype(np.uint8) for key, right in found.items()}, path)
-
-
-def load_right(path: Path) -> dict[Key, Right]:
-    """Read what `save_right` wrote.
-
-    Raises:
-        StudyError: it is not there, or is none.
-    """
-    try:
-        tensors = load_file(path)
-        found: dict[Key, Right] = {}
-        for name, right in tensors.items():
-            combination, task, head = name.split("/")
-            found[combination, task, head] = right.astype(bool)
-        return found
-    except (OSError, SafetensorError, ValueError) as error:
-        raise StudyError(
-            f"{path}: not what the stage stacking_combine writes ({error!r}); run "
-            "`dvc repro stacking/dvc.yaml`"
-        ) from error

@@ -1,4 +1,4 @@
-"""The other task: its settings, its sentences, and what the two are called."""
+"""The other task: its settings and its sentences."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from study.errors import StudyError
 from study.overlap import standing_in
 from study.prepared import Prepared
 from study.preparing import prepare
-from study.settings import DataSettings, Settings, SourceSettings
-from study.sources import display_name
+from study.settings import DataSettings, Settings
 
 
 def other_data(settings: Settings) -> DataSettings:
@@ -63,14 +62,3 @@ def prepare_other(settings: Settings, data: Prepared) -> tuple[Prepared, dict[st
         "second": int(standing_in(other.test, [data.train, data.validation]).sum()),
     }
     return other, report
-
-
-def task_names(settings: Settings) -> tuple[str, str]:
-    """Return what the two tasks are called: by what their rows have, or by their source."""
-    first, second = _name(settings.data), _name(settings.stacking.source)
-    return (first, second) if first != second else (f"{first}, first", f"{second}, second")
-
-
-def _name(source: DataSettings | SourceSettings) -> str:
-    words = [str(value) for _, value in source.where or ()]
-    return " ".join(words) or display_name(source.name).rpartition("/")[2]
