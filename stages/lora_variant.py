@@ -1,7 +1,8 @@
 """Stage lora_variant@NAME of methods/: LoRA, or LoRA with one thing changed.
 
 Reads data/prepared/. Writes methods/metrics/runs/{name}.json, data/methods/{name}/s{seed}/ in
-PEFT's format, and, for nobody to depend on, methods/metrics/machine/{name}.json.
+PEFT's format, and, for nobody to depend on, methods/metrics/machine/{name}.json. Where the variant
+has no place in the model, the record says why, and nothing is trained.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from stages import cli
 from study import prepared, settings
 from study.environment import Machine
+from study.methods.method import NotApplicable, left_out
 from study.methods.variants import train_variant
 from study.records import write_json
 
@@ -23,12 +25,18 @@ def main() -> None:
     name = parser.parse_args().name
     machine = Machine()
     chosen = settings.load()
-    trained = train_variant(chosen, prepared.load("data/prepared"), name)
-    trained.save_adapters(Path("data/methods") / name)
-    write_json(f"methods/metrics/runs/{name}.json", trained.record.to_json())
+    folder, record = Path("data/methods") / name, f"methods/metrics/runs/{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        trained = train_variant(chosen, prepared.load("data/prepared"), name)
+    except NotApplicable as reason:
+        left_out(record, name, reason)
+    else:
+        trained.save_adapters(folder)
+        write_json(record, trained.record.to_json())
+        trained.checkpoints.discard()
     executor = chosen.train.executor
     machine.write(f"methods/metrics/machine/{name}.json", chosen.train, executor=executor)
-    trained.checkpoints.discard()
 
 
 if __name__ == "__main__":

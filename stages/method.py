@@ -13,7 +13,7 @@ from pathlib import Path
 from stages import cli
 from study import prepared, settings
 from study.environment import Machine
-from study.methods.method import NotApplicable
+from study.methods.method import NotApplicable, left_out
 from study.methods.trained import train_named
 from study.records import write_json
 
@@ -30,8 +30,7 @@ def main() -> None:
     try:
         trained = train_named(chosen, prepared.load("data/prepared"), name)
     except NotApplicable as reason:
-        print(f"{name}: not trained: {reason}")
-        write_json(record, {"arm": name, "reason": str(reason)})
+        left_out(record, name, reason)
     else:
         trained.save(folder)
         write_json(record, trained.record.to_json())

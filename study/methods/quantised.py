@@ -16,8 +16,12 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from lora.layer import features
 from study.errors import StudyError
 from study.fused_layer import unfuse
+from study.methods.method import NotApplicable
+
+BLOCK = 64  # numbers that share a scale, bitsandbytes' own choice
 
 
 def require_bitsandbytes() -> Any:
@@ -47,6 +51,7 @@ def quantise(model: PreTrainedModel) -> tuple[str, ...]:
 
     Raises:
         StudyError: bitsandbytes is not installed.
+        NotApplicable: a layer's inputs are no whole number of blocks. Nothing is changed then.
     """
     linear4bit = require_bitsandbytes().nn.Linear4bit
     stacks = tuple(f"{n}." for n, m in model.named_modules() if isinstance(m, nn.ModuleList))
@@ -55,6 +60,13 @@ def quantise(model: PreTrainedModel) -> tuple[str, ...]:
         for name, module in model.named_modules()
         if name.startswith(stacks) and type(module) in (nn.Linear, Conv1D)
     }
+    for name, module in chosen.items():
+        inputs = features(module)[0]
+        if inputs % BLOCK:
+            raise NotApplicable(
+                f"{name} has {inputs} inputs, and bitsandbytes' CPU build reads a weight in 4 bit "
+                f"wrongly where its rows are not whole blocks of {BLOCK}"
+            )
     for name, module in chosen.items():
         weight = module.weight.detach()
         weight = weight.T.contiguous() if isinstance(module, Conv1D) else weight

@@ -42,7 +42,7 @@ from study.methods.quantised import quantise, weight_bytes
 from study.prepared import Prepared
 from study.records import ArmRecord, read_arm, read_json
 from study.results import scores
-from study.settings import OTHER_METHODS, Settings
+from study.settings import Settings
 
 Records = Mapping[str, ArmRecord]
 
@@ -51,7 +51,7 @@ def comparison(settings: Settings, data: Prepared, root: Path) -> dict[str, Any]
     """Return the record.
 
     Args:
-        root: of the study: holds methods/metrics/runs/ and data/methods/, metrics/runs/ and data/full/.
+        root: of the study: holds methods/metrics/runs/, data/methods/, metrics/runs/, data/full/.
 
     Raises:
         StudyError: a file is missing or does not belong to the others, or merging changed outputs.
@@ -97,8 +97,6 @@ def _path(root: Path, name: str) -> Path:
 
 def _reason(root: Path, name: str) -> str | None:
     """Return why a method was not trained, or None."""
-    if name not in OTHER_METHODS:
-        return None
     value = read_json(_path(root, name))
     reason = value.get("reason") if isinstance(value, dict) else None
     return reason if isinstance(reason, str) else None

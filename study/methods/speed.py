@@ -72,12 +72,14 @@ def _names(settings: Settings) -> tuple[str, ...]:
 
 
 def _has_a_place(name: str, settings: Settings, data: Prepared) -> bool:
-    if name in OTHER_METHODS:
-        model = load_plain(settings.model.name, data, torch.float32)
-        try:
+    model = load_plain(settings.model.name, data, torch.float32)
+    try:
+        if name == "qlora":
+            quantise(model)
+        elif name in OTHER_METHODS:
             choose(name, settings.methods).prepare(model, data.max_length)
-        except NotApplicable:
-            return False
+    except NotApplicable:
+        return False
     return True
 
 

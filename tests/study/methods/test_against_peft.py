@@ -1,0 +1,85 @@
+"""(IA)^3 and prefixes train as a plain PEFT loop trains them, on the same batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peft
+import pytest
+import torch
+
+from study import streams
+from study.methods.arm import train_method
+from study.methods.ia3 import IA3, targets
+from study.methods.prefix import PrefixTuning
+from study.progress import Progress
+from study.training import Run, RunResult
+from tests.lora.models import FAMILIES
+from tests.study import toys
+from tests.study.plain import (
+    SEED,
+    agreement,
+    data_of,
+    far,
+    lend_head,
+    plain_predictions,
+    plain_training,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+RATE = 0.02
+TOKENS = 3
+
+
+def ours(family: str, method: Any) -> RunResult:
+    model = toys.load(toys.saved(family))
+    data = data_of(FAMILIES[family])
+    method.prepare(model, toys.LONGEST)
+    run = Run("method", None, RATE, SEED)
+    settings, progress = toys.train_settings(), Progress("toy", 1)
+    (result,) = train_method(model, method, [run], data, settings, toys.CPU, progress)
+    return result
+
+
+def plain(family: str) -> Any:
+    model = toys.reference(toys.saved(family))
+    lend_head(model, toys.load(toys.saved(family)))
+    if model.config.pad_token_id is None:  # a decoder finds a sentence's end by it
+        model.config.pad_token_id = data_of(FAMILIES[family]).pad_token_id
+    return model
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "gpt2", "llama"])
+def test_ia3(family: str) -> None:
+    found = ours(family, IA3())
+    model = plain(family)
+    every, feedforward = targets(model)
+    config = peft.IA3Config(
+        task_type="SEQ_CLS", target_modules=every, feedforward_modules=feedforward
+    )
+    peft_model, data = peft.get_peft_model(model, config), data_of(FAMILIES[family])
+    losses = plain_training(peft_model, data, RATE)
+    assert far(found.loss_values, losses) < 2e-5  # measured: 1.2e-6
+    assert agreement(found.test_predictions, plain_predictions(peft_model, data)) == 1
+    for name, tensor in found.state.items():
+        if ".ia3_l." in name:
+            theirs = peft_model.get_parameter(f"base_model.{name}")
+            assert torch.allclose(tensor, theirs.detach(), atol=1e-4), name
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
+def test_prefix(family: str) -> None:
+    """RoBERTa's head reads no pooler, which PEFT's classifier takes for granted."""
+    found = ours(family, PrefixTuning(TOKENS))
+    model = plain(family)
+    config = peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=TOKENS)
+    peft_model = peft.get_peft_model(model, config)
+    prefix = peft_model.get_parameter("prompt_encoder.default.embedding.weight")
+    with torch.no_grad():
+        prefix.normal_(generator=streams.generator(SEED, "method"))
+    data = data_of(FAMILIES[family])
+    losses = plain_training(peft_model, data, RATE)
+    assert far(found.loss_values, losses) < 2e-5
+    assert agreement(found.test_predictions, plain_predictions(peft_model, data)) == 1
+    (name,) = (name for name in found.state if "prompt_encoder" in name)
+    assert torch.allclose(found.state[name], prefix.detach(), atol=1e-4)
