@@ -1,8 +1,8 @@
 """Stage rank@RANK of instruct/dvc.yaml: LoRA at one rank, all seeds and learning rates.
 
-Reads data/prepared/. Writes rank_{rank}/run_data.json (see `study.instruct.records.RankRecord`),
-data/adapters/r{rank}/s{seed}/ in PEFT's format, and, for nobody to depend on,
-machine/rank_{rank}.json.
+Reads data/prepared/. Writes ranks/rank_{rank}/run_data.json (see
+`study.instruct.records.RankRecord`), data/adapters/r{rank}/s{seed}/ in PEFT's format, and, for
+nobody to depend on, machine/rank_{rank}.json.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     data = prepared.load("data/prepared")
     trained = train_rank(chosen, data, rank, f"rank-{rank}")
     trained.save_adapters(Path(f"data/adapters/r{rank}"))
-    write_json(f"rank_{rank}/run_data.json", trained.record.to_json())
+    write_json(f"ranks/rank_{rank}/run_data.json", trained.record.to_json())
     machine.write(f"machine/rank_{rank}.json", chosen.train, executor=chosen.train.executor)
     trained.checkpoints.discard()
 

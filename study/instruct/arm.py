@@ -14,6 +14,7 @@ from lora import peft_format
 from lora.adapter import Adapter
 from study.causal import PackedCausalLM, load_causal
 from study.checkpoints import Checkpoints
+from study.instruct.operations import epoch_operations
 from study.instruct.records import PairRun, RankRecord
 from study.instruct.settings import InstructSettings
 from study.lora_arm import LoraArm, Pack
@@ -78,6 +79,8 @@ def train_rank(settings: InstructSettings, data: Prepared, rank: int, stage: str
         trainable_parameters=size.trainable,
         total_parameters=size.total,
         steps=-(-len(data.train) // settings.train.batch_size) * settings.train.epochs,
+        operations=settings.train.epochs
+        * epoch_operations(arm.model.config, arm.config, data.train),
         runs=runs,
     )
     picked = [r for r in results if r.run.learning_rate == record.learning_rate]

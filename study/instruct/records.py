@@ -57,7 +57,7 @@ class RankRecord:
     Attributes:
         learning_rate: the one of `learning_rates` that validation picked, on the mean over seeds.
         total_parameters: of the base model.
-        steps: of one run.
+        steps: of one run; operations: of the matrix products in them all.
     """
 
     rank: int
@@ -66,6 +66,7 @@ class RankRecord:
     trainable_parameters: int
     total_parameters: int
     steps: int
+    operations: int
     runs: tuple[PairRun, ...]
 
     def picked(self) -> tuple[PairRun, ...]:
