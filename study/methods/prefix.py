@@ -104,12 +104,11 @@ class PrefixClassifier(PackedClassifier):
     def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return the logits (1, B, num_labels) of the run's sentences, fp32."""
         assert isinstance(batch, PackedBatch)
-        features = self.features(batch, generators)
-        return self.classify(features)
+        use_generators(self, generators, (), batch.share)
+        return self.classify(self.features(batch, generators))
 
     def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return the hidden state that stands for each sentence, (B, 1, hidden)."""
-        use_generators(self, generators)
         return self.padded_features(*unpacked(batch), generators)
 
     def padded_features(
