@@ -1,4 +1,4 @@
-"""What README.md and methods/README.md say of the results is what the committed metrics bear out.
+"""What README.md and the other pipelines' pages say of results is what committed metrics bear out.
 
 `python -m checks.readme` compares, `python -m checks.readme --fix` writes it.
 """
@@ -9,15 +9,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from study.drift import page as drift
 from study.figures import methods
 from study.methods import marks as words
 from study.methods import table
 from study.records import read_json
 from study.report.answer import QUESTIONS, answer
+from study.stacking import page as stacking
 from study.table import markdown_table
 
 README = Path("README.md")
 METHODS_README = Path("methods/README.md")
+DRIFT = Path("drift/metrics/drift.json")
+DRIFT_README = Path("drift/README.md")
+STACKING = Path("stacking/metrics/stacking.json")
+STACKING_README = Path("stacking/README.md")
 METHODS = Path("methods/metrics/comparison.json")
 METHODS_MACHINE = Path("methods/metrics/machine/comparison.json")
 SUMMARY = "metrics/summary.json"
@@ -51,8 +57,13 @@ def methods_blocks() -> dict[str, str]:
 
 
 def pages() -> dict[Path, dict[str, str]]:
-    """Return the generated parts of each page."""
-    return {README: blocks(), METHODS_README: methods_blocks()}
+    """Return the generated parts of each page; none of a pipeline that has not run."""
+    return {
+        README: blocks(),
+        METHODS_README: methods_blocks(),
+        DRIFT_README: drift.blocks(read_json(DRIFT)) if DRIFT.exists() else {},
+        STACKING_README: stacking.blocks(read_json(STACKING)) if STACKING.exists() else {},
+    }
 
 
 def marks(name: str) -> tuple[str, str]:

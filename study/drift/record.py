@@ -45,6 +45,8 @@ MEASURES = {
     OUT: "accuracy on the general text",
     IN: "accuracy on the study's test sentences",
 }
+_NAMES = {KL: "KL", CHANGE: "1 - cosine"}
+_DISTANCES = ((KL, "outputs are", "nats"), (CHANGE, "the hidden state is", ""))
 _MOST = {KL: math.inf, CHANGE: 2.0, OUT: 1.0, IN: 1.0}
 
 
@@ -124,22 +126,22 @@ def _claims(
     alpha: float,
     without_labels: str | None,
 ) -> list[dict[str, Any]]:
-    outputs, states = "Outputs", "The hidden state"
     rows = []
-    for measure, what in ((KL, outputs), (CHANGE, states)):
-        claim = f"{what} {_verb(measure)} farther from the pretrained model's the larger the rank."
+    for measure, what, _ in _DISTANCES:
+        claim = f"The larger the rank, the farther {what} from the pretrained model's."
         rows.append(_by_rank(claim, measured[measure], ranks, trends[measure], alpha, rises=True))
-    for measure, what in ((KL, outputs), (CHANGE, states)):
-        values = measured[measure]
+    for measure, what, unit in _DISTANCES:
         statements = [
-            above(f"full fine-tuning less {_label(name)}", _less(values, (FULL, None), name))
+            above(
+                f"full fine-tuning less {_label(name)}",
+                _less(measured[measure], (FULL, None), name),
+                0.0,
+                unit,
+            )
             for name in ranks
         ]
-        claim = (
-            f"{what} of full fine-tuning {_verb(measure)} farther from the pretrained model's than "
-            "that of any LoRA rank."
-        )
-        why = f"{measure} of full fine-tuning less that of each rank, held against 0"
+        claim = f"In full fine-tuning {what} farther from the pretrained model's than in any LoRA."
+        why = f"{_NAMES[measure]} in full fine-tuning less that in each rank"
         rows.append(answer(claim, every(statements, alpha), why))
     costs = "Fine-tuning costs accuracy out of domain: some tuned arm falls below the head alone."
     falls = "Accuracy out of domain falls the larger the rank."
@@ -148,10 +150,15 @@ def _claims(
     right = measured[OUT]
     tuned = [name for name in right if name[0] != HEAD_ONLY]
     lower = [
-        below(f"{_label(name)} less head only", _less(right, name, (HEAD_ONLY, None), OUT))
+        below(
+            f"{_label(name)} less head only",
+            _less(right, name, (HEAD_ONLY, None), OUT),
+            0.0,
+            "points",
+        )
         for name in tuned
     ]
-    why = "accuracy on the general text (points), less that of the head alone, held against 0"
+    why = "accuracy on the general text, less that of the head alone"
     rows.append(answer(costs, some(lower, alpha), why))
     rows.append(_by_rank(falls, right, ranks, trends[OUT], alpha, rises=False))
     return rows
@@ -172,11 +179,12 @@ def _by_rank(
     counts = values[ranks[0]].dtype == np.bool_
     what = f"{_label(ranks[-1])} less {_label(ranks[0])}"
     state = above if rises else below
-    ends: Statement = state(what, _less(values, ranks[-1], ranks[0], OUT if counts else None))
-    row = answer(claim, every([ends], alpha), "the largest rank less the smallest, held against 0")
+    apart = _less(values, ranks[-1], ranks[0], OUT if counts else None)
+    ends: Statement = state(what, apart, 0.0, "points" if counts else "")
+    why = "the largest rank less the smallest"
     if trend["reason"] is not None:
-        row["numbers"]["why"] += f" ({trend['reason']})"
-        return row
+        return answer(claim, every([ends], alpha), f"{why}; {trend['reason']}")
+    row = answer(claim, every([ends], alpha), "seeds are the blocks of the test")
     keys = ("p_value", "p_value_of_a_fall")
     shown, refuted = (trend[key] for key in (keys if rises else keys[::-1]))
     # One side each, so that either verdict errs with a chance of at most alpha / 2.
@@ -184,8 +192,6 @@ def _by_rank(
     row["numbers"] |= {
         "p_rise": trend["p_value"],
         "p_fall": trend["p_value_of_a_fall"],
-        "why": "Page's trend test over the ranks, seeds as blocks; beside it the largest rank less "
-        "the smallest",
     }
     return row
 
@@ -195,10 +201,6 @@ def _less(values: Arms, first: Name, second: Name, measure: str | None = None) -
     counts = measure == OUT
     difference = values[first].astype(np.float64) - values[second].astype(np.float64)
     return estimate(difference, counts=counts, scale=100.0 if counts else 1.0)
-
-
-def _verb(measure: str) -> str:
-    return "are" if measure == KL else "is"
 
 
 def _label(name: Name) -> str:

@@ -1,0 +1,45 @@
+"""Tables and claims as Markdown, for the pages that are written from records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.words import capitalised, significant
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first column is of words and the others of numbers."""
+    rule = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def with_interval(cell: Mapping[str, Any], scale: float = 1.0, digits: int = 3) -> str:
+    """Write mean [low, high], each times `scale`, with so many decimals; an open end as ?."""
+    mean, low, high = (
+        "?" if cell[key] is None else f"{scale * cell[key]:.{digits}f}"
+        for key in ("mean", "low", "high")
+    )
+    return f"{mean} [{low}, {high}]"
+
+
+def claims(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a list of claims, each with its verdict and what it rests on."""
+    return "\n".join(_claim(row) for row in rows)
+
+
+def _claim(row: Mapping[str, Any]) -> str:
+    numbers = row["numbers"]
+    words = [f"- *{row['claim']}* **{row['verdict'].capitalize()}.**"]
+    if "tested" in numbers:
+        ends = [numbers["value"], numbers["low"], numbers["high"]]
+        value, low, high = ("?" if end is None else significant(end) for end in ends)
+        tested = f"{numbers['tested']}: measured {value} [{low}, {high}]"
+        if "p_rise" in numbers:
+            rise, fall = (significant(numbers[key]) for key in ("p_rise", "p_fall"))
+            words.append(f"Page's trend test: p of a rise {rise}, of a fall {fall}.")
+            words.append(f"Beside it: {tested}.")
+        else:
+            shown = f"; shown alone {numbers['shown']}" if "shown" in numbers else ""
+            words.append(f"Decided by: {tested}{shown}.")
+    return " ".join([*words, f"{capitalised(numbers['why'])}."])
