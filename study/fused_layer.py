@@ -20,16 +20,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from study.attention import Packing, attend, attend_backward
+from study.attention import Attended, Packing, attend, attend_backward
 from study.dropout import drawing
 from study.fused_linear import TENSORS, FusedLinear, LinearStep
+from study.layout import HeadBlocks
+from study.recomputing import MARK, checkpointed, replayed, states
 
 _PICKS = "_picks_readout"  # where a fused model keeps what `picks_readout` tells
 
@@ -144,16 +146,47 @@ class FusedLayer:
             found += [norm.weight, norm.bias]
         self.eps = (out.LayerNorm.eps, layer.output.LayerNorm.eps)
         self.dropouts = (out.dropout, layer.output.dropout)
+        self.recomputes = layer.training and getattr(layer, MARK, False)
         self.attention_dropout = float(own.dropout.p) if layer.training else 0.0
         return found
+
+    def steps(self, tensors: Sequence[Tensor | None]) -> list[LinearStep]:
+        """Begin a forward pass of the six linear layers with the tensors that were read."""
+        return [
+            linear.step(tensors[i * TENSORS : (i + 1) * TENSORS])
+            for i, linear in enumerate(self.linears)
+        ]
 
 
 def _unfused(layer: nn.Module, x: Tensor, packing: Packing, readout: Tensor | None) -> Tensor:
     """Return what the layer's own modules compute; of a layer that is read out, only that."""
-    y: Tensor = type(layer).forward(layer, x, packing=replace(packing, readout=None))
+    forward = checkpointed if getattr(layer, MARK, False) else type(layer).forward
+    y: Tensor = forward(layer, x, packing=replace(packing, readout=None))
     if readout is None:
         return y
     return y.reshape(-1, y.shape[-1]).index_select(0, readout).view(len(y), -1, y.shape[-1])
+
+
+class _Tape(NamedTuple):
+    """What the backward pass of a layer needs; sums are (rows, means, reciprocal deviations)."""
+
+    steps: Sequence[LinearStep]
+    norms: tuple[Sequence[Tensor], Sequence[Tensor]]
+    attended: Attended
+    blocks: HeadBlocks
+    z: Tensor
+    keeps: tuple[Tensor | None, Tensor | None]
+    sums: tuple[Sequence[Tensor], Sequence[Tensor]]
+
+
+class _Again(NamedTuple):
+    """What a layer that keeps no tape needs to make it again; the steps are not begun."""
+
+    x: Tensor
+    packing: Packing
+    steps: Sequence[LinearStep]
+    norms: tuple[Sequence[Tensor], Sequence[Tensor]]
+    start: list[Tensor]
 
 
 class _Fused(torch.autograd.Function):
@@ -166,46 +199,31 @@ class _Fused(torch.autograd.Function):
         layer: FusedLayer,
         packing: Packing,
         readout: Tensor | None,
-        *tensors: Tensor | None,
+        *tensors: Tensor,
     ) -> Tensor:
-        runs, _, hidden = x.shape
-        steps = [
-            linear.step(tensors[i * TENSORS : (i + 1) * TENSORS])
-            for i, linear in enumerate(layer.linears)
-        ]
-        query, key, value, out, up, down = steps
         norms = (tensors[-4:-2], tensors[-2:])
-        flat = x.reshape(-1, hidden)
-        chosen = flat if readout is None else flat.index_select(0, readout)
-        blocks = packing.layout.for_heads(
-            layer.heads, layer.heads, False, x.dtype, readout is not None
-        )
-        q, k, v = (
-            step.forward(rows).view(len(rows), layer.heads, -1)
-            for step, rows in ((query, chosen), (key, flat), (value, flat))
-        )
-        attended, saved = attend(
-            q, k, v, blocks, layer.scaling, layer.attention_dropout, packing.generators
-        )
-        sum1, keep1 = _drop_and_add(out, layer.dropouts[0], attended.flatten(1), chosen, runs)
-        h, mean1, rstd1 = _norm(sum1, norms[0], layer.eps[0])
-        z = up.forward(h)
-        sum2, keep2 = _drop_and_add(down, layer.dropouts[1], F.gelu(z), h, runs)
-        y, mean2, rstd2 = _norm(sum2, norms[1], layer.eps[1])
-        ctx.layer, ctx.steps, ctx.norms = layer, steps, norms
-        ctx.tape = (saved, blocks, z, keep1, keep2)
-        ctx.sums = ((sum1, mean1, rstd1), (sum2, mean2, rstd2))
-        ctx.shape, ctx.readout = x.shape, readout
-        return y.view(runs, -1, hidden)
+        ctx.layer, ctx.shape, ctx.readout = layer, x.shape, readout
+        ctx.tape = ctx.again = None
+        if layer.recomputes:
+            start = states(packing.generators)
+            ctx.again = _Again(x, packing, layer.steps(tensors), norms, start)
+        y, tape = _compute(x, layer, packing, readout, layer.steps(tensors), norms)
+        if not layer.recomputes:
+            ctx.tape = tape
+        return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
+        if ctx.again is not None:
+            x, packing, steps, norms, start = ctx.again
+            with replayed(packing.generators, start):
+                _, ctx.tape = _compute(x, ctx.layer, packing, ctx.readout, steps, norms)
         if ctx.tape is None:
             raise RuntimeError("a fused layer's backward pass can run once")
-        saved, blocks, z, keep1, keep2 = ctx.tape
-        query, key, value, out, up, down = ctx.steps
-        sums, norms, heads = ctx.sums, ctx.norms, ctx.layer.heads
-        ctx.tape = ctx.steps = ctx.sums = None
+        steps, norms, saved, blocks, z, (keep1, keep2), sums = ctx.tape
+        query, key, value, out, up, down = steps
+        heads = ctx.layer.heads
+        ctx.tape = ctx.again = None
         hidden = ctx.shape[-1]
         needs_x, wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[4:]
         needs = [wanted[i * TENSORS : (i + 1) * TENSORS] for i in range(6)]
@@ -247,6 +265,44 @@ class _Fused(torch.autograd.Function):
         every = (query_grads, key_grads, value_grads, out_grads, up_grads, down_grads)
         flat = [gradient for gradients in every for gradient in gradients]
         return (grad_x, None, None, None, *flat, *norm1, *norm2)
+
+
+def _compute(
+    x: Tensor,
+    layer: FusedLayer,
+    packing: Packing,
+    readout: Tensor | None,
+    steps: Sequence[LinearStep],
+    norms: tuple[Sequence[Tensor], Sequence[Tensor]],
+) -> tuple[Tensor, _Tape]:
+    """Return the layer's output, and what its backward pass needs."""
+    runs, _, hidden = x.shape
+    query, key, value, out, up, down = steps
+    flat = x.reshape(-1, hidden)
+    chosen = flat if readout is None else flat.index_select(0, readout)
+    blocks = packing.layout.for_heads(layer.heads, layer.heads, False, x.dtype, readout is not None)
+    q, k, v = (
+        step.forward(rows).view(len(rows), layer.heads, -1)
+        for step, rows in ((query, chosen), (key, flat), (value, flat))
+    )
+    attended, saved = attend(
+        q, k, v, blocks, layer.scaling, layer.attention_dropout, packing.generators
+    )
+    sum1, keep1 = _drop_and_add(out, layer.dropouts[0], attended.flatten(1), chosen, runs)
+    h, mean1, rstd1 = _norm(sum1, norms[0], layer.eps[0])
+    z = up.forward(h)
+    sum2, keep2 = _drop_and_add(down, layer.dropouts[1], F.gelu(z), h, runs)
+    y, mean2, rstd2 = _norm(sum2, norms[1], layer.eps[1])
+    tape = _Tape(
+        steps=steps,
+        norms=norms,
+        attended=saved,
+        blocks=blocks,
+        z=z,
+        keeps=(keep1, keep2),
+        sums=((sum1, mean1, rstd1), (sum2, mean2, rstd2)),
+    )
+    return y.view(runs, -1, hidden), tape
 
 
 def _drop_and_add(

@@ -19,6 +19,7 @@ from study.objective import Objective, PackedModel
 from study.optimizer import FlatParameters, RunAdamW
 from study.packing import Batch
 from study.progress import Progress
+from study.recomputing import recomputing
 from study.records import Evaluation
 from study.settings import TrainSettings
 
@@ -112,11 +113,12 @@ def train(
         model.train()
         losses = []
         seeds = [run.seed for run in runs]
-        for step in feed.training(seeds, epoch, settings.gradient_accumulation_steps):
-            by_run, gradient = _computed(model, parameters, step, generators)
-            optimizer.step(gradient)
-            losses.append(by_run)
-            progress.step(losses)
+        with recomputing(model, settings.activation_checkpointing):
+            for step in feed.training(seeds, epoch, settings.gradient_accumulation_steps):
+                by_run, gradient = _computed(model, parameters, step, generators)
+                optimizer.step(gradient)
+                losses.append(by_run)
+                progress.step(losses)
         log.losses(torch.stack(losses).cpu())
         outputs = predict(model, parameters, feed, "validation")
         improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
