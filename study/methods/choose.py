@@ -31,7 +31,8 @@ def rates(name: str, settings: MethodsSettings) -> tuple[float, ...]:
 def lora_settings(name: str, lora: LoraSettings, methods: MethodsSettings) -> LoraSettings:
     """Return the settings of a variant: plain LoRA's, with one thing changed.
 
-    Plain is what the section `lora` says, without the variants' own things.
+    Plain is what the section `lora` says, without the variants' own things. Learning rates are left
+    out: `rates` gives them, and what a method costs does not depend on them.
     """
     assert name in LORA_VARIANTS
     plain = replace(
@@ -42,7 +43,7 @@ def lora_settings(name: str, lora: LoraSettings, methods: MethodsSettings) -> Lo
         use_dora=False,
         init="default",
         loraplus_ratio=1.0,
-        learning_rates=rates(name, methods),
+        learning_rates=(),
     )
     if name == "rslora":
         return replace(plain, scaling="rslora")

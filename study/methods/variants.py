@@ -8,7 +8,7 @@ from functools import cached_property
 from transformers import PreTrainedModel
 
 from study.lora_arm import LoraArm
-from study.methods.choose import lora_settings
+from study.methods.choose import lora_settings, rates
 from study.methods.quantised import quantise
 from study.prepared import Prepared
 from study.rank import TrainedRank, train_rank
@@ -35,7 +35,9 @@ def train_variant(settings: Settings, data: Prepared, name: str) -> TrainedRank:
     Raises:
         StudyError: as `train_rank`, or bitsandbytes is not installed and the variant is QLoRA.
     """
-    variant = replace(settings, lora=lora_settings(name, settings.lora, settings.methods))
+    own = lora_settings(name, settings.lora, settings.methods)
+    own = replace(own, learning_rates=rates(name, settings.methods))
+    variant = replace(settings, lora=own)
     arm = QLoraArm if name == "qlora" else LoraArm
-    trained = train_rank(variant, data, variant.lora.rank, f"method-{name}", arm)
+    trained = train_rank(variant, data, own.rank, f"method-{name}", arm)
     return replace(trained, record=replace(trained.record, arm=name))

@@ -34,26 +34,47 @@ def hide(packages: set[str]) -> None:
 
 
 def watch(note: Callable[[str], None]) -> None:
-    """Call `note` with the dotted key of every setting when it is read."""
+    """Call `note` with the dotted key of every setting of the file when it is read.
+
+    What a stage changes for itself (`dataclasses.replace`) is no setting of the file any more; what
+    it leaves as it was is read when it is copied.
+    """
     settings = importlib.import_module("study.settings")
-    sections = get_type_hints(settings.Settings)
-    _watch(settings.Settings, "", note)
-    for name, section in sections.items():
-        if dataclasses.is_dataclass(section):
-            _watch(section, f"{name}.", note)
+    places: dict[int, str] = {}  # of what came from the file
+    kept: list[object] = []  # so that no other object gets their identity
+    plain = settings.load
+
+    def load(*arguments: Any) -> Any:
+        loaded = plain(*arguments)
+        kept.append(loaded)
+        places[id(loaded)] = ""
+        return loaded
+
+    settings.load = load
+    _watch(settings.Settings, note, places, set())
 
 
-def _watch(section: Any, prefix: str, note: Callable[[str], None]) -> None:
+def _watch(
+    section: Any, note: Callable[[str], None], places: dict[int, str], watched: set[type]
+) -> None:
+    """Watch a section and those in it; `places` tells where in the file each object stands."""
     hints = get_type_hints(section)
-    leaves = {name for name, hint in hints.items() if not dataclasses.is_dataclass(hint)}
-    plain = section.__getattribute__
+    nested = {name for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
 
     def noting(self: Any, name: str) -> Any:
-        if name in leaves:
-            note(prefix + name)
-        return plain(self, name)
+        value = object.__getattribute__(self, name)
+        place = places.get(id(self))
+        if place is not None and name in nested:
+            places[id(value)] = f"{place}{name}."
+        elif place is not None and name in hints:
+            note(place + name)
+        return value
 
     section.__getattribute__ = noting
+    watched.add(section)
+    for name in nested:
+        if hints[name] not in watched:
+            _watch(hints[name], note, places, watched)
 
 
 def main() -> None:

@@ -14,7 +14,10 @@ from pathlib import Path
 from tests.pipeline import toys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = ("data/", "metrics/", "plots/", "dvc.lock", "benchmarks/", "tests/")
+RESULTS = (
+    *("data/", "metrics/", "plots/", "dvc.lock", "benchmarks/", "tests/"),
+    *("methods/metrics/", "methods/plots/", "methods/dvc.lock"),
+)
 NOBODY = {
     "GIT_AUTHOR_NAME": "Test",
     "GIT_AUTHOR_EMAIL": "test@example.org",

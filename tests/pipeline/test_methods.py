@@ -1,0 +1,58 @@
+"""The methods' pipeline in the toy study: its settings, and what one change reruns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from study.settings import LORA_VARIANTS, OTHER_METHODS, leaves
+from tests.pipeline import toys
+from tests.pipeline.study import REPOSITORY, Study
+from tests.pipeline.test_settings_read import read
+
+PIPELINE: dict[str, Any] = YAML(typ="safe").load((REPOSITORY / "methods/dvc.yaml").read_text())
+SETTINGS = {"methods.rank": 2, "methods.prefix.virtual_tokens": 4}
+
+
+def declared(stage: str, name: str = "") -> set[str]:
+    """The leaves that a stage declares; a section stands for all that is in it."""
+    keys = [k.replace("${item.name}", name) for k in PIPELINE["stages"][stage].get("params", [])]
+    covered = {key: {s for s in leaves() if s == key or s.startswith(key + ".")} for key in keys}
+    assert all(covered.values()), covered
+    return set().union(*covered.values())
+
+
+@pytest.fixture
+def prepared(study: Study) -> Study:
+    """The finished study, with settings that fit the toys."""
+    toys.change(study.root / "params.yaml", SETTINGS)
+    return study
+
+
+def test_each_stage_reads_what_it_declares(prepared: Study) -> None:
+    stages = [("lora_variant", name) for name in LORA_VARIANTS]
+    stages += [("method", name) for name in OTHER_METHODS]
+    rest = ["methods", "methods_speed", "methods_plot"]
+    commands = [[stage, "--name", name] for stage, name in stages] + [[stage] for stage in rest]
+    found = read(prepared, commands)
+    on_ray = {key for key in leaves() if key.startswith("ray.")}
+    for (stage, name), keys in zip(stages, found, strict=False):
+        if name != "qlora":  # left out where rows are no whole blocks, before all is read
+            assert keys | on_ray == declared(stage, name), name
+    for stage, keys in zip(rest, found[len(stages) :], strict=True):
+        assert keys == declared(stage), stage
+
+
+def test_one_methods_setting_trains_that_one_alone(prepared: Study) -> None:
+    first = prepared.repro("methods/dvc.yaml").ran
+    assert {f"methods/dvc.yaml:lora_variant@{name}" for name in LORA_VARIANTS} <= set(first)
+    assert {f"methods/dvc.yaml:method@{name}" for name in OTHER_METHODS} <= set(first)
+    assert prepared.repro("methods/dvc.yaml").ran == []
+    toys.change(prepared.root / "params.yaml", {"methods.ia3.learning_rates": [0.05]})
+    assert prepared.repro("methods/dvc.yaml").ran == [
+        "methods/dvc.yaml:method@ia3",
+        "methods/dvc.yaml:methods",
+        "methods/dvc.yaml:methods_plot",
+    ]
