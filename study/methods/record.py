@@ -18,6 +18,7 @@ to_full, to_lora        difference of accuracy, paired over seeds and sentences,
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -133,7 +134,7 @@ def _row(
     folder = root / f"data/methods/{name}/s{seed}"
     row = size(record) | {"added_parameters": record.adapter_parameters}
     row["storage_bytes"] = storage(record, root, seed) if beside else _bytes(folder)
-    row["base_bytes"] = _base_bytes(name, settings, data)
+    row["base_bytes"] = _base_bytes(name, settings, model)
     row["optimizer_state_bytes"] = optimizer_state(record)
     head_only = name == HEAD_ONLY
     epochs = settings.head_only.epochs if head_only else settings.train.epochs
@@ -163,10 +164,10 @@ def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _base_bytes(name: str, settings: Settings, data: Prepared) -> int:
+def _base_bytes(name: str, settings: Settings, model: PreTrainedModel) -> int:
     """Return the bytes of the base's weights while it trains; full fine-tuning's are fp32."""
     dtype = torch.float32 if name == FULL else compute_dtype(settings.train)
-    model = load_plain(settings.model.name, data, dtype)
+    held = copy.deepcopy(model).to(dtype)
     if name == "qlora":
-        quantise(model)
-    return weight_bytes(model)
+        quantise(held)
+    return weight_bytes(held)

@@ -50,9 +50,10 @@ def speed(settings: Settings, folder: str, data: Prepared) -> dict[str, Any]:
     Raises:
         StudyError: the model cannot be loaded, or bitsandbytes is not installed and is needed.
     """
-    names = [name for name in _names(settings) if _has_a_place(name, settings, data)]
+    base = load_plain(settings.model.name, data, torch.float32)
+    names = [name for name in _names(settings) if _has_a_place(name, settings, data, base)]
     say("latency of the methods")
-    rows = latency(settings, data, names)
+    rows = latency(settings, data, names, base)
     arms = [FULL, HEAD_ONLY, *names]
     say("training with each method")
     trained = training(settings, data, [(arm, None) for arm in arms], MethodTrainer)
@@ -71,8 +72,8 @@ def _names(settings: Settings) -> tuple[str, ...]:
     return settings.methods.lora_variants + settings.methods.others
 
 
-def _has_a_place(name: str, settings: Settings, data: Prepared) -> bool:
-    model = load_plain(settings.model.name, data, torch.float32)
+def _has_a_place(name: str, settings: Settings, data: Prepared, base: PreTrainedModel) -> bool:
+    model = copy.deepcopy(base)
     try:
         if name == "qlora":
             quantise(model)
@@ -114,10 +115,16 @@ def _train(settings: Settings, folder: str, arm: str) -> None:
     MethodTrainer(settings, prepared.load(folder), device(settings.train)).train(arm)
 
 
-def latency(settings: Settings, data: Prepared, names: list[str]) -> list[dict[str, Any]]:
-    """Time the inference of every method, and of the base, in turns on each sentence."""
+def latency(
+    settings: Settings, data: Prepared, names: list[str], base: PreTrainedModel
+) -> list[dict[str, Any]]:
+    """Time the inference of every method, and of the base, in turns on each sentence.
+
+    Args:
+        base: plain transformers, fp32.
+    """
     used = device(settings.train)
-    base = load_plain(settings.model.name, data, torch.float32).to(used)
+    base = base.to(used)
     models: dict[str, Any] = {BASE: base}
     for name in names:
         models[name] = _with_method(name, settings, data, base)
