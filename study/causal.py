@@ -7,6 +7,7 @@ a response token is predicted and nowhere else (`study.response_loss`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -102,21 +103,20 @@ def _check_form(model: PreTrainedModel, name: str) -> None:
     """Refuse a model that looks ahead, or whose logits are not its output layer of its decoder's
     states: some families scale or cap them in between.
     """
-    head = model.get_output_embeddings()
-    if not isinstance(head, nn.Linear):
-        raise loading.unknown_form(model, "output layer")
-    ids = torch.arange(6, dtype=torch.int32) % len(head.weight)
+    ids = torch.arange(6, dtype=torch.int32) % model.config.vocab_size
     split = Split(ids, torch.tensor([6], dtype=torch.int32), torch.tensor([5]))
     batch = pack(split, [torch.tensor([0])], 0, blocks=1)
     states = _decoded(model, batch, ())
+    other = replace(batch, input_ids=batch.input_ids.clone())
+    other.input_ids[0, 5] = 0
+    if not torch.equal(_decoded(model, other, ())[:5], states[:5]):
+        raise loading.unreadable(name, _KIND, "its tokens see those that come after them")
+    head = model.get_output_embeddings()
     logits = model(
         input_ids=batch.input_ids,
         position_ids=batch.position_ids,
         packing=Packing(batch.layout, ()),
         use_cache=False,
     ).logits[0]
-    if not torch.equal(head(states), logits):
+    if not isinstance(head, nn.Linear) or not torch.equal(head(states), logits):
         raise loading.unknown_form(model, "output layer")
-    batch.input_ids[0, 5] += 1
-    if not torch.equal(_decoded(model, batch, ())[:5], states[:5]):
-        raise loading.unreadable(name, _KIND, "its tokens see those that come after them")

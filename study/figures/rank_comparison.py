@@ -125,6 +125,7 @@ def _costs(axes: Axes, record: Record) -> None:
             xytext=(0, 7),
             textcoords="offset points",
             ha="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
         )
     axes.set_ylim(-0.05 * max(*values, 1.0), 1.2 * max(*values, 1.0))
     axes.set_title("Operations, and trained parameters", loc="left")

@@ -34,8 +34,10 @@ def epoch_operations(config: PretrainedConfig, adapter: LoRAConfig, train: Split
 
     def count(length: int) -> int:
         ids = torch.zeros(1, length, dtype=torch.int64, device="meta")
+        # A mask that is made already: making one would look at values, and there are none.
+        mask = torch.zeros(1, 1, length, length, device="meta")
         with FlopCounterMode(display=False) as counter:
-            decoder(input_ids=ids).last_hidden_state.sum().backward()
+            decoder(input_ids=ids, attention_mask=mask).last_hidden_state.sum().backward()
         return int(counter.get_total_flops())
 
     lengths = train.lengths.double()

@@ -122,12 +122,12 @@ def _learned(record: Record) -> str:
     ]
     if len(rows) > 1:
         gains = [row["over_before"]["gain"] for row in rows]
+        spread = max(gains) - min(gains)
+        end = ""
+        if spread < over["gain"] / 10:
+            end = ": that the model is tuned matters, at which of these ranks hardly"
         lines.append(
-            f"The worst rank's perplexity lies {per_cent(max(gains) - min(gains)):.1f} % above the "
-            "best one's: that the model is tuned matters, at which of these ranks hardly."
-            if max(gains) - min(gains) < over["gain"] / 10
-            else f"The worst rank's perplexity lies {per_cent(max(gains) - min(gains)):.1f} % above "
-            "the best one's."
+            f"The worst rank's perplexity lies {per_cent(spread):.1f} % above the best one's{end}."
         )
     untold = [
         entry["about"] for entry in record["hypotheses"] if entry["verdict"] == "cannot be told"

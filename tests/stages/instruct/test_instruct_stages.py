@@ -1,0 +1,214 @@
+"""The stages of instruct/dvc.yaml in one process, at toy size."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import peft
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from stages import cli
+from stages.instruct import base, compare, prepare, rank
+from study import arms, prepared
+from study.causal import PackedCausalLM
+from study.feeds import TokenFeed
+from study.instruct.records import read_base, read_rank
+from study.records import read_json
+from tests.pipeline.toys import change
+from tests.study.instruct import toys
+
+Call = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toys.write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def study(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study's folder beside which the stages run."""
+    toys.write_study(tmp_path / "mine", model)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Run a stage as its command line does, in the folder `mine`."""
+
+    def run(stage: Any, *arguments: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [stage.__name__, *arguments, "--study", "mine"])
+            patch.chdir(Path.cwd())
+            cli.run(stage.main)
+
+    return run
+
+
+def run_all(call: Call) -> None:
+    call(prepare)
+    call(base)
+    call(rank, "--rank", "2")
+    call(rank, "--rank", "4")
+    call(compare)
+
+
+def contents(study: Path) -> dict[str, bytes]:
+    """Return what stages wrote, but the machine's files and what shows their seconds."""
+    return {
+        str(path.relative_to(study)): path.read_bytes()
+        for path in sorted(study.rglob("*"))
+        if path.is_file()
+        and not {"machine", "model"} & set(path.relative_to(study).parts)
+        and path.name not in ("params.yaml", "pairs.jsonl", "README.md")
+    }
+
+
+def test_the_same_bytes_twice_and_the_seed_documents_names(study: Path, call: Call) -> None:
+    run_all(call)
+    first = contents(study)
+    for path in first:
+        (study / path).unlink()
+    torch.manual_seed(5)
+    run_all(call)
+    assert contents(study) == first
+    adapter = ("adapter_config.json", "adapter_model.safetensors")
+    assert sorted(first) == sorted(
+        [
+            *("data/prepared/data.safetensors", "data/prepared/prepared.json", "data.json"),
+            *("base.json", "all_results.json", "rank_comparison.png", "rank_comparison.svg"),
+            *(f"ranks/rank_{r}/run_data.json" for r in (2, 4)),
+            *(f"data/adapters/r{r}/s0/{name}" for r in (2, 4) for name in adapter),
+        ]
+    )
+    page = (study / "README.md").read_text()
+    assert "TBD" not in page
+    assert "rank_comparison.png" in page
+    record = read_json(study / "all_results.json")
+    assert [row["rank"] for row in record["ranks"]] == [2, 4]
+    assert record["ranks"][1]["over_reference"] is None
+    assert len(record["questions"]) == 4
+    assert record["questions"][2]["verdict"] == "holds"
+    assert record["before"]["test_loss"] == pytest.approx(
+        read_base(study / "base.json").test_loss, rel=1e-5
+    )
+
+
+def test_training_lowers_the_loss_from_the_bases(study: Path, call: Call) -> None:
+    change(study / "params.yaml", {"train.epochs": 4})
+    call(prepare)
+    call(base)
+    call(rank, "--rank", "4")
+    before, after = read_base(study / "base.json"), read_rank(study / "ranks/rank_4/run_data.json")
+    (run,) = after.picked()
+    assert run.test_loss < before.test_loss - 0.3
+    assert sum(run.test_pair_losses) / sum(before.test_response_tokens) == pytest.approx(
+        run.test_loss, rel=1e-4
+    )
+    best = min(run.validation, key=lambda point: point.loss)
+    assert (run.best_epoch, run.validation_loss) == (best.epoch, best.loss)
+
+
+def test_a_learning_rate_of_next_to_nothing_leaves_the_bases_loss(study: Path, call: Call) -> None:
+    change(study / "params.yaml", {"lora.learning_rates": [1e-12], "train.epochs": 1})
+    call(prepare)
+    call(base)
+    call(rank, "--rank", "2")
+    before = read_base(study / "base.json")
+    (run,) = read_rank(study / "ranks/rank_2/run_data.json").picked()
+    assert run.test_loss == pytest.approx(before.test_loss, rel=1e-6)
+    assert run.test_token_accuracy == before.test_token_accuracy
+
+
+def test_peft_loads_the_adapter_and_gives_the_same_losses(study: Path, call: Call) -> None:
+    call(prepare)
+    call(rank, "--rank", "4")
+    folder = study / "data/adapters/r4/s0"
+    assert json.loads((folder / "adapter_config.json").read_text())["task_type"] == "CAUSAL_LM"
+    base_model = AutoModelForCausalLM.from_pretrained(study / "model", dtype=torch.float32)
+    tuned = peft.PeftModel.from_pretrained(base_model, folder).eval()
+    (run,) = read_rank(study / "ranks/rank_4/run_data.json").picked()
+    test = prepared.load(study / "data/prepared").test
+    for pair in range(5):
+        ids = test.input_ids[test.offsets[pair] : test.offsets[pair + 1]].long()[None]
+        count = int(test.labels[pair])
+        labels = ids.clone()
+        labels[:, :-count] = -100
+        with torch.no_grad():
+            loss = float(tuned(input_ids=ids, labels=labels).loss) * count
+        assert run.test_pair_losses[pair] == pytest.approx(loss, abs=2e-3)
+
+
+def test_seeds_train_together_as_alone_and_a_finished_group_is_not_trained_again(
+    study: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(study / "params.yaml", {"seeds": [0, 1], "lora.learning_rates": [0.02, 0.005]})
+    call(prepare)
+    monkeypatch.setattr(arms, "runs_that_fit", lambda *_: 1)
+    call(rank, "--rank", "2")
+    alone = read_rank(study / "ranks/rank_2/run_data.json")
+    monkeypatch.setattr(arms, "runs_that_fit", lambda *_: 2)
+    written = rank.write_json
+    monkeypatch.setattr(rank, "write_json", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        call(rank, "--rank", "2")  # trained both groups, and wrote nothing
+    monkeypatch.setattr(rank, "write_json", written)
+    monkeypatch.setattr("study.lora_arm.train", _killed)
+    call(rank, "--rank", "2")
+    together = read_rank(study / "ranks/rank_2/run_data.json")
+    assert len(together.runs) == 4
+    for one, other in zip(alone.runs, together.runs, strict=True):
+        assert (one.seed, one.learning_rate) == (other.seed, other.learning_rate)
+        assert one.test_pair_losses == pytest.approx(other.test_pair_losses, abs=1e-3)
+    assert not list((study / "checkpoints").glob("*/*"))
+
+
+def _killed(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_several_seeds_and_one_rank_are_answered_in_words(study: Path, call: Call) -> None:
+    change(study / "params.yaml", {"seeds": [0, 1], "lora.ranks": [2], "lora.rank": 2})
+    call(prepare)
+    call(base)
+    call(rank, "--rank", "2")
+    call(compare)
+    record = read_json(study / "all_results.json")
+    told = [entry["verdict"] for entry in record["questions"]]
+    assert told == ["cannot be told"] * 4
+    assert "Only rank 2 was trained" in record["questions"][0]["answer"]
+
+
+def test_the_evaluations_mean_is_over_response_tokens(study: Path, call: Call) -> None:
+    call(prepare)
+    data = prepared.load(study / "data/prepared")
+    feed = TokenFeed(data, 8, torch.device("cpu"))
+    from study.causal import load_causal
+
+    lm = PackedCausalLM(load_causal(str(study / "model"), torch.float32, 0.0, 96), [0]).eval()
+    total = sum(float(lm(batch)[0, :, 0].sum().detach()) for _, batch in feed.evaluation("test", 1))
+    call(base)
+    record = read_base(study / "base.json")
+    assert record.test_loss == pytest.approx(total / int(data.test.labels.sum()), rel=1e-5)
+    assert record.to_json()["test_perplexity"] == pytest.approx(math.exp(record.test_loss))
+
+
+def test_a_study_that_is_not_there_is_named(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["--study", "elsewhere"], ["--study"]):
+        monkeypatch.setattr(sys, "argv", ["stage", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.run(prepare.main)
+        assert stop.value.code == cli.BAD_INPUT
+        assert "--study" in capsys.readouterr().err
+    shutil.rmtree(study)
