@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from study.figures import style
 from study.figures.text import below, interval_words, percent, short_count
+from study.labels import FULL, HEAD_ONLY
 from study.settings import LORA_VARIANTS
 from study.words import apart, listed, share
 
@@ -59,23 +60,22 @@ def draw(record: Record) -> Figure:
 def caption(record: Record) -> str:
     """Say what there is to see."""
     full = record["methods"][0]
-    tuned = [row for row in _ranked(record) if row["to_full"] is not None]
-    tuned = [row for row in tuned if row["name"] != "head_only"]
+    tuned = [row for row in _ranked(record) if row["name"] not in (FULL, HEAD_ONLY)]
     if not tuned:
         return f"Full fine-tuning reaches {percent(full['test_accuracy'])}."
     best = tuned[0]
     fewest = min(tuned, key=lambda row: row["trainable_parameters"])
-    level = [row["label"] for row in tuned if row["to_full"]["high"] >= 0 >= row["to_full"]["low"]]
+    level = [row["label"] for row in tuned if row["to_full"]["low"] <= 0 <= row["to_full"]["high"]]
     told = (
-        f"The intervals of the difference to full fine-tuning hold 0 for {listed(level)}."
+        f"The interval of the difference to full fine-tuning holds 0 for {listed(level)}."
         if level
         else "No interval of a difference to full fine-tuning holds 0."
     )
     return (
-        f"{best['label']} scores highest beside full fine-tuning, "
-        f"{percent(best['test_accuracy'])}, {_gap(best)}. {fewest['label']} trains the fewest "
-        f"parameters, {fewest['trainable_parameters']:,} or {share(fewest['trainable_share'])} of "
-        f"all, and is {_gap(fewest)}. {told}"
+        f"Beside full fine-tuning, the highest accuracy is that of {best['label']}: "
+        f"{percent(best['test_accuracy'])}, {_gap(best)}. The fewest parameters are those of "
+        f"{fewest['label']}: {fewest['trainable_parameters']:,} or "
+        f"{share(fewest['trainable_share'])} of all, for an accuracy {_gap(fewest)}. {told}"
     )
 
 
