@@ -192,8 +192,7 @@ class LoRALinear(nn.Module):
             self.lora_magnitude_vector.copy_(self._norms(self.lora_A, self.lora_B))
 
     def _norms(self, A: Tensor, B: Tensor) -> Tensor:
-        weight = rows_of(self.base, self.base.weight.detach())
-        return dora.row_norms(weight, A.detach(), B.detach(), self._scalings)
+        return dora.row_norms(rows_of(self.base, self.base.weight), A, B, self._scalings)
 
     def pretrained_weight(self) -> Tensor:
         """W0 as it was before the adapter came, in the base's shape and dtype."""

@@ -252,6 +252,20 @@ def test_chosen_columns_are_refused(changes: dict[str, Any]) -> None:
         config(GPT2.targets, columns=((0, 16),), **changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [(METHODS["dora"], "DoRA needs the norms"), (METHODS["pissa"], "cannot be done in four bit")],
+)
+def test_a_base_in_four_bit_is_refused(changes: dict[str, Any], message: str) -> None:
+    model = BERT.build()
+    name = BERT.adapted[1]
+    packed = type("Linear4bit", (nn.Linear,), {"__module__": "bitsandbytes.nn.modules"})(16, 16)
+    model.set_submodule(name, packed)
+    with pytest.raises(ValueError, match=f"target {name}: .*{message}"):
+        inject(model, config(**changes), generator(0))
+    assert not is_adapted(model)
+
+
 def test_adapters_of_dora_are_not_added_up() -> None:
     adapter = extract(adapted(BERT, METHODS["dora"]))
     with pytest.raises(ValueError, match="use_dora: an update of DoRA is no product"):
