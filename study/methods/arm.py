@@ -18,6 +18,7 @@ from study.feeds import TokenFeed
 from study.methods.choose import choose
 from study.methods.method import Method
 from study.models import parameter_count
+from study.offload import place
 from study.optimizer import FlatParameters
 from study.prepared import Prepared
 from study.progress import Progress
@@ -69,7 +70,7 @@ def train_method(
     generator = streams.generator(run.seed, "method")
     classifier, names = method.classifier(model, run.seed, generator)
     try:
-        classifier.to(device)
+        place(classifier, device, offload=settings.offload_frozen, trained=names)
         every = dict(classifier.named_parameters())
         heads = set(classifier.head_names)
         parameters = FlatParameters(

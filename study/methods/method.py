@@ -15,19 +15,12 @@ from transformers import PreTrainedModel
 
 from study.errors import StudyError
 from study.models import PackedClassifier
-from study.records import write_json
 
 State = Mapping[str, Tensor]  # what one run trained, by its name in the method's classifier
 
 
 class NotApplicable(StudyError):
     """A method cannot be applied to this model; the message says why."""
-
-
-def left_out(path: str, name: str, reason: NotApplicable) -> None:
-    """Write the record of a method that has no place in the model, and say so."""
-    print(f"{name}: not trained: {reason}")
-    write_json(path, {"arm": name, "reason": str(reason)})
 
 
 class Method(ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from transformers import PreTrainedModel
 
@@ -26,11 +27,16 @@ class QLoraArm(LoraArm):
         return model
 
 
-def train_variant(settings: Settings, data: Prepared, name: str) -> TrainedRank:
-    """Train a variant at every learning rate of its own, all seeds together.
+class TrainedVariant(TrainedRank):
+    """What training a variant gave; the record's arm is the variant's name."""
 
-    Returns:
-        As for a rank of the sweep; the record's arm is the variant's name.
+    def save(self, folder: Path) -> None:
+        """Write each seed's adapter in PEFT's format, under s{seed}/."""
+        self.save_adapters(folder)
+
+
+def train_variant(settings: Settings, data: Prepared, name: str) -> TrainedVariant:
+    """Train a variant at every learning rate of its own, all seeds together.
 
     Raises:
         StudyError: as `train_rank`, or bitsandbytes is not installed and the variant is QLoRA.
@@ -40,4 +46,5 @@ def train_variant(settings: Settings, data: Prepared, name: str) -> TrainedRank:
     variant = replace(settings, lora=own)
     arm = QLoraArm if name == "qlora" else LoraArm
     trained = train_rank(variant, data, own.rank, f"method-{name}", arm)
-    return replace(trained, record=replace(trained.record, arm=name))
+    record = replace(trained.record, arm=name)
+    return TrainedVariant(record, trained.picked, trained.adapters, trained.checkpoints)
