@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from checks import dependencies
+from checks import dependencies, repository
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for name in dependencies.PACKAGES for p in (ROOT / name).rglob("*.py"))
@@ -103,9 +103,17 @@ def test_deps_name_every_file_that_a_stage_imports_and_no_other() -> None:
     assert dependencies.differences(ROOT) == []
 
 
-def test_every_stage_module_is_a_stage_of_dvc_yaml() -> None:
-    helpers = {"__init__", "cli"}
-    assert {path.stem for path in (ROOT / "stages").glob("*.py")} - helpers == set(STAGES)
+def test_every_stage_module_is_a_stage_of_a_dvc_yaml() -> None:
+    helpers = {"stages.cli", "stages.one_method"}
+    pipelines = [
+        YAML(typ="safe").load((ROOT / file).read_text())["stages"]
+        for file in repository.pipeline_files(ROOT)
+    ]
+    commands = [stage["cmd"] for pipeline in pipelines for stage in pipeline.values()]
+    files = (path for path in SOURCES if path.name != "__init__.py")
+    modules = {module_of(path) for path in files if module_of(path).startswith("stages.")}
+    used = {dependencies.stage_module(command) for command in commands}
+    assert modules - helpers == used
     for name, stage in STAGES.items():
         assert stage["cmd"].startswith(f"python -m stages.{name}")
 
