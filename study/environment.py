@@ -24,13 +24,18 @@ def device(settings: TrainSettings) -> torch.device:
     """Return the device that `train.device` names; auto takes the GPU if there is one.
 
     Raises:
-        StudyError: cuda is asked for where there is none.
+        StudyError: cuda is asked for where there is none, or weights are to be offloaded from it.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise StudyError(
             "train.device: cuda, but torch finds no CUDA device here; allowed: auto, cpu"
         )
     cuda = settings.device != "cpu" and torch.cuda.is_available()
+    if settings.offload_frozen and not cuda:
+        raise StudyError(
+            "train.offload_frozen: true, but training is on the CPU, where frozen weights are in "
+            "the CPU's memory anyway; allowed: false, or a CUDA device"
+        )
     return torch.device("cuda" if cuda else "cpu")
 
 

@@ -14,6 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+OFFLOADED = "offloaded"  # on a weight that stays where it is; see study/offload.py
+
+
+def fetch(weight: Tensor, device: torch.device) -> Tensor:
+    """Return the weight on a device: itself, or a copy that lives as long as it is used."""
+    return weight.to(device, non_blocking=True)
+
 
 class FrozenWeight:
     """x W^T + b and its backward's g W for one W (out, in), as it was when this was made."""
@@ -35,14 +42,15 @@ class FrozenWeight:
         """Return x W^T + bias + other, (rows, out), for x (rows, in)."""
         if self._packed is not None:
             return _packed_product(x, self._packed[0], bias, other)
-        y = F.linear(x, self._weight, bias)
+        y = F.linear(x, fetch(self._weight, x.device), bias)
         return y if other is None else y.add_(other)
 
     def product_back(self, grad: Tensor, other: Tensor | None = None) -> Tensor:
         """Return grad W + other, (rows, in), for grad (rows, out)."""
         if self._packed is not None:
             return _packed_product(grad, self._packed[1], None, other)
-        return grad @ self._weight if other is None else torch.addmm(other, grad, self._weight)
+        weight = fetch(self._weight, grad.device)
+        return grad @ weight if other is None else torch.addmm(other, grad, weight)
 
 
 class FrozenLinear:
@@ -67,6 +75,7 @@ def can_pack(weight: Tensor) -> bool:
     return (
         weight.dtype == torch.bfloat16
         and weight.device.type == "cpu"
+        and not hasattr(weight, OFFLOADED)
         and torch.backends.mkldnn.is_available()
         and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     )

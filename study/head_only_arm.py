@@ -15,6 +15,7 @@ from study.environment import compute_dtype, device
 from study.executors import Arm
 from study.feeds import FeatureFeed, TokenFeed
 from study.models import PackedClassifier, parameter_count
+from study.offload import place
 from study.optimizer import FlatParameters
 from study.prepared import SPLITS, Prepared
 from study.progress import Progress
@@ -52,7 +53,8 @@ def features(
 
     The encoder runs once over each split, when that is first asked for.
     """
-    classifier = PackedClassifier(model, seeds=[0]).to(device)
+    classifier = PackedClassifier(model, seeds=[0])
+    place(classifier, device, offload=settings.offload_frozen)
     feed = TokenFeed(data, settings.batch_size, device)
 
     @torch.no_grad()
@@ -83,7 +85,8 @@ def train_head_only(
     progress: Progress,
 ) -> list[RunResult]:
     """Train one head a run on the features, all at once."""
-    classifier = PackedClassifier(model, [run.seed for run in runs]).to(device)
+    classifier = PackedClassifier(model, [run.seed for run in runs])
+    place(classifier, device, offload=settings.offload_frozen)
     every = dict(classifier.named_parameters())
     parameters = FlatParameters(
         {name: every[name] for name in classifier.head_names},

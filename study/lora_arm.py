@@ -23,6 +23,7 @@ from study.executors import Arm
 from study.feeds import TokenFeed
 from study.models import PackedClassifier, parameter_count
 from study.objective import PackedModel
+from study.offload import place
 from study.optimizer import FlatParameters
 from study.prepared import Prepared
 from study.progress import Progress
@@ -118,7 +119,7 @@ def train_lora(
     packed = pack(model, seeds)
     adapt(model, configs, seeds)
     try:
-        packed.to(device)
+        place(packed, device, offload=settings.offload_frozen)
         every = dict(packed.named_parameters())
         names = [f"model.{name}" for name in adapter_parameters(model)]
         heads = set(packed.head_names)
