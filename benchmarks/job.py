@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -12,13 +13,15 @@ class Job:
 
     Attributes:
         kind: "default" and "tuned" are Trainer with PEFT, "ours" is this project's trainer;
-            "peak", "profile" and "score" measure what stands beside the times.
+            "peak", "profile" and "score" measure what stands beside the times; "idle" loads
+            what training needs and ends.
         arm: "lora", "full" or "head_only".
         seeds: of the runs; Trainer takes one.
         warmup: steps before the first wait, not timed; 0 never waits.
         sample: steps to train, None for all that the settings say.
         sentences: the most of each split, None for all.
         folder: where a trained adapter is left, or None.
+        train: settings of that section that are other than params.yaml's, for "ours".
     """
 
     kind: str
@@ -28,6 +31,7 @@ class Job:
     sample: int | None = None
     sentences: int | None = None
     folder: str | None = None
+    train: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the job as one line."""

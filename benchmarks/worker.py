@@ -19,12 +19,17 @@ def main() -> None:
     sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not reach the parent as a message
     channel = Channel(sys.stdin, sink)
-    if job.kind in ("ours", "profile"):
+    if job.kind in ("ours", "profile", "idle"):
         import stages  # noqa: F401  # how every stage prepares its process
     if job.kind == "ours":
         from benchmarks.variants import ours
 
         result = ours.run(job, channel, started)
+    elif job.kind == "idle":
+        from benchmarks.variants import ours
+        from study import lora_arm  # noqa: F401  # what "ours" loads later
+
+        result = {}
     elif job.kind == "peak":
         from benchmarks import peak
 

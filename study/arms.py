@@ -51,16 +51,23 @@ def runs_that_fit(config: PretrainedConfig, data: Prepared, settings: TrainSetti
     A token of a layer keeps for the backward pass about 16 hidden vectors (queries, keys, values,
     their padded copies, both residual streams and norms, dropout masks), 3 intermediate ones and
     2 fp32 rows of attention probabilities a head. On the default study this says 0.13 GiB a run.
+    With activation checkpointing that is kept of one layer, and one hidden vector of each; a step
+    in pieces keeps what its largest piece does.
     """
     lengths = data.train.lengths.float()
-    tokens = float(lengths.mean()) * settings.batch_size
+    sentences = -(-settings.batch_size // settings.gradient_accumulation_steps)
+    tokens = float(lengths.mean()) * sentences
     longest = float(lengths.max())
     hidden = config.hidden_size
     inner = getattr(config, "intermediate_size", None) or 4 * hidden
     bytes_each = 2 if settings.precision == "bf16" else 4
     per_token = (16 * hidden + 3 * inner) * bytes_each
     per_token += int(8 * config.num_attention_heads * min(longest, 2 * float(lengths.mean())))
-    per_run = tokens * per_token * config.num_hidden_layers
+    layers = config.num_hidden_layers
+    if settings.activation_checkpointing:
+        per_run = tokens * (per_token + layers * hidden * bytes_each)
+    else:
+        per_run = tokens * per_token * layers
     return max(1, int(settings.memory_gib * GIB / per_run))
 
 

@@ -49,6 +49,7 @@ class TimedProgress(Progress):
 def run(job: Job, channel: Channel, started: float) -> dict[str, Any]:
     """Train the job's runs; see `Clock` for the waits."""
     settings = study_settings.load()
+    settings = replace(settings, train=replace(settings.train, **job.train))
     used = device(settings.train)
     synchronize = torch.cuda.synchronize if used.type == "cuda" else _nothing
     data = load_data(job.sentences)

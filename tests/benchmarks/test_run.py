@@ -64,6 +64,25 @@ def test_a_quick_run_measures_everything(study: Path) -> None:
     assert {"peft", "torch", "transformers"} <= set(found["machine"]["versions"])
 
 
+def test_memory_is_measured_for_every_way_of_both_arms(study: Path) -> None:
+    done = call(study, "stages.prepare")
+    assert done.returncode == 0, done.stdout
+    done = call(study, "benchmarks.memory", "--quick", "--out", "out")
+    assert done.returncode == 0, done.stdout
+    (path,) = (study / "out").glob("quick-memory-*.json")
+    found = json.loads(path.read_text())
+    assert set(found["arms"]) == {"lora", "full"}
+    for rows in found["arms"].values():
+        assert set(rows) == set(found["ways"])
+        for row in rows.values():
+            assert row["peak_memory_bytes"] > found["idle_memory_bytes"] > 2**26
+            low, high = row["time_ratio_range"]
+            assert 0 < low <= row["time_ratio"] <= high
+        assert rows["bf16"]["time_ratio"] == rows["bf16"]["training_memory_ratio"] == 1.0
+    for way in found["ways"]:
+        assert way in done.stdout
+
+
 def test_without_prepared_data_it_says_what_makes_them(study: Path) -> None:
     done = call(study, "benchmarks", "--quick")
     assert done.returncode == 2

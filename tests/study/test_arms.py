@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -66,6 +67,20 @@ def test_at_least_one_run_fits_and_more_memory_holds_no_fewer(family: Family) ->
     assert arms.runs_that_fit(family.config, data, bf16) >= fits[3]
     large = toys.train_settings(batch_size=32)
     assert arms.runs_that_fit(family.config, data, large) <= fits[3]
+
+
+@each_family
+def test_more_runs_fit_where_a_step_keeps_less(family: Family) -> None:
+    data = toys.prepared()
+
+    def fit(**changes: Any) -> int:
+        settings = toys.train_settings(memory_gib=0.01, batch_size=8, **changes)
+        return arms.runs_that_fit(family.config, data, settings)
+
+    assert fit(gradient_accumulation_steps=1) == fit(activation_checkpointing=False) == fit()
+    assert fit(gradient_accumulation_steps=2) in (2 * fit(), 2 * fit() + 1)
+    assert fit(gradient_accumulation_steps=8) == fit(gradient_accumulation_steps=99)
+    assert fit(activation_checkpointing=True) > fit()
 
 
 def recorded(scores: dict[float, list[float]]) -> float:
