@@ -24,19 +24,29 @@ def device(settings: TrainSettings) -> torch.device:
     """Return the device that `train.device` names; auto takes the GPU if there is one.
 
     Raises:
-        StudyError: cuda is asked for where there is none, or weights are to be offloaded from it.
+        StudyError: cuda is asked for where there is none.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise StudyError(
             "train.device: cuda, but torch finds no CUDA device here; allowed: auto, cpu"
         )
     cuda = settings.device != "cpu" and torch.cuda.is_available()
-    if settings.offload_frozen and not cuda:
+    return torch.device("cuda" if cuda else "cpu")
+
+
+def training_device(settings: TrainSettings) -> torch.device:
+    """Return the device to train on.
+
+    Raises:
+        StudyError: as `device`, or weights are to be offloaded from a GPU that is not used.
+    """
+    used = device(settings)
+    if settings.offload_frozen and used.type == "cpu":
         raise StudyError(
             "train.offload_frozen: true, but training is on the CPU, where frozen weights are in "
             "the CPU's memory anyway; allowed: false, or a CUDA device"
         )
-    return torch.device("cuda" if cuda else "cpu")
+    return used
 
 
 def compute_dtype(settings: TrainSettings) -> torch.dtype:

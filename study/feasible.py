@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from study import executors, lora_arm
-from study.environment import compute_dtype, device
+from study.environment import compute_dtype, training_device
 from study.models import load_pretrained
 from study.settings import Settings
 from study.sources import resolve
@@ -15,13 +15,13 @@ def check(settings: Settings) -> None:
     Raises:
         StudyError: a model or file that is not there, a model that is of no known form or too
             short for `data.max_length`, a target that matches nothing, a layer that is not there,
-            a rank above a layer's size, a device that is not there, an executor that is not
-            installed.
+            a rank above a layer's size, a device that is not there or from which nothing can be
+            offloaded, an executor that is not installed.
     """
     for name in (settings.data.name, settings.data.test_name):
         if name is not None:
             resolve(name, "data")
-    device(settings.train)
+    training_device(settings.train)
     executors.choose(settings)
     model = load_pretrained(
         settings.model.name,

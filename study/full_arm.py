@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from study.arms import Size
 from study.dropout import no_dropout
-from study.environment import compute_dtype, device
+from study.environment import compute_dtype, training_device
 from study.executors import Arm
 from study.feeds import TokenFeed
 from study.models import PackedClassifier, parameter_count
@@ -48,7 +48,8 @@ class FullArm(Arm):
 
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
-        return train_full(self.model, runs, self.trimmed, settings, device(settings), progress)
+        used = training_device(settings)
+        return train_full(self.model, runs, self.trimmed, settings, used, progress)
 
 
 def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.arms import Size
-from study.environment import compute_dtype, device
+from study.environment import compute_dtype, training_device
 from study.executors import Arm
 from study.feeds import FeatureFeed, TokenFeed
 from study.models import PackedClassifier, parameter_count
@@ -38,11 +38,11 @@ class HeadOnlyArm(Arm):
     def feed(self) -> FeatureFeed:
         """The sentences' features."""
         settings = self.settings.train
-        return features(self.model, self.data, settings, device(settings))
+        return features(self.model, self.data, settings, training_device(settings))
 
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings, epochs = self.settings.train, self.settings.head_only.epochs
-        used = device(settings)
+        used = training_device(settings)
         return train_head_only(self.model, runs, self.feed, settings, epochs, used, progress)
 
 

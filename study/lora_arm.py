@@ -17,7 +17,7 @@ from lora.inject import adapted_modules, adapter_parameters, eject, inject
 from study import streams
 from study.arms import Size
 from study.dropout import no_dropout, replace_dropout
-from study.environment import compute_dtype, device
+from study.environment import compute_dtype, training_device
 from study.errors import StudyError
 from study.executors import Arm
 from study.feeds import TokenFeed
@@ -55,7 +55,7 @@ class LoraArm(Arm):
 
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
-        used = device(settings)
+        used = training_device(settings)
         configs = [self.config] * len(runs)
         return train_lora(
             *(self.model, configs, runs, self.data, settings, used, progress),

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from study import streams
 from study.arms import Size
 from study.dropout import no_dropout
-from study.environment import compute_dtype, device
+from study.environment import compute_dtype, training_device
 from study.executors import Arm
 from study.feeds import TokenFeed
 from study.methods.choose import choose
@@ -47,7 +47,7 @@ class MethodArm(Arm):
 
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
-        used = device(settings)
+        used = training_device(settings)
         return train_method(self.model, self.method, runs, self.data, settings, used, progress)
 
 

@@ -122,4 +122,4 @@ def test_an_offloaded_bf16_weight_is_not_laid_out_for_the_cpu() -> None:
 def test_a_cpu_is_told_that_there_is_nothing_to_offload() -> None:
     settings = toys.train_settings(offload_frozen=True)
     with pytest.raises(StudyError, match=r"train\.offload_frozen: true.*allowed: false, or a CUDA"):
-        environment.device(settings)
+        environment.training_device(settings)
