@@ -71,7 +71,7 @@ def test_lora_knows_no_data_set_no_dvc_no_yaml() -> None:
 
 def test_settings_are_parsed_in_one_place() -> None:
     readers = {name_of(path) for path in SOURCES if imported_by(path) & {"yaml", "ruamel"}}
-    assert readers == {"study/settings.py", "study/yaml_core.py"}
+    assert readers == {"study/yaml_core.py"}
 
 
 def test_package_files_hold_a_docstring_and_nothing_else() -> None:
