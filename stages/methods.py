@@ -1,7 +1,8 @@
 """Stage methods of methods/: every method beside full fine-tuning and head only, in one record.
 
 Reads data/prepared/, data/methods/, data/full/, methods/metrics/runs/ and the root study's
-metrics/runs/. Writes methods/metrics/comparison.json. What takes a clock is the stage
+metrics/runs/. Writes methods/metrics/comparison.json, and the few of its numbers that
+`dvc metrics` compares, methods/metrics/summary.json. What takes a clock is the stage
 `methods_speed`'s. `python -m stages.methods --table` prints the comparison as the files of both
 stand, without computing anything.
 """
@@ -13,11 +14,12 @@ from pathlib import Path
 
 from stages import cli
 from study import prepared, settings
-from study.methods.record import comparison
+from study.methods.record import comparison, metrics
 from study.methods.table import text_table
 from study.records import read_json, write_json
 
 RECORD = Path("methods/metrics/comparison.json")
+METRICS = Path("methods/metrics/summary.json")
 MACHINE = Path("methods/metrics/machine/comparison.json")
 
 
@@ -29,7 +31,9 @@ def main() -> None:
         print(text_table(read_json(RECORD), read_json(MACHINE) if MACHINE.exists() else None))
         return
     chosen = settings.load()
-    write_json(RECORD, comparison(chosen, prepared.load("data/prepared"), Path()))
+    record = comparison(chosen, prepared.load("data/prepared"), Path())
+    write_json(RECORD, record)
+    write_json(METRICS, metrics(record))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 from study.methods.bitfit import BitFit
 from study.methods.bottleneck import BottleneckAdapters
@@ -28,27 +28,29 @@ def rates(name: str, settings: MethodsSettings) -> tuple[float, ...]:
     return own
 
 
-def lora_settings(name: str, lora: LoraSettings, methods: MethodsSettings) -> LoraSettings:
+@dataclass(frozen=True)
+class VariantSettings(LoraSettings):
+    """Settings of a variant, which are no section of the file."""
+
+
+def lora_settings(name: str, lora: LoraSettings, methods: MethodsSettings) -> VariantSettings:
     """Return the settings of a variant: plain LoRA's, with one thing changed.
 
     Plain is what the section `lora` says, without the variants' own things. Learning rates are left
     out: `rates` gives them, and what a method costs does not depend on them.
     """
     assert name in LORA_VARIANTS
-    plain = replace(
-        lora,
+    scaling = "fixed" if lora.scaling == "rslora" else lora.scaling
+    return VariantSettings(
         ranks=(methods.rank,),
         rank=methods.rank,
-        scaling="fixed" if lora.scaling == "rslora" else lora.scaling,
-        use_dora=False,
-        init="default",
-        loraplus_ratio=1.0,
+        alpha=lora.alpha,
+        scaling="rslora" if name == "rslora" else scaling,
+        dropout=lora.dropout,
+        target_modules=lora.target_modules,
+        layers=lora.layers,
+        use_dora=name == "dora",
+        init="pissa" if name == "pissa" else "default",
+        loraplus_ratio=methods.lora_plus.ratio if name == "lora_plus" else 1.0,
         learning_rates=(),
     )
-    if name == "rslora":
-        return replace(plain, scaling="rslora")
-    if name == "lora_plus":
-        return replace(plain, loraplus_ratio=methods.lora_plus.ratio)
-    if name == "dora":
-        return replace(plain, use_dora=True)
-    return replace(plain, init="pissa") if name == "pissa" else plain

@@ -87,6 +87,13 @@ def comparison(settings: Settings, data: Prepared, root: Path) -> dict[str, Any]
     }
 
 
+def metrics(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return what `dvc metrics` shows and compares, by method."""
+    keys = ("test_accuracy", "low", "high", "trainable_parameters", "storage_bytes")
+    trained = (row for row in record["methods"] if "reason" not in row)
+    return {row["name"]: {key: row[key] for key in keys} for row in trained}
+
+
 def names_of(settings: Settings) -> tuple[str, ...]:
     """Return the methods of the comparison, LoRA and its variants first."""
     return settings.methods.lora_variants + settings.methods.others

@@ -34,47 +34,44 @@ def hide(packages: set[str]) -> None:
 
 
 def watch(note: Callable[[str], None]) -> None:
-    """Call `note` with the dotted key of every setting of the file when it is read.
+    """Call `note` with the dotted key of every setting when it is read.
 
-    What a stage changes for itself (`dataclasses.replace`) is no setting of the file any more; what
-    it leaves as it was is read when it is copied.
+    Where several sections are of one class, an object's place is where it was read from.
     """
     settings = importlib.import_module("study.settings")
-    places: dict[int, str] = {}  # of what came from the file
-    kept: list[object] = []  # so that no other object gets their identity
-    plain = settings.load
+    places: dict[type, list[str]] = {}
+    _find(settings.Settings, "", places)
+    by_object: dict[int, str] = {}
+    for section, prefixes in places.items():
+        _watch(section, prefixes[0] if len(prefixes) == 1 else None, by_object, note)
 
-    def load(*arguments: Any) -> Any:
-        loaded = plain(*arguments)
-        kept.append(loaded)
-        places[id(loaded)] = ""
-        return loaded
 
-    settings.load = load
-    _watch(settings.Settings, note, places, set())
+def _find(section: Any, prefix: str, places: dict[type, list[str]]) -> None:
+    """Gather the prefixes of the keys of every section's class."""
+    places.setdefault(section, []).append(prefix)
+    for name, hint in get_type_hints(section).items():
+        if dataclasses.is_dataclass(hint):
+            _find(hint, f"{prefix}{name}.", places)
 
 
 def _watch(
-    section: Any, note: Callable[[str], None], places: dict[int, str], watched: set[type]
+    section: Any, prefix: str | None, by_object: dict[int, str], note: Callable[[str], None]
 ) -> None:
-    """Watch a section and those in it; `places` tells where in the file each object stands."""
     hints = get_type_hints(section)
     nested = {name for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
 
     def noting(self: Any, name: str) -> Any:
         value = object.__getattribute__(self, name)
-        place = places.get(id(self))
-        if place is not None and name in nested:
-            places[id(value)] = f"{place}{name}."
-        elif place is not None and name in hints:
+        if type(self) is not section or name not in hints:  # a kind of its own: not of the file
+            return value
+        place = by_object.get(id(self), "") if prefix is None else prefix
+        if name in nested:
+            by_object[id(value)] = f"{place}{name}."
+        else:
             note(place + name)
         return value
 
     section.__getattribute__ = noting
-    watched.add(section)
-    for name in nested:
-        if hints[name] not in watched:
-            _watch(hints[name], note, places, watched)
 
 
 def main() -> None:

@@ -76,6 +76,9 @@ def test_each_method_has_its_row_and_its_reason(study: Path) -> None:
     record = read_json(study / RECORD)
     assert [r["name"] for r in record["methods"]] == ["full", "head_only", *VARIANTS, *OTHERS]
     assert [r["name"] for r in record["methods"] if "reason" in r] == list(LEFT_OUT)
+    shown = read_json(study / "methods/metrics/summary.json")
+    assert list(shown) == [r["name"] for r in record["methods"] if "reason" not in r]
+    assert shown["ia3"]["test_accuracy"] == row(study, "ia3")["test_accuracy"]
     assert "32 inputs" in row(study, "qlora")["reason"]
     assert "positions" in row(study, "prefix")["reason"]
 
