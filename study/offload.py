@@ -5,9 +5,9 @@ pass and again in the backward pass, and let go of at once. What is small (biase
 looked up (embeddings) and what trains is on the GPU as ever; so are matrices whose norms DoRA takes
 every step, and those in 4 bit. Products are the same, so results are those of the same GPU without.
 
-On a CPU there is nowhere to put them: `study.environment.training_device` refuses the setting. There, in
-fp32, frozen weights are the safetensors file itself, mapped into memory, which the kernel may drop
-and read again; in bf16 they are a cast copy.
+On a CPU there is nowhere to put them: `study.environment.training_device` refuses the setting.
+There, in fp32, frozen weights are the safetensors file itself, mapped into memory, which the kernel
+may drop and read again; in bf16 they are a cast copy. Full fine-tuning freezes nothing.
 """
 
 from __future__ import annotations

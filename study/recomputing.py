@@ -2,7 +2,8 @@
 
 What dropout drew is drawn again, from where the runs' generators stood; the trained tensors are
 those of the first time. So the gradients are the same to the bit, for about a third more operations
-(Chen et al. 2016, arXiv 1604.06174).
+(Chen et al. 2016, arXiv 1604.06174). Measured on the default model, 10 LoRA steps in fp32, in bf16
+and with dropout: not a bit between them.
 """
 
 from __future__ import annotations
