@@ -3,8 +3,8 @@
 Activations are then kept for a piece's sentences alone. Where dropout draws, each piece draws the
 masks of the whole minibatch and takes its own sentences' part: a step in pieces is the step in one,
 up to the order in which gradients are added up. Measured on the default model, 10 LoRA steps of 32
-sentences in 4 pieces against 1: losses differ by 1.2e-7 and weights by 5.4e-7 in fp32; in bf16, with
-and without dropout, by 8e-5 and 3e-3, and 1 prediction of 256 by its class.
+sentences in 4 pieces against 1: losses differ by 1.2e-7 and weights by 5.4e-7 in fp32; in bf16,
+with and without dropout, by 8e-5 and 3e-3, and 1 prediction of 256 by its class.
 """
 
 from __future__ import annotations
