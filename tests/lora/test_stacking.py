@@ -172,7 +172,7 @@ def test_what_does_not_fit_together_is_refused(conflict: str) -> None:
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     wrong = other_like(name="one", adapter=based(small(2, shape=(5, 7))), labels=("a", "b"))
-    with pytest.raises(ValueError, match="same name.*base models.*shapes.*classes"):
+    with pytest.raises(ValueError, match=r"same name.*base models.*shapes.*classes"):
         stack([Part("one", small(1), labels=("bad", "good")), wrong])
     with pytest.raises(ValueError, match="1 given, at least 2"):
         stack([wrong])
