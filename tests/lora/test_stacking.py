@@ -19,7 +19,9 @@ NAMES = ("l.0.x", "l.0.y", "l.1.x", "l.1.y")
 PEFT_WAYS = {"cat": None, "svd": 3}
 
 
-def small(seed: int, rank: int = 2, shape: tuple[int, int] = (6, 7), names=NAMES) -> Adapter:
+def small(
+    seed: int, rank: int = 2, shape: tuple[int, int] = (6, 7), names: tuple[str, ...] = NAMES
+) -> Adapter:
     draw = generator(seed)
 
     def random(*size: int) -> Tensor:
@@ -137,7 +139,11 @@ def test_heads_are_averaged_by_the_weights() -> None:
 
 
 def other_like(**changes: Any) -> Part:
-    own = {"name": "other", "adapter": small(2), "labels": ("bad", "good")} | changes
+    own: dict[str, Any] = {
+        "name": "other",
+        "adapter": small(2),
+        "labels": ("bad", "good"),
+    } | changes
     return Part(**own)
 
 
@@ -149,7 +155,7 @@ def of_three_classes(adapter: Adapter) -> Adapter:
     return replace(adapter, head={"head.weight": torch.zeros(3, 5), "head.bias": torch.zeros(3)})
 
 
-CONFLICTS = {
+CONFLICTS: dict[str, tuple[dict[str, Any], str]] = {
     "name": ({"name": "one"}, "same name, 'one'"),
     "base": ({"adapter": based(small(2))}, "other base models, .* and 'another'"),
     "modules": ({"adapter": small(2, names=NAMES[:3])}, r"only one of them adapts l\.1\.y"),

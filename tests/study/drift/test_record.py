@@ -86,7 +86,7 @@ def test_drift_that_shrinks_and_accuracy_that_rises_are_found() -> None:
 
 
 def test_what_is_the_same_at_every_rank_cannot_be_told() -> None:
-    found = record({1: 2.0, 4: 2.0, 16: 2.0}, 2.0, dict.fromkeys((1, 4, 16), 0.7))
+    found = record({1: 2.0, 4: 2.0, 16: 2.0}, 2.0, dict.fromkeys((1, 4, 16), 0.8))
     told = verdicts(found)
     assert told[GROWS] == told[FULL_FARTHER] == told[FALLS] == "cannot be told"
 
