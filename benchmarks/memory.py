@@ -1,9 +1,10 @@
 """`python -m benchmarks.memory`: what each way of training within memory saves, and what it costs.
 
-LoRA of all seeds together, and full fine-tuning, train a few steps of the study's own sentences
-under each setting, each in a process of its own. One process works at a time, round after round, so
-that a slow minute hits all alike; times are compared round by round. Peak memory is the process's
-own high-water mark, less that of a process that has loaded the libraries and no model.
+LoRA of all seeds together, with the study's batches and with four times as large ones, and full
+fine-tuning train a few steps of the study's own sentences under each setting, each in a process of
+its own. One process works at a time, round after round, so that a slow minute hits all alike; times
+are compared round by round. Peak memory is the process's own high-water mark, and the same less
+that of a process that has loaded the libraries and no model.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.__main__ import RESULTS, slug
 from benchmarks.child import Child, whole
@@ -56,18 +57,27 @@ def main() -> None:
     given = parser.parse_args()
     if given.rounds < 1:
         parser.error(f"--rounds: {given.rounds}; allowed: a whole number of at least 1")
-    found = measure(study_settings.load(), 1 if given.quick else given.rounds)
+    plan = Plan(1, 1, 1) if given.quick else Plan(WARMUP, given.rounds, STEPS)
+    found = measure(study_settings.load(), plan)
     print(table(found))
     stem = ("quick-" if given.quick else "") + "memory-" + slug(found["machine"]["device"])
     write_json(given.out / f"{stem}.json", found)
     print(f"\nwritten: {given.out / stem}.json")
 
 
-def measure(settings: Settings, rounds: int) -> dict[str, Any]:
+class Plan(NamedTuple):
+    """Steps that are not timed, rounds, and steps of a round."""
+
+    warmup: int
+    rounds: int
+    steps: int
+
+
+def measure(settings: Settings, plan: Plan) -> dict[str, Any]:
     """Measure every way of both arms; return what the result file holds.
 
     Raises:
-        StudyError: there are no prepared data, or a child failed.
+        StudyError: there are no prepared data, too few of them, or a child failed.
     """
     peak = Child(Job("peak", sentences=1))
     try:
@@ -77,24 +87,29 @@ def measure(settings: Settings, rounds: int) -> dict[str, Any]:
         peak.stop()
     idle = whole(Job("idle"))["peak_memory_bytes"]
     ways = WAYS | (ON_GPU if machine["device_type"] == "cuda" else {})
-    steps = WARMUP + rounds * STEPS
-    arms = {}
-    for arm, seeds in ((LORA, settings.seeds), (FULL, settings.seeds[:1])):
+    batch = settings.train.batch_size
+    cases = {}
+    for name, arm, seeds, sentences, steps in (
+        ("lora", LORA, settings.seeds, batch, plan.steps),
+        (f"lora, batches of {4 * batch}", LORA, settings.seeds, 4 * batch, 1),
+        ("full", FULL, settings.seeds[:1], batch, plan.steps),
+    ):
+        total = plan.warmup + plan.rounds * steps
         jobs = {
             way: Job(
                 "ours",
                 arm,
                 seeds,
-                warmup=WARMUP,
-                sample=steps,
-                sentences=steps * settings.train.batch_size,
-                train=_NEUTRAL | changes,
+                warmup=plan.warmup,
+                sample=total,
+                sentences=total * sentences,
+                train={"batch_size": sentences} | _NEUTRAL | changes,
             )
             for way, changes in ways.items()
             if not (arm == FULL and "offload_frozen" in changes)
         }
-        measured, _ = interleave(jobs, rounds, STEPS)
-        arms[arm] = {way: _row(took, measured[PLAIN], idle) for way, took in measured.items()}
+        measured, _ = interleave(jobs, plan.rounds, steps)
+        cases[name] = {way: _row(took, measured[PLAIN], idle) for way, took in measured.items()}
     return {
         "machine": machine,
         "settings": {
@@ -102,12 +117,11 @@ def measure(settings: Settings, rounds: int) -> dict[str, Any]:
             "batch_size": settings.train.batch_size,
             "rank": settings.lora.rank,
             "lora_runs_together": len(settings.seeds),
-            "rounds": rounds,
-            "steps_a_round": STEPS,
+            "rounds": plan.rounds,
         },
         "idle_memory_bytes": idle,
         "ways": ways,
-        "arms": arms,
+        "cases": cases,
     }
 
 
@@ -129,16 +143,16 @@ def table(found: Mapping[str, Any]) -> str:
     """Return the figures as a Markdown table."""
     gpu = found["machine"]["device_type"] == "cuda"
     lines = [
-        "| arm | setting | peak, MiB | beyond the libraries, MiB | of plain "
+        "| training | setting | peak, MiB | beyond the libraries, MiB | of plain "
         "| step, of plain (range) |",
         "|---|---|--:|--:|--:|--:|",
     ]
-    for arm, rows in found["arms"].items():
+    for name, rows in found["cases"].items():
         for way, row in rows.items():
             low, high = row["time_ratio_range"]
             peak = row["peak_gpu_memory_bytes"] if gpu else row["peak_memory_bytes"]
             lines.append(
-                f"| {arm} | {way} | {peak / _MIB:.0f} | {row['training_memory_bytes'] / _MIB:.0f} "
+                f"| {name} | {way} | {peak / _MIB:.0f} | {row['training_memory_bytes'] / _MIB:.0f} "
                 f"| {row['training_memory_ratio']:.2f} "
                 f"| {row['time_ratio']:.2f} ({low:.2f} to {high:.2f}) |"
             )
