@@ -45,7 +45,7 @@ def load(
     """
     attention.register()
     path, options = pretrained(name)
-    with torch.random.fork_rng(devices=[]), _quiet():
+    with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(0)  # what the checkpoint lacks is drawn the same every time
         try:
             config = AutoConfig.from_pretrained(
@@ -121,8 +121,8 @@ def first_position(model: PreTrainedModel) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from reporting that a classifier's head is new, which it always is."""
+def quiet() -> Iterator[None]:
+    """Keep transformers from reporting that a head is new, and from drawing bars."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -162,11 +162,11 @@ def rules(spectra: Record) -> Iterator[Rule]:
     )
     yield Rule(
         "r = 8",
-        "Seed 1 (LoRA experiments); Seed 5 (Section 9.2: LoRA); PEFT's default",
+        "Write-up 1 (LoRA experiments); write-up 5 (Section 9.2: LoRA); PEFT's default",
         Pick(8, 8, 8),
     )
-    yield Rule("Start small: 4 to 16", "Seed 4 (LoRA notes)", Pick(None, 4, 16, is_range=True))
-    yield Rule("r = 32, the standard choice", "Seed 3 (LoRA rank comparison)", Pick(32, 32, 32))
+    yield Rule("Start small: 4 to 16", "Write-up 4 (LoRA notes)", Pick(None, 4, 16, is_range=True))
+    yield Rule("r = 32, the standard choice", "Write-up 3 (LoRA rank comparison)", Pick(32, 32, 32))
 
 
 def spectral(rows: Sequence[Record], key: str, inner: str | None = None) -> Pick:

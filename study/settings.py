@@ -21,6 +21,7 @@ TextOrNull = Annotated[str | None, optional(words())]
 Texts = Annotated[tuple[str, ...], several(words())]
 Count = Annotated[int, whole(1)]
 CountOrNull = Annotated[int | None, optional(whole(1))]
+TwoOrNull = Annotated[int | None, optional(whole(2))]  # what has a spread
 Seed = Annotated[int, whole(0, 2**32 - 1)]
 Seeds = Annotated[tuple[int, ...], several(whole(0, 2**32 - 1))]
 Ranks = Annotated[tuple[int, ...], several(whole(1))]
@@ -77,7 +78,7 @@ class DataSettings:
     test_label: TextOrNull
     train_size: CountOrNull
     validation_size: Count
-    test_size: CountOrNull
+    test_size: TwoOrNull
     max_length: Count
     seed: Seed
 

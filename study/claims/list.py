@@ -31,12 +31,12 @@ from study.claims import unmeasured as no
 from study.claims.evidence import Test
 from study.claims.unmeasured import unmeasured
 
-LINEAR = "Seed 1 (LoRA experiments), Part I"
-SST2 = "Seed 1 (LoRA experiments), Part II"
-ABLATION = "Seed 2 (LoRA re-implementation)"
-COMPARISON = "Seed 3 (LoRA rank comparison)"
-NOTES = "Seed 4 (LoRA notes)"
-CHAPTER = "Seed 5 (Section 9.2: LoRA)"
+LINEAR = "Write-up 1 (LoRA experiments), Part I"
+SST2 = "Write-up 1 (LoRA experiments), Part II"
+ABLATION = "Write-up 2 (LoRA re-implementation)"
+COMPARISON = "Write-up 3 (LoRA rank comparison)"
+NOTES = "Write-up 4 (LoRA notes)"
+CHAPTER = "Write-up 5 (Section 9.2: LoRA)"
 
 
 @dataclass(frozen=True)

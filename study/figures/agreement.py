@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from study.figures import style
 from study.figures.axes import percent_axis, rank_axis
-from study.figures.text import below, interval_words, spread
+from study.figures.text import below, interval_words, keep_apart
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.words import percent, significant
 
@@ -66,7 +66,7 @@ def draw(record: Record) -> Figure:
     _series(upper, [], [], _PRETRAINED, 1, _TO_PRETRAINED)  # for the legend
     below(figure, upper)
     style.settle(figure)
-    _keep_apart(lower, [name for name in names[1:] if name is not None])
+    keep_apart(lower, [name for name in names[1:] if name is not None])
     return figure
 
 
@@ -114,18 +114,6 @@ def _level(axes: Axes, row: Row, name: str, write: Any, bare: bool = False) -> A
         color=_FULL.color,
         va="center",
     )
-
-
-def _keep_apart(axes: Axes, texts: Sequence[Any]) -> None:
-    """Move texts up and down until they do not touch, once the layout stands."""
-    if len(texts) < 2:
-        return
-    unit = axes.transData.inverted().transform
-    boxes = [text.get_window_extent() for text in texts]
-    height = max(float(unit((0, box.y1))[1] - unit((0, box.y0))[1]) for box in boxes)
-    places = spread([text.get_position()[1] for text in texts], 1.1 * height, *axes.get_ylim())
-    for text, place in zip(texts, places, strict=True):
-        text.set_y(place)
 
 
 def _interval(row: Row, name: str) -> Row:

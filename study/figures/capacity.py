@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 from study.figures import style
 from study.figures.axes import panels, rank_axis
-from study.figures.text import below, interval_words, spread
+from study.figures.text import below, interval_words, keep_apart
 from study.words import capitalised, listed, percent
 
 Record = Mapping[str, Any]
@@ -62,7 +62,7 @@ def draw(record: Record) -> Figure:
     below(figure, all_axes[0])
     style.settle(figure)
     for axes, texts in zip(all_axes, names, strict=True):
-        _keep_apart(axes, texts)
+        keep_apart(axes, texts)
     return figure
 
 
@@ -125,19 +125,6 @@ def _name_levels(axes: Axes, levels: Mapping[str, Row]) -> list[Text]:
         for name, level in levels.items()
         if low <= level["accuracy"] <= high
     ]
-
-
-def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
-    """Move names up and down until they do not touch, once the layout stands."""
-    if not texts:
-        return
-    unit = axes.transData.inverted().transform
-    boxes = [text.get_window_extent() for text in texts]
-    height = max(float(unit((0, box.y1))[1] - unit((0, box.y0))[1]) for box in boxes)
-    low, high = axes.get_ylim()
-    places = spread([text.get_position()[1] for text in texts], 1.1 * height, low, high)
-    for text, place in zip(texts, places, strict=True):
-        text.set_y(place)
 
 
 def caption(record: Record) -> str:

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from study.figures import style
 from study.figures.axes import percent_axis, rank_axis
-from study.figures.text import below, spread
+from study.figures.text import below, keep_apart
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.words import counted, listed, percent, significant
 
@@ -58,7 +58,7 @@ def draw(record: Record) -> Figure:
     below(figure, axes)
     style.settle(figure)
     for place, texts in names:
-        _keep_apart(place, texts)
+        keep_apart(place, texts)
     return figure
 
 
@@ -172,13 +172,3 @@ def _level(axes: Axes, arm: str, cell: Row, write: Any) -> Text:
         color=look.color,
         va="center",
     )
-
-
-def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
-    """Move texts up and down until they do not touch, once the layout stands."""
-    unit = axes.transData.inverted().transform
-    boxes = [text.get_window_extent() for text in texts]
-    height = max(float(unit((0, box.y1))[1] - unit((0, box.y0))[1]) for box in boxes)
-    places = spread([text.get_position()[1] for text in texts], 1.1 * height, *axes.get_ylim())
-    for text, place in zip(texts, places, strict=True):
-        text.set_y(place)

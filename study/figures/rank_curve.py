@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 from study.figures import style
 from study.figures.axes import panels, rank_axis
-from study.figures.text import below, interval_words, percent, spread
+from study.figures.text import below, interval_words, keep_apart, percent
 from study.words import capitalised, listed, points
 
 Row = Mapping[str, Any]
@@ -41,7 +41,7 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     below(figure, all_axes[0])
     style.settle(figure)
     for axes, texts in zip(all_axes, names, strict=True):
-        _keep_apart(axes, texts)
+        keep_apart(axes, texts)
     return figure
 
 
@@ -178,16 +178,3 @@ def _name_bands(axes: Axes, rows: Sequence[Row]) -> list[Text]:
         for row in rows
         if low <= row["test_accuracy"] <= high
     ]
-
-
-def _keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
-    """Move texts of the same height up and down until they do not touch, once the layout stands."""
-    if not texts:
-        return
-    unit = axes.transData.inverted().transform
-    box = texts[0].get_window_extent()
-    height = float(unit((0, box.y1))[1] - unit((0, box.y0))[1])
-    low, high = axes.get_ylim()
-    places = spread([text.get_position()[1] for text in texts], 1.1 * height, low, high)
-    for text, place in zip(texts, places, strict=True):
-        text.set_y(place)

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from study.figures import style
 
@@ -90,6 +91,18 @@ def spread(values: Sequence[float], apart: float, low: float, high: float) -> li
         for row, index in enumerate(block):
             places[index] = start + row * apart
     return places
+
+
+def keep_apart(axes: Axes, texts: Sequence[Text]) -> None:
+    """Move texts up and down until they do not touch, once the layout stands."""
+    if not texts:
+        return
+    unit = axes.transData.inverted().transform
+    boxes = [text.get_window_extent() for text in texts]
+    height = max(float(unit((0, box.y1))[1] - unit((0, box.y0))[1]) for box in boxes)
+    places = spread([text.get_position()[1] for text in texts], 1.1 * height, *axes.get_ylim())
+    for text, place in zip(texts, places, strict=True):
+        text.set_y(place)
 
 
 def _start(

@@ -7,16 +7,15 @@ the base again draws another one. So these weights belong to what is handed out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
-from transformers.utils import logging
 
 from lora.adapter import Adapter
+from study.loading import quiet
 from study.models import load_pretrained
 from study.sources import resolve_model
 
@@ -84,17 +83,3 @@ def with_lacking(
     trained_on = load_pretrained(name, base.model.config.num_labels, dtype, 0.0, max_length)
     drawn = {key: trained_on.get_parameter(key).detach().float() for key in base.lacks}
     return replace(adapter, head=dict(sorted({**adapter.head, **drawn}.items())))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers from reporting that a head is new, and from drawing bars."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -11,9 +11,10 @@ from lora import peft_format
 from lora.adapter import Adapter
 from study.environment import compute_dtype
 from study.errors import StudyError
+from study.loading import quiet
 from study.prepared import Prepared
 from study.records import read_arm, read_json
-from study.selected.base import load_base, quiet, with_lacking
+from study.selected.base import load_base, with_lacking
 from study.selected.card import adapter_card, merged_card
 from study.selected.facts import Facts
 from study.selected.loading import adapter_lines, merged_lines
