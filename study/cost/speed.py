@@ -5,7 +5,6 @@ All of it is of one machine at one moment, and nothing depends on it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,7 @@ def latency(
     used = device(settings.train)
     chosen = first(data.test, settings.cost.sentences)
     dtypes = {"fp32": torch.float32, settings.train.precision: compute_dtype(settings.train)}
-    to_merge = merged_ranks(list(adapters), settings.lora.rank)
+    to_merge = merged_ranks(list(adapters))
     rows = []
     for precision, dtype in dtypes.items():
         base = load_plain(settings.model.name, data, dtype).to(used)
@@ -96,10 +95,13 @@ def latency(
     return rows
 
 
-def merged_ranks(ranks: list[int], headline: int) -> list[int]:
-    """Return which ranks are merged: the sweep's nearest to the headline's, and the largest."""
-    nearest = min(ranks, key=lambda rank: abs(math.log(rank / headline)))
-    return sorted({nearest, max(ranks)})
+def merged_ranks(ranks: list[int]) -> list[int]:
+    """Return which ranks are merged: the smallest and the largest, as all give the base's shapes.
+
+    No rank that is picked or quoted is among what this reads: quoting another would time it all
+    again.
+    """
+    return sorted({min(ranks), max(ranks)})
 
 
 def described(timings: Timings, ranks: list[int], to_merge: list[int]) -> dict[str, Any]:

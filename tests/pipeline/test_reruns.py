@@ -12,12 +12,12 @@ from tests.pipeline.conftest import Reproduced
 from tests.pipeline.study import ALL_STAGES, Study
 
 PAGE = "plots/report.html"
-# What reads the headline or the summary, what times it merged, and what shows them.
-HEADLINE = {"check", "headline", "aggregate", "speed", "select", "plot", "report"}
+# What reads the headline or the summary, and what shows them.
+HEADLINE = {"check", "headline", "aggregate", "select", "plot", "report"}
 # What compares ranks reads all of them. Records that come out the same stop what reads them.
 RANKS = HEADLINE | {
     *("sufficient_rank", "learning_rate", "agreement", "capacity", "spectra", "rules_of_thumb"),
-    *("cost", "claims"),
+    *("cost", "speed", "claims"),
 }
 
 
