@@ -112,30 +112,31 @@ def _verdicts(rank: int, sufficient_rank: Record) -> str:
 
 def _how_sure(rank: int, sufficient_rank: Record) -> str:
     seeds, sentences = int(sufficient_rank["seeds"]), int(sufficient_rank["sentences"])
+    of = f"{counted(sentences, 'test sentence')}"
     if seeds == 1:
         first = (
-            f"All of it comes from **one seed** and {counted(sentences, 'test sentence')}, so that "
-            f"intervals are over sentences alone and what another seed would do cannot be told"
+            f"The gap comes from **one seed** and {of}, so that intervals are over sentences alone "
+            f"and what another seed would do cannot be told"
         )
     else:
         first = (
-            f"All of it comes from **{counted(seeds, 'seed')}** and "
-            f"{counted(sentences, 'test sentence')}, and intervals are over both"
+            f"The gap comes from **{counted(seeds, 'seed')}** and {of}, and intervals are over both"
         )
     parts = [first, _picks(rank, sufficient_rank), _untold(rank, sufficient_rank)]
     return f"{'; '.join(part for part in parts if part)}."
 
 
 def _picks(rank: int, sufficient_rank: Record) -> str:
-    """Say how often the rule would pick this rank again."""
+    """Say what the rank was picked on, and how often resamples of it pick it again."""
     shares = {int(key): value for key, value in sufficient_rank["choice"][RULE].items()}
     if len(shares) == 1:
         return ""
     most = max(sorted(shares), key=lambda key: shares[key])
-    drawn = "seeds and sentences" if sufficient_rank["seeds"] > 1 else "sentences"
+    seeds = "the same seeds and " if sufficient_rank["seeds"] > 1 else ""
+    sentences = counted(int(sufficient_rank["validation_sentences"]), "validation sentence")
     same = (
-        f"had other {drawn} been drawn, the same rule would have picked rank {rank} in "
-        f"{shares.get(rank, 0):.0%} of cases"
+        f"the rank was picked on {seeds}{sentences}, and in resamples of them the same rule picks "
+        f"rank {rank} in {shares.get(rank, 0):.0%} of cases"
     )
     other = "" if most == rank else f" and rank {most} most often, in {shares[most]:.0%}"
     return f"{same}{other}".replace("%", " %")

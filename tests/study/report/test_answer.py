@@ -70,6 +70,7 @@ def made(
         "choice": {"one standard error on validation": shares},
         "seeds": seeds,
         "sentences": sentences,
+        "validation_sentences": 1000,
     }
     return summary, record
 
@@ -142,9 +143,9 @@ def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measure
     verdicts = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
     _, _, sure = answer(*made(verdicts=verdicts, as_measured={0.5: 13, 2.0: 24}))
     assert sure == (
-        "All of it comes from **3 seeds** and 3,000 test sentences, and intervals are over both; "
-        "had other seeds and sentences been drawn, the same rule would have picked rank 4 in 100 % "
-        "of cases; if the true gap is the 1.2 points measured, no number of seeds would show it to "
+        "The gap comes from **3 seeds** and 3,000 test sentences, and intervals are over both; "
+        "the rank was picked on the same seeds and 1,000 validation sentences, and in resamples of "
+        "them the same rule picks rank 4 in 100 % of cases; if the true gap is the 1.2 points measured, no number of seeds would show it to "
         "be within 0.5 or 1 point, about 13 seeds would show it to be more than 0.5 points below, "
         "and about 24 seeds would show it to be within 2 points."
     )
@@ -181,17 +182,17 @@ def test_where_all_is_settled_nothing_is_asked_for():
 
 def test_one_seed_is_said_to_be_one():
     _, _, sure = answer(*made(seeds=1))
-    assert sure.startswith("All of it comes from **one seed** and 3,000 test sentences")
+    assert sure.startswith("The gap comes from **one seed** and 3,000 test sentences")
     assert "what another seed would do cannot be told" in sure
     assert "over both" not in sure
-    assert "had other sentences been drawn" in sure
+    assert "picked on 1,000 validation sentences, and in resamples of them" in sure
     assert sure.endswith("how many seeds would settle the rest cannot be told from one.")
 
 
 def test_a_rule_that_mostly_picks_another_rank_is_not_hidden():
     choice = {"1": 0.48, "4": 0.22, "16": 0.3}
     _, _, sure = answer(*made(choice=choice))
-    assert "picked rank 4 in 22 % of cases and rank 1 most often, in 48 %" in sure
+    assert "picks rank 4 in 22 % of cases and rank 1 most often, in 48 %" in sure
 
 
 def test_one_rank_has_no_shares_to_tell():
