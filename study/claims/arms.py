@@ -91,7 +91,7 @@ def quality_kept(least: float) -> Test:
                 for r, gain in over.items()
             ],
             f"test accuracy of each rank less {share(least)} of full fine-tuning's",
-            lowest_ratio=ratio,
+            lowest_share_of_full=ratio,
         )
 
     return test

@@ -61,7 +61,7 @@ def full_costs_most(study: Study) -> Verdict:
         exactly(all(row[key] < full[key] for row in others for key in keys)),
         f"the largest of any other arm as a share of full fine-tuning's: trainable parameters, "
         f"{_OPERATIONS} and bytes to store. {MEASURED_TABLE}",
-        {key: max(row[key] for row in others) / full[key] for key in keys},
+        {f"share_of_{key}": max(row[key] for row in others) / full[key] for key in keys},
         COUNTED,
     )
 

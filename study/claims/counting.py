@@ -166,7 +166,7 @@ def less_memory_than_full(study: Study) -> Verdict:
         f"megabytes of weights, gradients and AdamW's moments at rank {arm.rank}, the largest "
         "here, against half of full fine-tuning's; activations are left out. "
         f"{MEASURED_TABLE}",
-        {"lora_mb": lora / MEGABYTE, "full_mb": full / MEGABYTE, "ratio": lora / full},
+        {"lora_mb": lora / MEGABYTE, "full_mb": full / MEGABYTE, "share_of_full": lora / full},
         COUNTED,
     )
 

@@ -47,7 +47,7 @@ def head_only_plateaus(study: Study) -> Verdict:
             ),
             above("full fine-tuning less head-only on test", gap, study.similar, "points"),
         ],
-        f"both are held against {margin(study.similar)}",
+        f"the late gain and the gap to full fine-tuning, each held against {margin(study.similar)}",
     )
 
 

@@ -86,28 +86,33 @@ LINEAR_MODEL: Entries = {
 
 SCALING_OF_ALPHA: Entries = {
     "fixed_alpha_shrinks_updates": (
-        "With alpha fixed a larger rank shrinks the update (linear model).",
+        "At a large rank, alpha fixed gives a smaller update than alpha in proportion (linear "
+        "model).",
         (f"{LINEAR}, Scaling matters", f"{CHAPTER}, Why scaling"), scaling.fixed_shrinks_updates),
     "fixed_alpha_shrinks_transformer": (
         "With alpha fixed a larger rank shrinks the update (transformer).",
         (f"{LINEAR}, Scaling matters", f"{SST2}, Correct LoRA scaling"),
         scaling.fixed_shrinks_transformer),
     "fixed_alpha_hampers_large_ranks": (
-        "With alpha fixed, large ranks are optimised worse at the same learning rate.",
+        "In the linear model, with alpha fixed, large ranks are optimised worse at the same "
+        "learning rate.",
         (f"{LINEAR}, Scaling matters", f"{SST2}, Correct LoRA scaling"),
         scaling.fixed_starves_large_ranks),
-    "alpha_over_r_same_size": ("Dividing by r keeps updates the same size at every rank.",
+    "alpha_over_r_same_size": (
+        "In the linear model dividing by r keeps updates the same size at every rank.",
         f"{CHAPTER}, Why scaling", scaling.same_size_at_all_ranks("fixed")),
     "proportional_alpha_same_size": (
-        "Alpha in proportion to r gives every rank updates of comparable size.",
+        "In the linear model alpha in proportion to r gives every rank updates of comparable "
+        "size.",
         f"{SST2}, Correct LoRA scaling", scaling.same_size_at_all_ranks("proportional")),
     "proportional_alpha_trains_all": (
-        "With alpha in proportion to r, ranks differ in what they can express and not in how "
-        "far training got (a tenth of the way at most is left).",
+        "In the linear model, with alpha in proportion to r, ranks differ in what they can "
+        "express and not in how far training got (a tenth of the way at most is left).",
         (f"{SST2}, Correct LoRA scaling", f"{LINEAR}, Scaling matters"),
         scaling.scaling_trains_all_ranks),
     "rank_expresses_scaling_optimises": (
-        "Rank controls what can be expressed, scaling how well it is optimised.",
+        "In the linear model rank controls what can be expressed, scaling how well it is "
+        "optimised.",
         (f"{SST2}, Conclusions", f"{CHAPTER}, Summary"), scaling.rank_expresses_scaling_optimises),
     "alpha_twice_the_rank": ("Alpha is best set to twice the rank, to start with.",
         (f"{NOTES}, Heuristics; Checklist", f"{CHAPTER}, Why scaling; Hyperparameters"),
@@ -168,8 +173,8 @@ BESIDE_HEAD_ONLY_AND_FULL: Entries = {
     "lora_between": ("LoRA lies between training the head alone and full fine-tuning.",
         f"{SST2}, Results, Pareto frontier", arms.between_the_others),
     "smooth_tradeoff": (
-        "Accuracy tends to rise with trainable parameters, from head-only over the ranks to "
-        "full.",
+        "Accuracy tends to rise with trainable parameters over all arms, head-only and full "
+        "fine-tuning included.",
         f"{SST2}, Results, Pareto frontier", arms.more_parameters_tend_to_help),
     "clean_frontier": (
         "A clean Pareto frontier: every step up in trainable parameters buys accuracy.",
@@ -200,13 +205,13 @@ BESIDE_HEAD_ONLY_AND_FULL: Entries = {
 
 LOW_INTRINSIC_RANK: Entries = {
     "update_has_low_rank": (
-        "The change of the weights in fine-tuning has a low intrinsic rank: a tenth of the full "
-        "rank holds nearly all of it.",
+        "By energy, the change of the weights in fine-tuning has a low intrinsic rank: a tenth of "
+        "the full rank holds nearly all of it.",
         (f"{COMPARISON}, Theory", f"{NOTES}, Motivation", f"{CHAPTER}, Why it works"),
         subspace.energy_is_low_rank),
     "task_lives_in_low_rank": (
-        "Most of the adaptation to a task lives in a low-rank subspace: rank 8 of the update "
-        "keeps its accuracy.",
+        "By accuracy, most of the adaptation to a task lives in a low-rank subspace: rank 8 of the "
+        "update keeps it.",
         (f"{SST2}, Results, Pareto frontier", f"{ABLATION}, Observation", f"{COMPARISON}, Theory"),
         subspace.small_rank_does_the_task),
     "updates_are_structured": ("What fine-tuning changes is structured, not noise.",

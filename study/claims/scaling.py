@@ -26,8 +26,10 @@ from study.claims.linear import (
     theory_ranks,
 )
 from study.claims.statements import Statement, above, below, within
+from study.claims.training import training_losses
 from study.claims.trends import falls
 from study.claims.verdicts import CannotTell, Verdict
+from study.words import listed
 
 OPTIMIZERS = ("sgd", "adam")
 COMPARABLE = 0.25
@@ -38,11 +40,30 @@ FAR = 0.1
 
 
 def fixed_shrinks_updates(study: Study) -> Verdict:
-    """At the largest rank the trained update is smaller with alpha fixed than in proportion."""
+    """At the largest rank the trained update is smaller with alpha fixed than in proportion.
+
+    Beside it is told how the size goes from rank to rank with alpha fixed, which is not tested.
+    """
+    ranks = several_theory_ranks(study)
+    sizes = {
+        optimizer: scaling_table(study, optimizer, "fixed", "update_norm").mean(axis=1)
+        for optimizer in OPTIMIZERS
+    }
+    ends = [
+        f"{size[0]:.3g} at rank {ranks[0]} and {size[-1]:.3g} at rank {ranks[-1]} by {optimizer}"
+        for optimizer, size in sizes.items()
+    ]
     return study.every(
         _by_optimizer(study, "update_norm", "size of the update", fixed_sign=-1),
-        f"in the linear model, size of the update at rank {theory_ranks(study)[-1]} after the same "
-        "steps, alpha in proportion less fixed",
+        f"in the linear model, size of the update at rank {ranks[-1]} after the same steps, alpha "
+        "in proportion less fixed. That is at one rank: across ranks, with alpha fixed, the size "
+        f"is {listed(ends)}",
+        **{
+            f"size_with_alpha_fixed_by_{optimizer}": ", ".join(
+                f"rank {rank}: {value:.3g}" for rank, value in zip(ranks, size, strict=True)
+            )
+            for optimizer, size in sizes.items()
+        },
     )
 
 
@@ -78,11 +99,15 @@ def fixed_shrinks_transformer(study: Study) -> Verdict:
 
 
 def fixed_starves_large_ranks(study: Study) -> Verdict:
-    """At the largest rank alpha fixed leaves more unreached than in proportion."""
+    """At the largest rank alpha fixed leaves more unreached than in proportion.
+
+    The transformer does not decide it: a study has one scaling. What it says is told beside it.
+    """
     return study.every(
         _starved(study),
         f"in the linear model, share of the possible gain at rank {theory_ranks(study)[-1]} that "
-        "the same steps left unreached, alpha fixed less in proportion",
+        "the same steps left unreached, alpha fixed less in proportion. The study's transformer "
+        f"does not decide it: {_transformer_says(study)}",
     )
 
 
@@ -142,6 +167,19 @@ def same_size_at_all_ranks(scaling: str) -> Test:
         )
 
     return test
+
+
+def _transformer_says(study: Study) -> str:
+    """Say what the transformer's training loss tells of alpha fixed, as far as it does."""
+    if study.scaling != "fixed":
+        return f"its alpha is not fixed ({study.scaling})"
+    if len(study.ranks) < 2:
+        return f"it has alpha fixed but one rank, {study.ranks[0]}"
+    first, *_, last = (f"{np.mean(loss):.3f}" for loss in training_losses(study))
+    return (
+        "it has alpha fixed and no other scaling beside it. Its mean training loss is "
+        f"{first} at rank {study.ranks[0]} and {last} at rank {study.ranks[-1]}"
+    )
 
 
 def _starved(study: Study) -> list[Statement]:

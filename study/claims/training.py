@@ -41,20 +41,25 @@ def large_ranks_learn_faster(study: Study) -> Verdict:
 
     Holds if there is a fall, refuted if there is a rise, each at half of alpha.
     """
-    arms = [study.lora(rank) for rank in study.several_ranks()]
-    last = min(run.loss_steps[-1] for arm in arms for run in arm.picked())
-    losses = [[_mean_loss(run, 0, last) for run in arm.picked()] for arm in arms]
+    ranks, losses = study.several_ranks(), training_losses(study)
     verdict, numbers = falls(losses, study.alpha)
-    by_rank = zip(study.ranks, losses, strict=True)
+    by_rank = zip(ranks, losses, strict=True)
     return Verdict(
         verdict,
-        f"training loss, mean over all steps, by Page's trend test over {len(arms)} ranks with "
+        f"training loss, mean over all steps, by Page's trend test over {len(ranks)} ranks with "
         f"seeds as blocks, held against {study.alpha / 2:g}",
         numbers
         | {
             "loss": ", ".join(f"rank {rank}: {np.mean(loss):.3f}" for rank, loss in by_rank),
         },
     )
+
+
+def training_losses(study: Study) -> list[list[float]]:
+    """Return the mean training loss over the steps that all LoRA runs took, (ranks, seeds)."""
+    arms = [study.lora(rank) for rank in study.ranks]
+    last = min(run.loss_steps[-1] for arm in arms for run in arm.picked())
+    return [[_mean_loss(run, 0, last) for run in arm.picked()] for arm in arms]
 
 
 def capacity_not_overfitting(study: Study) -> Verdict:

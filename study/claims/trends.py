@@ -26,7 +26,8 @@ def rises(
         raise CannotTell(trend["reason"])
     up, down = trend["p_value"], trend["p_value_of_a_fall"]
     verdict = HOLDS if up <= alpha / 2 else FAILS if down <= alpha / 2 else UNTOLD
-    return verdict, {"p_of_a_rise": up, "p_of_a_fall": down}
+    names = (f"p_value_for_a_{way}_over_{things}s" for way in ("rise", "fall"))
+    return verdict, dict(zip(names, (up, down), strict=True))
 
 
 def falls(values: Sequence[Sequence[float]], alpha: float) -> tuple[str, Numbers]:

@@ -9,7 +9,7 @@ from typing import Any
 from study.report.contents import titled
 from study.report.html import NOTHING, Html, badge, folded, paragraph, verdicts
 from study.report.inputs import Study
-from study.report.numbers import number
+from study.report.numbers import number, part
 from study.words import capitalised, counted, listed, spelled
 
 Record = Mapping[str, Any]
@@ -24,6 +24,7 @@ _COUNTED = {  # one, many, and as a heading
 _TEST = ("tested", "value", "low", "high", "level", "over", "correction", "shown")
 """What a claim's numbers hold where a test decided: see `study.claims.statements`."""
 
+_P_VALUES = {f"p_{of}": f"p value for {of}" for of in ("equivalent", "worse", "better")}
 _WRITTEN = {"lora": "LoRA", "mb": "MB", "flops": "FLOPs", "sd": "SD"}
 
 
@@ -78,7 +79,7 @@ def _tested(numbers: Record) -> str:
     level = f"{100 * numbers['level']:.4g} % over {numbers['over']}"
     correction = numbers.get("correction")
     notes = [interval, level, *([f"correction: {correction}"] if correction else [])]
-    shown = f"; {numbers['shown']} shown" if "shown" in numbers else ""
+    shown = f"; {numbers['shown']} shown alone" if "shown" in numbers else ""
     found = f"{_value(numbers['value'])} ({'; '.join(notes)}){shown}"
     return f"Tested: {numbers['tested']}. Found: {found}"
 
@@ -91,10 +92,13 @@ def _written(numbers: Record) -> Iterator[str]:
             continue
         ends = [numbers.get(f"{name}_{end}") for end in ("low", "high")]
         interval = "" if None in ends else f" ({_value(ends[0])} to {_value(ends[1])})"
-        yield f"{_spaced(name)} {_value(value)}{interval}"
+        is_share = isinstance(value, float) and "share" in name.split("_")
+        yield f"{_spaced(name)} {part(value) if is_share else _value(value)}{interval}"
 
 
 def _spaced(name: str) -> str:
+    if name in _P_VALUES:
+        return _P_VALUES[name]
     return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
 
 

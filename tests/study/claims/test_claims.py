@@ -93,7 +93,7 @@ def test_every_seed_document_is_there_and_every_source_says_where():
     for seed in (listed.LINEAR, *seeds):
         assert any(source.startswith(seed) for source in named)
     for source in named:
-        assert source.startswith("Seed ")
+        assert source.startswith("Write-up ")
         assert source.count(", ") >= 1
 
 

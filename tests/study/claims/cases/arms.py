@@ -79,7 +79,7 @@ CASES = [
         YES,
         PLAIN,
         "5 arms",
-        {"p_of_a_rise": 120.0**-3},
+        {"p_value_for_a_rise_over_arms": 120.0**-3},
     ),
     Case("smooth_tradeoff", NO, study({1: 0.75, 8: 0.70}, head=0.8, full=0.6)),
     Case("smooth_tradeoff", OPEN, study({1: 0.80, 8: 0.85}, head=0.82, full=0.81)),
@@ -100,7 +100,7 @@ CASES = [
         "quality_95_percent",
         YES,
         study({1: 0.83, 8: 0.86}),
-        numbers={"lowest_ratio": 0.83 / 0.85, "value": 83 - 0.95 * 85},
+        numbers={"lowest_share_of_full": 0.83 / 0.85, "value": 83 - 0.95 * 85},
     ),
     Case("rank_8_captures_most", YES, PLAIN, numbers={"share_of_gain": 0.8, "value": 80 - 72.5}),
     Case(

@@ -63,7 +63,7 @@ CASES = [
         "full_costs_most",
         YES,
         costs(row("lora", 1), row("lora", 8, flops_per_token=70.0, storage_bytes=2 * MB)),
-        numbers={"trainable_parameters": 10 / 99, "flops_per_token": 0.7, "storage_bytes": 2 / 90},
+        numbers={"share_of_trainable_parameters": 10 / 99, "share_of_flops_per_token": 0.7},
     ),
     Case(
         "high_rank_takes_memory",

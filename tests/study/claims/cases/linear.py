@@ -160,6 +160,20 @@ CASES = [
         theory(f"{FIXED}curves.loss", [[9.0, 8.0], [9.1, 8.0], [9.0, 8.0]]),
     ),
     Case("fixed_alpha_shrinks_updates", YES, PLAIN),
+    # At the largest rank fixed is below proportional, though it grows with the rank.
+    Case(
+        "fixed_alpha_shrinks_updates",
+        YES,
+        study(
+            theory=changed(
+                changed(THEORY, f"{FIXED}update_norm", [[0.1] * 3, [0.2] * 3, [0.3] * 3]),
+                f"{PROPORTIONAL}update_norm",
+                table(0.1, 0.5, 0.9),
+            )
+        ),
+        "across ranks, with alpha fixed, the size is 0.1 at rank 1 and 0.3 at rank 4 by sgd",
+        {"size_with_alpha_fixed_by_sgd": "rank 1: 0.1, rank 2: 0.2, rank 4: 0.3"},
+    ),
     Case("fixed_alpha_shrinks_updates", NO, theory(f"{FIXED}update_norm", table(1.0, 1.0, 2.0))),
     Case("fixed_alpha_shrinks_updates", OPEN, theory(f"{FIXED}update_norm", WILD)),
     Case(
@@ -167,7 +181,11 @@ CASES = [
         YES,
         sizes(5.0, 4.0, 3.0),
         "Page",
-        {"p_of_a_fall": 1 / 216, "size_at_rank_1": 5.001, "size_at_rank_4": 3.001},
+        {
+            "p_value_for_a_fall_over_ranks": 1 / 216,
+            "size_at_rank_1": 5.001,
+            "size_at_rank_4": 3.001,
+        },
     ),
     Case("fixed_alpha_shrinks_transformer", NO, sizes(3.0, 4.0, 5.0)),
     Case("fixed_alpha_shrinks_transformer", OPEN, sizes(3.0, 5.0, 4.0)),
@@ -179,7 +197,9 @@ CASES = [
         sizes(5.0, 4.0, 3.0, scaling="rslora"),
         "lora.scaling=fixed",
     ),
-    Case("fixed_alpha_hampers_large_ranks", YES, PLAIN),
+    Case("fixed_alpha_hampers_large_ranks", YES, PLAIN, "The study's transformer does not decide"),
+    Case("fixed_alpha_hampers_large_ranks", YES, study(scaling="fixed"), "mean training loss is"),
+    Case("fixed_alpha_hampers_large_ranks", YES, study({8: 0.8}, scaling="fixed"), "one rank, 8"),
     Case(
         "fixed_alpha_hampers_large_ranks",
         NO,

@@ -131,6 +131,7 @@ CASES = [
     Case("head_only_plateaus", NO, heads(EARLY, 0.70)),
     Case("head_only_plateaus", OPEN, heads((EARLY, LATE, EARLY), 0.85)),
     Case("head_only_plateaus", OPEN, heads(EARLY[:3], 0.85), "too rarely"),
+    Case("head_only_plateaus", OPEN, heads((EARLY, EARLY[:3], EARLY), 0.85), "3 times, too rarely"),
     Case("head_only_plateaus", OPEN, ONE_SEED, "one seed"),
     Case("full_learns_fastest", YES, speeds(SLOW, SLOW, FAST)),
     Case("full_learns_fastest", NO, speeds(SLOW, FAST, SLOW)),
@@ -152,7 +153,10 @@ CASES = [
         YES,
         by_rank(SLOW, (0.7, 0.5, 0.4, 0.3), FAST),
         "3 ranks",
-        {"p_of_a_fall": 1 / 216, "loss": "rank 1: 0.670, rank 2: 0.475, rank 4: 0.275"},
+        {
+            "p_value_for_a_fall_over_ranks": 1 / 216,
+            "loss": "rank 1: 0.670, rank 2: 0.475, rank 4: 0.275",
+        },
     ),
     Case("large_ranks_converge_faster", NO, by_rank(FAST, (0.7, 0.5, 0.4, 0.3), SLOW)),
     # The largest is faster than the smallest, but the one between is slower than both.
