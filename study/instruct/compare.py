@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from study.crossed import crossed, crossed_interval
 from study.errors import StudyError
 from study.instruct.records import BaseRecord, RankRecord
-from study.sufficiency.equivalence import judge
+from study.sufficiency.equivalence import holm, judge
 
 Floats = NDArray[np.float64]
 
@@ -109,11 +109,22 @@ def verdicts(
         margin: in per cent of perplexity.
 
     Returns:
-        of each pair whether the rank is equivalent, worse or better, or it cannot be told, and the
-        adjusted p values.
+        of each pair whether the rank is equivalent, worse or better, or it cannot be told, and
+        whether it is shown to be no better (`no_more`) and no worse (`no_less`) than the other by
+        the margin, each with the adjusted p value.
     """
     if not pairs:
         return []
     measured = [crossed(held.gain(rank, over), counts=False) for rank, over in pairs]
-    judged = judge(measured, nats(margin), alpha)
-    return [{"rank": r, "over": o} | vars(j) for (r, o), j in zip(pairs, judged, strict=True)]
+    width = nats(margin)
+    means = [float(one.mean[0]) for one in measured]
+    no_more = holm(measured, [width - mean for mean in means])
+    no_less = holm(measured, [mean + width for mean in means])
+    rows = []
+    for (rank, over), judged, more, less in zip(
+        pairs, judge(measured, width, alpha), no_more, no_less, strict=True
+    ):
+        one_sided = {"p_no_more": more, "p_no_less": less}
+        shown = {"no_more": more <= alpha, "no_less": less <= alpha}
+        rows.append({"rank": rank, "over": over} | vars(judged) | shown | one_sided)
+    return rows

@@ -10,6 +10,20 @@ from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from study.words import counted, listed
 
 HOLDS, FAILS = "holds", "does not hold"
+_NO_MORE, _NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
+_AGAINST = {
+    WORSE: (_NO_LESS,),
+    _NO_LESS: (WORSE,),
+    _NO_MORE: (BETTER,),
+    EQUIVALENT: (BETTER, WORSE),
+}
+_MIRRORED = {
+    BETTER: WORSE,
+    WORSE: BETTER,
+    EQUIVALENT: EQUIVALENT,
+    _NO_MORE: _NO_LESS,
+    _NO_LESS: _NO_MORE,
+}
 LONGER = 0.10  # more operations than this count as a training time that the rank matters to
 
 Row = Mapping[str, Any]
@@ -34,8 +48,9 @@ def questions(
 
     Args:
         ranks: a row each, ascending: `rank`, `trainable_parameters`, `operations`.
-        judged: every rank against every smaller one: `verdict` at the margin, `gain`, `low`,
-            `high` (of the larger rank over the smaller, in nats).
+        judged: every rank against every smaller one: `verdict` at the margin, whether it is shown
+            to gain `no_more` than it or to lose `no_less` (no worse by it), `gain`, `low`, `high`
+            (of the larger rank over the smaller, in nats).
         margin: in per cent of perplexity; pairs: held out.
 
     Returns:
@@ -63,9 +78,7 @@ def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[st
     if len(ranks) < 2:
         return _entry(question, statement, UNTOLD, _one(ranks[0]))
     enough = [
-        r
-        for r in ranks[:-1]
-        if all(judged[other, r]["verdict"] in (EQUIVALENT, WORSE) for other in ranks if other > r)
+        r for r in ranks[:-1] if all(judged[other, r]["no_more"] for other in ranks if other > r)
     ]
     last = judged[ranks[-1], ranks[0]]
     whole = f"from rank {ranks[0]} to {ranks[-1]} the gain is {of_perplexity(last)}"
@@ -87,7 +100,7 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
         return _entry(question, statement, UNTOLD, _one(first))
     row = judged[last, first]
     gains = f"rank {last} gains {of_perplexity(row)}"
-    verdict = {EQUIVALENT: HOLDS, WORSE: HOLDS, BETTER: FAILS}.get(row["verdict"], UNTOLD)
+    verdict = HOLDS if row["no_more"] else FAILS if row["verdict"] == BETTER else UNTOLD
     if verdict == UNTOLD:
         half = (row["high"] - row["low"]) / 2
         needed = math.ceil(pairs * (half / math.log1p(margin / 100)) ** 2)
@@ -144,22 +157,22 @@ def hypotheses(ranks: Sequence[Row], judged: Judged, margin: float) -> list[dict
     others = [rank for rank in there if rank != 32]
     alike = [rank for rank in there if rank >= 16]
     return [
-        _judge("Rank 8", "has too little capacity", there, judged, [(8, largest)], (WORSE,)),
+        _judge("Rank 8", "has too little capacity", there, judged, [(8, largest)], WORSE),
         _judge(
             *("Rank 16", "is enough for a simple task", there, judged),
-            *([(16, largest)], (EQUIVALENT, BETTER)),
+            *([(16, largest)], _NO_LESS),
         ),
         _judge(
             *("Rank 32", "is a safe choice: no other rank is better", there, judged),
-            *([(32, rank) for rank in others], (EQUIVALENT, BETTER)),
+            *([(32, rank) for rank in others], _NO_LESS),
         ),
         _judge(
             *("Rank 64", "gains nothing that matters over rank 32", there, judged),
-            *([(64, 32)], (EQUIVALENT, WORSE)),
+            *([(64, 32)], _NO_MORE),
         ),
         _judge(
             *("Ranks of 16 and more", "do alike", there, judged),
-            *([(b, a) for a in alike for b in alike if b > a], (EQUIVALENT,)),
+            *([(b, a) for a in alike for b in alike if b > a], EQUIVALENT),
         ),
         _doubling(ranks),
     ]
@@ -171,9 +184,9 @@ def _judge(
     there: Sequence[int],
     judged: Judged,
     pairs: Sequence[tuple[int, int]],
-    wanted: Sequence[str],
+    wanted: str,
 ) -> dict[str, Any]:
-    """Hold an expectation against the verdicts on (rank, other): all are to be of those wanted."""
+    """Hold an expectation of (rank, other) against what is shown: it is to be so of all pairs."""
 
     def entry(verdict: str, evidence: str) -> dict[str, Any]:
         return {"about": about, "expected": expected, "verdict": verdict, "evidence": evidence}
@@ -185,25 +198,24 @@ def _judge(
     pairs = [(rank, other) for rank, other in pairs if rank != other]
     if not pairs:
         return entry(UNTOLD, "no other rank to compare with was trained")
-    found = {pair: _verdict(pair, judged) for pair in pairs}
     evidence = "; ".join(
         f"rank {max(pair)} over rank {min(pair)}: {of_perplexity(judged[max(pair), min(pair)])}"
         for pair in pairs
     )
-    if all(verdict in wanted for verdict in found.values()):
+    if all(_shown(wanted, pair, judged) for pair in pairs):
         return entry(HOLDS, evidence)
-    if any(verdict not in (*wanted, UNTOLD) for verdict in found.values()):
+    if any(_shown(other, pair, judged) for other in _AGAINST[wanted] for pair in pairs):
         return entry(FAILS, evidence)
     return entry(UNTOLD, evidence)
 
 
-def _verdict(pair: tuple[int, int], judged: Judged) -> str:
-    """Return what is said of a rank beside another, whichever is the larger."""
+def _shown(what: str, pair: tuple[int, int], judged: Judged) -> bool:
+    """Whether a rank is shown to be so beside another, whichever is the larger."""
     rank, other = pair
-    if rank > other:
-        return str(judged[rank, other]["verdict"])
-    verdict = str(judged[other, rank]["verdict"])
-    return {BETTER: WORSE, WORSE: BETTER}.get(verdict, verdict)
+    if rank < other:
+        (rank, other), what = (other, rank), _MIRRORED[what]
+    row = judged[rank, other]
+    return bool(row[what]) if what in (_NO_MORE, _NO_LESS) else row["verdict"] == what
 
 
 def _doubling(ranks: Sequence[Row]) -> dict[str, Any]:

@@ -84,6 +84,17 @@ def test_noise_leaves_what_cannot_be_told_untold_and_says_what_it_would_take() -
     assert "held-out pairs, where there are 300" in record["questions"][1]["answer"]
 
 
+def test_a_larger_rank_that_is_worse_by_about_the_margin_still_gains_nothing() -> None:
+    """Whether it is equivalent or worse cannot be told, that it gains no more than 1 % can."""
+    record = made.record({8: 3.0, 16: 3.0, 32: 3.0, 64: 3.01}, noise=0.02)
+    largest = [row for row in record["verdicts"]["1"] if row["rank"] == 64]
+    assert {row["verdict"] for row in largest} == {"cannot be told"}
+    assert all(row["no_more"] and not row["no_less"] for row in largest)
+    questions, hypotheses = told(record)
+    assert questions[:2] == ["holds", "holds"]
+    assert hypotheses[:5] == ["does not hold", "holds", "holds", "holds", "cannot be told"]
+
+
 def test_other_ranks_than_the_hypotheses_are_answered_in_words() -> None:
     record = made.record({4: 3.0, 1: 3.1, 2: 3.05}, reference=2)
     assert [row["rank"] for row in record["ranks"]] == [1, 2, 4]
