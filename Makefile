@@ -68,7 +68,7 @@ gate: venv
 readme-check: venv
 	python -m checks.readme
 
-readme: venv ## write the README's table from metrics/summary.json
+readme: venv ## write the measured parts of the READMEs from the committed records
 	python -m checks.readme --fix
 
 format: venv ## mend what ruff can mend
