@@ -14,11 +14,13 @@ from study.figures import style
 from study.figures.axes import rank_axis
 from study.figures.text import below
 from study.figures.whiskers import draw_middles
-from study.words import listed, significant
+from study.labels import FULL, LORA
+from study.words import capitalised, significant
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
 
+_CLOSE = 2.0  # times, either way: what counts as close to random
 _OWN = style.Look(style.BLACK, "v", style.DASH_DOTTED)
 _RANDOM = style.Look(style.GREY, "^", style.DOTTED)
 _NAMES = {
@@ -71,31 +73,18 @@ def draw(record: Record) -> Figure:
 
 def caption(record: Record) -> str:
     """Say what there is to see."""
-    lora, full = _first(record, "lora"), _first(record, "full")
-    words = []
-    if lora:
-        factor, own, random = _factors(lora)
-        words.append(
-            f"At r = {lora[0]['rank']}, LoRA's update is {factor} times as large as what W0 does "
-            f"between its directions; beside what W0 does between random ones it would be {random} "
-            f"times as large, and beside W0's own top ones {own} times (the controls drawn, which "
-            "are of LoRA's update alone)."
-        )
-    if full:
-        factor, own, random = _factors(full)
-        words.append(
-            f"Full fine-tuning's is {factor} times as large; {random} and {own} times by the same "
-            "controls, not drawn."
-        )
-    over = [
-        f"{significant(float(np.median([r['on_update'] / r['on_random'] for r in rows])))} times "
-        f"as much between {name} directions"
-        for name, rows in (("LoRA's", lora), ("full fine-tuning's", full))
-        if rows
+    words = [
+        f"{'LoRA' if arm == LORA else 'full fine-tuning'}'s update is "
+        f"{significant(_middle(rows, 'factor'))} times as large as what W0 does between its "
+        f"directions, {significant(_middle(rows, 'factor_own'))} times what W0 does between its "
+        f"own top ones; these directions are {_beside_random(rows)}"
+        for arm in (LORA, FULL)
+        if (rows := _first(record, arm))
     ]
-    if over:
-        words.append(f"W0 does {listed(over)} as between random ones.")
-    return " ".join(words) or "No update to look at."
+    if not words:
+        return "No update to look at."
+    least = min(row["rank"] for row in record["amplification"])
+    return f"Medians over matrices, at r = {least}: {'. '.join(map(capitalised, words))}."
 
 
 def alternative(record: Record) -> str:
@@ -107,10 +96,18 @@ def alternative(record: Record) -> str:
     )
 
 
-def _factors(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return an update's factor, and those of its controls: W0's own directions, random ones."""
-    keys = ("factor", "factor_own", "factor_random")
-    return tuple(significant(_middle(rows, key)) for key in keys)
+def _beside_random(rows: Sequence[Row]) -> str:
+    """Say how much more W0 does between an update's directions than between random ones."""
+    ratios = [row["on_update"] / row["on_random"] for row in rows if row["on_random"]]
+    if not ratios:
+        return "not to be held against random ones"
+    middle, least, most = (significant(float(of(ratios))) for of in (np.median, np.min, np.max))
+    spread = "" if least == most else f", {least} to {most} by matrix"
+    near = 1 / _CLOSE <= float(np.median(ratios)) <= _CLOSE
+    return (
+        f"{'close to' if near else 'unlike'} random ones (W0 does {middle} times as much between "
+        f"them{spread})"
+    )
 
 
 def _rows(record: Record, arm: str) -> list[Row]:

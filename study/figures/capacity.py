@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from study.capacity.readings import NEAR, SHORT, UNKNOWN
 from study.figures import style
 from study.figures.axes import panels, rank_axis
 from study.figures.text import below, interval_words, keep_apart
-from study.words import capitalised, listed, percent
+from study.words import capitalised, listed, margin, percent
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -191,18 +192,61 @@ _READINGS = {
     "uses its room better": "LoRA uses its room better than full's update cut down at {}",
     "room enough": "there is room enough at {}",
     "lacks room": "neither LoRA nor full's update cut down reaches full fine-tuning at {}",
-    "cannot be told": "capacity or training cannot be told at {}",
 }
 
 
 def _readings(record: Record) -> str:
-    """Say which ranks have which reading."""
+    """Say which ranks have room, at which LoRA falls short, and why if that is told."""
+    sentences = [_room(record), *_of_lora(record)]
+    told = [
+        phrase.format(_at(ranks))
+        for reading, phrase in _READINGS.items()
+        if (ranks := _ranks(record, reading=reading))
+    ]
+    return ". ".join([*sentences, capitalised("; ".join(told))] if told else sentences)
+
+
+def _room(record: Record) -> str:
+    """Say at which ranks full fine-tuning's update fits: so much room there is."""
+    ranks, within = _ranks(record, truncated_is=NEAR), margin(record["margin"])
+    if not ranks:
+        return (
+            "At no rank is full fine-tuning's update cut to it shown to be within "
+            f"{within} of full fine-tuning, so that none is shown to have room"
+        )
+    which = "this rank has" if len(ranks) == 1 else "these ranks have"
+    return (
+        f"At {_at(ranks)} full fine-tuning's update cut to that rank is shown to be within "
+        f"{within} of full fine-tuning, so {which} room"
+    )
+
+
+def _of_lora(record: Record) -> list[str]:
+    """Say at which ranks LoRA is shown to be near or short, and what cannot be told of it."""
+    near, short = _ranks(record, lora_is=NEAR), _ranks(record, lora_is=SHORT)
     words = []
-    for reading, phrase in _READINGS.items():
-        ranks = [row["rank"] for row in record["readings"] if row["reading"] == reading]
-        if ranks:
-            words.append(phrase.format(f"rank{'s' if len(ranks) > 1 else ''} {listed(ranks)}"))
-    return capitalised("; ".join(words))
+    if near:
+        words.append(f"LoRA is shown to be within {margin(record['margin'])} at {_at(near)}")
+    if short:
+        why = sorted(set(short) & set(_ranks(record, reading=UNKNOWN)))
+        rest = ""
+        if why:
+            where = "" if why == short else f" at {_at(why)}"
+            rest = f"; why it does{where} cannot be told"
+        words.append(f"That LoRA falls short is shown at {_at(short)}{rest}")
+    if not near and not short:
+        words.append("Whether LoRA falls short cannot be told at any rank")
+    return words
+
+
+def _ranks(record: Record, **wanted: str) -> list[int]:
+    """Return the ranks whose row of the readings says so, in order."""
+    rows = record["readings"]
+    return sorted(row["rank"] for row in rows if wanted.items() <= row.items())
+
+
+def _at(ranks: Sequence[int]) -> str:
+    return f"rank{'s' if len(ranks) > 1 else ''} {listed(ranks)}"
 
 
 def alternative(record: Record) -> str:

@@ -13,6 +13,7 @@ from study.words import counted
 
 Record = Mapping[str, Any]
 
+RECOMMENDED_SIZE = 12  # points: a star looks smaller than a disc
 _ROOM = 0.08  # above and below what the differences' axis is to show, as a share of it
 
 
@@ -31,14 +32,14 @@ def draw_differences(axes: Axes, record: Record) -> None:
         _interval(axes, place, row, "low", "high", 3.5)
         look = style.ARMS["lora"]
         if row["rank"] == record["recommended"]["rank"]:
-            look = style.HEADLINE
+            look = style.RECOMMENDED
         axes.plot(
             place,
             row["difference"],
             marker=look.marker,
             color=look.color,
             markeredgecolor="black",
-            markersize=7,
+            markersize=RECOMMENDED_SIZE if look is style.RECOMMENDED else 7,
             zorder=4,
         )
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
@@ -84,8 +85,13 @@ def _interval(axes: Axes, place: int, row: Record, low: str, high: str, width: f
 
 
 def _difference_words(record: Record) -> str:
-    alone = f"{100 * (1 - 2 * record['alpha']):g} % intervals"
+    alone = f"{100 * (1 - 2 * record['alpha']):.3g} % intervals"
     over = f"{counted(record['sentences'], 'test sentence')}"
+    alpha = record["alpha"]
+    why = (
+        f"what two one-sided tests at {100 * alpha:.3g} % use "
+        f"(tables give {100 * (1 - alpha):.3g} %)"
+    )
     if record["error_from"] == "sentences":
-        return f"One seed; {alone} over {over} alone"
-    return f"{alone} over {counted(record['seeds'], 'seed')} and {over}"
+        return f"One seed; {alone} over {over} alone:\n{why}"
+    return f"{alone} over {counted(record['seeds'], 'seed')} and {over}:\n{why}"

@@ -67,7 +67,8 @@ def _words(record: Record) -> str:
     """Say what points, bars and lines are, of those that are drawn."""
     measured = record["measured"]
     words = (
-        "Points: what a rule picks, for the verdict rounded up to the next rank that was trained; "
+        "Points: what a rule picks, for the verdict rounded up to the next rank that was trained "
+        "(above the largest one as it is); "
         "pale bars: from the lowest to the highest matrix."
     )
     if measured["recommended"] is not None:

@@ -51,7 +51,8 @@ ARMS = {
     "lora": Look(BLUE, "o", SOLID),
     "full": Look(VERMILLION, "s", DASHED),
 }
-HEADLINE = Look(ORANGE, "D", SOLID)
+HEADLINE = Look(ORANGE, "D", SOLID)  # the rank named in the settings beforehand
+RECOMMENDED = Look(GREEN, "*", SOLID)  # the rank that validation picks
 
 _RANK_DASHES = (SOLID, DASHED, DOTTED, DASH_DOTTED)
 _RANK_MARKERS = "osD^vP"

@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 
 from study.figures import style
 from study.figures.cells import cell, lines, share_cell
-from study.figures.differences import draw_differences
+from study.figures.differences import RECOMMENDED_SIZE, draw_differences
 from study.sufficiency.verdicts import BETTER, EQUIVALENT, NONE, UNTOLD, WORSE
-from study.words import counted, listed
+from study.words import counted, listed, rough, spelled
 from study.words import margin as margin_words
 
 Record = Mapping[str, Any]
@@ -56,7 +56,7 @@ def _verdicts(axes: Axes, entries: Sequence[Record], with_seeds: bool) -> None:
                 sign += f"\n{_seeds(row['seeds_needed'])}"
             cell(axes, place, line, color, sign)
     if with_seeds:
-        words += "\nBelow a “?”: seeds that would show an equal rank equivalent, – if none would"
+        words += "\nBelow a “?”: about how many seeds would show an equal rank so; –: none"
     axes.set_title(words, loc="left", color=style.GREY)
     lines(axes, [f"within {margin_words(entry['margin'])}" for entry in entries])
 
@@ -64,6 +64,7 @@ def _verdicts(axes: Axes, entries: Sequence[Record], with_seeds: bool) -> None:
 def _seeds(needed: int | None) -> str:
     if needed is None:
         return "–"
+    needed = rough(needed)  # as the table has it: more figures are not to be had from few seeds
     return str(needed) if needed < 10_000 else f"{needed / 1000:.0f}k"
 
 
@@ -78,25 +79,25 @@ def _choices(axes: Axes, choice: Mapping[str, Mapping[str, float]], ranks: Seque
 
 
 def _rule_words(rule: str) -> str:
-    short = rule.replace("one standard error on", "one error,")
+    short = rule.replace("one standard error on", "one standard error,")
     return short.replace("equivalent within", "equivalent,")
 
 
 def _legend() -> list[Any]:
-    lora, headline = style.ARMS["lora"], style.HEADLINE
+    lora, recommended = style.ARMS["lora"], style.RECOMMENDED
 
     def line(label: str, **look: Any) -> Line2D:
         return Line2D([], [], label=label, **look)
 
     marks = [
         line("interval of each rank alone", color=lora.color, linewidth=3.5),
-        line("of all ranks together", color=lora.color, linewidth=1),
+        line("corrected for all ranks together", color=lora.color, linewidth=1),
         line(
             "recommended, by validation",
-            color=headline.color,
-            marker=headline.marker,
+            color=recommended.color,
+            marker=recommended.marker,
             markeredgecolor="black",
-            markersize=7,
+            markersize=RECOMMENDED_SIZE,
             linestyle="none",
         ),
         line("margins of equivalence", color=style.GREY, linewidth=0.8, linestyle=style.DOTTED),
@@ -125,8 +126,14 @@ def caption(record: Record) -> str:
     return (
         f"{first}. {_smallest(record)}{_worse(record)}. With {with_these} and "
         f"{counted(record['sentences'], 'test sentence')} {untold} of {len(rows)} verdicts cannot "
-        "be told."
+        f"be told.{_thin_lines(record['differences'])}"
     )
+
+
+def _thin_lines(rows: Sequence[Record]) -> str:
+    if len(rows) == 1 or any(row["low_together"] is None for row in rows):
+        return ""
+    return f" Thin lines: corrected for all {spelled(len(rows))} ranks."
 
 
 def _smallest(record: Record) -> str:

@@ -67,8 +67,8 @@ def caption(rows: Sequence[Row]) -> str:
     best = [f"{_best_rank(rows, kind)} on {kind}" for kind in kinds]
     return (
         f"On a linear model, B A as trained ends {reached} above the least loss that its rank "
-        f"allows. Plain truncation of the SVD {_truncation(rows, kinds)}. Fitted to a finite "
-        f"sample, the best rank for new inputs is {listed(best)} inputs."
+        f"allows. In population, plain truncation of the SVD {_truncation(rows, kinds)}. Fitted "
+        f"to a finite sample, the best rank for new inputs is {listed(best)} inputs."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from study.labels import arm_label
+from study.labels import FULL, LORA, arm_label
 from study.report.html import NOTHING, Html, Text, badge, table, text
 from study.report.numbers import (
     accuracy,
@@ -48,7 +48,8 @@ def rules(record: Record) -> Html:
         ("Rule", "Rank", "Verdict", "From matrix to matrix", "Right in resamples, %"),
         rows,
         note=f"{_held_against(measured)} A rule's rank is rounded up to the next one that was "
-        f"trained. On the test sentences, equivalent to full fine-tuning: {listed(equivalent)}.",
+        f"trained; above the largest it is taken as it is. On the test sentences, equivalent to "
+        f"full fine-tuning: {listed(equivalent)}.",
         words=(0, 2),
         long=True,
     )
@@ -77,6 +78,8 @@ def agreement(record: Record) -> Html:
         name = row["arm"], row["rank"]
         label = arm_label(*name)
         rows.append([label, *_disagreement(row), *_divergence(moved.get(name))])
+    full = moved.get((FULL, None))
+    rows.append([arm_label(FULL, None), NOTHING, NOTHING, _nats(full, "from_pretrained")])
     itself = [_itself(record["disagreement"]), _itself_divergence(parted), NOTHING]
     rows.append(["Full fine-tuning, another seed", *itself])
     return table(
@@ -90,7 +93,22 @@ def agreement(record: Record) -> Html:
         rows,
         note=f"Below each number its {100 * record['confidence']:g} % interval, over "
         f"{record['interval']}. Divergences are Kullback-Leibler's, "
-        f"means over sentences; at 0 nats two models give every class the same probability.",
+        f"means over sentences; at 0 nats two models give every class the same probability."
+        f"{_pairs(record['disagreement'])}",
+    )
+
+
+def _pairs(disagreement: Record) -> str:
+    """Say which seeds are held against each other, where there are several."""
+    lora = [row["different_seeds"] for row in disagreement["arms"] if row["arm"] == LORA]
+    if "reason" in disagreement["full_with_itself"] or any("mean" not in row for row in lora):
+        return ""
+    values = sorted({f"{100 * row['mean']:.1f}" for row in lora}, key=float)
+    between = " to ".join(dict.fromkeys([values[0], values[-1]]))
+    return (
+        " Each arm is held against full fine-tuning of the same seed; the last row is of two seeds "
+        f"of full fine-tuning, beside which LoRA and another seed of full fine-tuning differ in "
+        f"{between} % of answers."
     )
 
 
@@ -122,8 +140,8 @@ def _itself(disagreement: Record) -> Text:
 
 def _itself_divergence(divergence: Record) -> Text:
     own = divergence["full_with_itself"]
-    key = "mean" if "mean" in own else "from_full"
-    return _nats({"from_full": own.get(key), **own}, "from_full")
+    ends = {f"mean_{end}": own.get(end) for end in ("low", "high")}
+    return _nats({"mean": own.get("mean"), **ends}, "mean")
 
 
 def calibration(record: Record) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from study.report.html import Html, Text, folded, joined, paragraph
 from study.report.inputs import Study
 from study.report.rates import learning_rate
 from study.report.speed import speed
-from study.words import capitalised
+from study.words import capitalised, counted, margin
 
 Record = Mapping[str, Any]
 
@@ -53,13 +54,26 @@ def capacity(study: Study) -> Html:
     """Show whether small ranks lack room or were badly trained."""
     record = study["capacity"]
     meanings = [f"**{capitalised(name)}**: {words}." for name, words in record["meaning"].items()]
-    seen = {row["reading"] for row in record["readings"]}
-    told = [words for name, words in zip(record["meaning"], meanings, strict=True) if name in seen]
     return titled(
         "capacity",
         drawn("capacity", study),
+        _near_and_short(record),
         tables.readings(record),
-        *(paragraph(words, "note") for words in told),
+        paragraph("The verdicts, of which the first that is shown holds:", "note"),
+        *(paragraph(words, "note") for words in meanings),
+    )
+
+
+def _near_and_short(record: Record) -> Html:
+    """Say what the words of the list mean, and in which matrices there is room."""
+    width = margin(record["margin"])
+    matrices = counted(len(record["modules"]), "matrix", "matrices")
+    return paragraph(
+        f"An update is near full fine-tuning where it is shown to be less than {width} below it, "
+        f"short where it is shown to be below it and not near. A rank at which full fine-tuning's "
+        f"update cut to it is near has room, in the {matrices} that full fine-tuning changes, of "
+        f"which LoRA adapts {len(record['target_modules'])}. The verdict says why LoRA is short, "
+        f"or that it is not; it can be open where one half is told."
     )
 
 
@@ -78,9 +92,14 @@ def weights(study: Study) -> Html:
 
 def _notes(words: Mapping[str, str]) -> list[Text]:
     return [
-        paragraph(f"**{capitalised(name.replace('_', ' '))}**: {said.rstrip('.')}.", "note")
+        paragraph(f"**{capitalised(name.replace('_', ' '))}**: {_plain(said)}.", "note")
         for name, said in words.items()
     ]
+
+
+def _plain(said: str) -> str:
+    """Return a record's note without the keys that it names in brackets, for who reads the file."""
+    return re.sub(r" \(\w+_\w+\)", "", said).rstrip(".")
 
 
 def rules(study: Study) -> Html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from study.capacity.readings import NEAR, SHORT, UNCLEAR
 from study.labels import LORA, arm_label
 from study.report.answer import ranks_of
 from study.report.html import NOTHING, Html, Text, badge, table, text, verdicts
@@ -143,13 +144,20 @@ def _chosen(share: float | None) -> str:
 
 _TONES = {"badly trained": "bad", "room enough": "good", "uses its room better": "good"}
 
+_IS = {
+    NEAR: "is near",
+    SHORT: "is short",
+    UNCLEAR: "is shown to be neither",
+}
+
 
 def readings(record: Record) -> Html:
     """Return what the comparison of cut-down updates says of every rank."""
     return verdicts(
         (
             badge(row["reading"], _TONES.get(row["reading"])),
-            f"Rank {row['rank']}",
+            f"Rank {row['rank']}: LoRA {_IS[row['lora_is']]}; full's update cut to it "
+            f"{_IS[row['truncated_is']]}",
             f"{capitalised(row['reason'])}.",
         )
         for row in record["readings"]

@@ -80,9 +80,12 @@ def test_a_study_of_one_rank_does_not_draw_its_lora_twice() -> None:
     assert "LoRA of rank" not in capacity.alternative(record("one"))
 
 
+SHORT_AND_NEAR = {"lora_is": "short", "truncated_is": "near"}
+
+
 def with_readings(readings: Sequence[str]) -> dict[str, Any]:
     rows = [
-        {"rank": 2**i, "reading": reading, "truncation": PLAIN}
+        {"rank": 2**i, "reading": reading, "truncation": PLAIN, **SHORT_AND_NEAR}
         for i, reading in enumerate(readings)
     ]
     return record("six") | {"readings": rows}
@@ -107,13 +110,49 @@ def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
             "not for lack of rank, at rank 2;",
             "cut down at rank 4;",
             "room enough at rank 8;",
-            "reaches full fine-tuning at ranks 16 and 64;",
-            "cannot be told at rank 32.",
+            "reaches full fine-tuning at ranks 16 and 64.",
+            "why it does at rank 32 cannot be told.",
         )
     ):
         assert phrase in caption, rank
     one = capacity.caption(record("one"))
     assert "keeps 78.2 % at rank 4, where LoRA trained at the same rank reaches 80.0 %" in one
+
+
+@pytest.mark.parametrize(
+    ("lora", "cut", "said"),
+    [
+        (
+            ["short", "cannot be told", "near"],
+            ["cannot be told", "near", "near"],
+            "At ranks 2 and 4 full fine-tuning's update cut to that rank is shown to be within 2 "
+            "points of full fine-tuning, so these ranks have room. LoRA is shown to be within 2 "
+            "points at rank 4. That LoRA falls short is shown at rank 1; why it does cannot be "
+            "told. Intervals",
+        ),
+        (
+            ["cannot be told"] * 3,
+            ["short", "short", "cannot be told"],
+            "At no rank is full fine-tuning's update cut to it shown to be within 2 points of full "
+            "fine-tuning, so that none is shown to have room. Whether LoRA falls short cannot be "
+            "told at any rank. Intervals",
+        ),
+        (
+            ["cannot be told"] * 3,
+            ["short", "short", "near"],
+            "At rank 4 full fine-tuning's update cut to that rank is shown to be within 2 points "
+            "of full fine-tuning, so this rank has room. Whether",
+        ),
+    ],
+)
+def test_the_caption_says_which_ranks_have_room_even_if_why_lora_is_short_cannot_be_told(
+    lora: Sequence[str], cut: Sequence[str], said: str
+) -> None:
+    told = with_readings(["cannot be told"] * 3)
+    for row, of_lora, of_cut in zip(told["readings"], lora, cut, strict=True):
+        row |= {"lora_is": of_lora, "truncated_is": of_cut}
+    told["curves"] = {name: rows[:3] for name, rows in told["curves"].items()}
+    assert said in capacity.caption(told)
 
 
 def test_the_caption_takes_the_cut_that_validation_picked_and_says_where_the_weighted_one_loses():

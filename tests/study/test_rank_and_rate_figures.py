@@ -63,10 +63,10 @@ def test_every_verdict_is_drawn_with_its_sign_and_the_seeds_that_it_would_take()
     for row, verdict in zip(rows, ("equivalent", "worse", "better"), strict=True):
         row["verdict"] = verdict
     rows = record["equivalence"][1]["ranks"]
-    for row, needed in zip(rows, (7, None, 12_345), strict=True):
+    for row, needed in zip(rows, (101, None, 12_345), strict=True):
         row |= {"verdict": "cannot be told", "seeds_needed": needed}
     words = [words for words, _, _ in drawn_texts(sufficient_rank.draw(record))]
-    for sign in ("=", "<", ">", "?\n7", "?\n–", "?\n12k"):
+    for sign in ("=", "<", ">", "?\n100", "?\n–", "?\n12k"):
         assert sign in words
 
 
@@ -97,7 +97,7 @@ def test_the_caption_tells_the_choice_and_the_verdicts():
         "Rank 2 is recommended: the smallest within one standard error of the best on validation, "
         "as in 60 % of resamples. No rank is shown to be within 2 points of full fine-tuning; rank "
         "1 is more than 0.5 points below it. With 3 seeds and 600 test sentences 8 of 9 verdicts "
-        "cannot be told."
+        "cannot be told. Thin lines: corrected for all three ranks."
     )
     record["equivalence"][1]["rank"] = 8
     shown = sufficient_rank.caption(record)

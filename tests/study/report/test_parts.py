@@ -286,8 +286,34 @@ def test_a_rule_without_a_rank_is_shown_without_one():
 def test_one_seed_has_nothing_to_disagree_with_itself():
     table = rows(measures.agreement(study("one")["agreement"]))
     assert table[-1] == ["Full fine-tuning, another seed", "–", "–", "–"]
-    table = rows(measures.agreement(study()["agreement"]))
+    record = study()["agreement"]
+    table = rows(measures.agreement(record))
+    yardstick = record["divergence"]["full_with_itself"]
     assert table[-1][1] != "–"
+    assert f"{yardstick['low']:.3f} to {yardstick['high']:.3f}" in table[-1][2]
+    full = next(row for row in record["divergence"]["arms"] if row["arm"] == "full")
+    assert table[-2][0] == "Full fine-tuning"
+    assert table[-2][3].startswith(f"{full['from_pretrained']:.3f}")
+    assert "of the same seed; the last row is of two seeds" in words(measures.agreement(record))
+
+
+def test_the_room_of_every_rank_is_told_beside_the_verdict_and_every_verdict_is_explained():
+    told = copy.deepcopy(study()["capacity"])
+    told["readings"][0] |= {"lora_is": "short", "truncated_is": "near", "reading": "cannot be told"}
+    said = words(
+        sections.capacity(
+            dataclasses.replace(study(), records={**study().records, "capacity": told})
+        )
+    )
+    assert "Rank 1: LoRA is short; full’s update cut to it is near" in said
+    assert "less than 2 points below it" in said
+    for meaning in told["meaning"]:
+        assert f"{meaning.capitalize()} :" in said
+
+
+def test_keys_of_a_record_are_left_out_of_its_notes():
+    notes = sections._notes({"similarity": "In the first matrix (same_start) it starts so."})
+    assert "In the first matrix it starts so." in words(notes[0])
 
 
 @pytest.mark.parametrize("name", ["one", "plain"])
