@@ -145,9 +145,10 @@ def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measure
     assert sure == (
         "The gap comes from **3 seeds** and 3,000 test sentences, and intervals are over both; "
         "the rank was picked on the same seeds and 1,000 validation sentences, and in resamples of "
-        "them the same rule picks rank 4 in 100 % of cases; if the true gap is the 1.2 points measured, no number of seeds would show it to "
-        "be within 0.5 or 1 point, about 13 seeds would show it to be more than 0.5 points below, "
-        "and about 24 seeds would show it to be within 2 points."
+        "them the same rule picks rank 4 in 100 % of cases; if the true gap is the 1.2 points "
+        "measured, no number of seeds would show it to be within 0.5 or 1 point, about 13 seeds "
+        "would show it to be more than 0.5 points below, and about 24 seeds would show it to be "
+        "within 2 points."
     )
 
 
