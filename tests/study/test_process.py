@@ -89,9 +89,9 @@ def test_who_imports_a_stage_keeps_collecting_garbage() -> None:
     assert python("import gc, json; from stages import cli; print(json.dumps(gc.isenabled()))")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "stages").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "stages").rglob("*.py")), ids=lambda p: p.stem)
 def test_every_stage_starts_through_the_command_line_that_ends_this(path: Path) -> None:
-    if path.stem not in ("__init__", "cli"):
+    if path.stem not in ("__init__", "cli", "one_method"):  # the last is of two stages
         assert re.search(r"^    (cli\.)?run\(main\)$", path.read_text(), re.MULTILINE)
 
 
