@@ -14,9 +14,9 @@ from pathlib import Path
 from tests.pipeline import toys
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RESULTS = (
+LEFT_OUT = (
     *("data/", "metrics/", "plots/", "dvc.lock", "benchmarks/", "tests/"),
-    *("methods/metrics/", "methods/plots/", "methods/dvc.lock"),
+    *("methods/", "drift/", "stacking/", "instruct/"),  # see `Study.add_pipeline`
 )
 NOBODY = {
     "GIT_AUTHOR_NAME": "Test",
@@ -54,6 +54,11 @@ class Study:
     """A folder with the project's sources, toy settings and toy data in git."""
 
     root: Path
+
+    def add_pipeline(self, folder: str) -> None:
+        """Add another pipeline of the repository, which has not run yet."""
+        (self.root / folder).mkdir()
+        shutil.copyfile(REPOSITORY / folder / "dvc.yaml", self.root / folder / "dvc.yaml")
 
     def call(self, *command: str, status: int | None = 0) -> Done:
         """Run a command in the clone; `status` is the one expected, None for any."""
@@ -149,7 +154,7 @@ def create(root: Path) -> Study:
         check=True,
     )
     for name in listed.stdout.splitlines():
-        if (REPOSITORY / name).is_file() and not name.startswith(RESULTS):
+        if (REPOSITORY / name).is_file() and not name.startswith(LEFT_OUT):
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(REPOSITORY / name, target)

@@ -26,7 +26,8 @@ def declared(stage: str, name: str = "") -> set[str]:
 
 @pytest.fixture
 def prepared(study: Study) -> Study:
-    """The finished study, with settings that fit the toys."""
+    """The finished study with the methods' pipeline, and settings that fit the toys."""
+    study.add_pipeline("methods")
     toys.change(study.root / "params.yaml", SETTINGS)
     return study
 
