@@ -132,7 +132,7 @@ def test_every_claim_of_any_study_gets_an_answer_with_its_reason(chosen, capsys)
     rows = json.loads(Path("metrics/claims.json").read_text())
     assert [row["claim"] for row in rows] == [claim.claim for claim in CLAIMS]
     assert {row["verdict"] for row in rows} <= {HOLDS, FAILS, UNTOLD}
-    assert all(row["source"].startswith("Seed ") and row["numbers"]["why"] for row in rows)
+    assert all(row["source"].startswith("Write-up ") and row["numbers"]["why"] for row in rows)
     verdicts = json.loads(Path("metrics/verdicts.json").read_text())
     assert list(verdicts["verdicts"]) == [claim.name for claim in CLAIMS]
     assert f"{len(CLAIMS)} claims" in capsys.readouterr().out
