@@ -44,3 +44,17 @@ def test_each_stage_reads_what_it_declares(prepared: Study) -> None:
             assert keys | on_ray == declared(stage, name), name
     for stage, keys in zip(rest, found[len(stages) :], strict=True):
         assert keys == declared(stage), stage
+
+
+def test_one_methods_setting_trains_that_one_alone(prepared: Study) -> None:
+    first = prepared.repro("methods/dvc.yaml").ran
+    assert {f"methods/dvc.yaml:lora_variant@{name}" for name in LORA_VARIANTS} <= set(first)
+    assert {f"methods/dvc.yaml:method@{name}" for name in OTHER_METHODS} <= set(first)
+    assert prepared.repro("methods/dvc.yaml").ran == []
+    toys.change(prepared.root / "params.yaml", {"methods.ia3.learning_rates": [0.05]})
+    assert prepared.repro("methods/dvc.yaml").ran == [
+        "check",  # of every setting, before anything is trained
+        "methods/dvc.yaml:method@ia3",
+        "methods/dvc.yaml:methods",
+        "methods/dvc.yaml:methods_plot",
+    ]
