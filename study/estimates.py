@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.claims import estimates
+from study.claims.advice import ONE_MORE_SEED, with_seeds
 from study.claims.estimates import Estimate
 from study.claims.statements import Finding
+from study.claims.verdicts import UNTOLD
 from study.crossed import crossed, crossed_interval
 
 Floats = NDArray[np.float64]
@@ -18,11 +21,7 @@ Floats = NDArray[np.float64]
 def estimate(values: NDArray[Any], *, counts: bool, scale: float = 1.0) -> Estimate:
     """Return the mean of `values` (num_seeds, num_sentences) times `scale`; see `study.crossed`."""
     found = crossed(np.asarray(values, dtype=np.float64), counts=counts)
-    return Estimate(
-        scale * float(found.mean[0]),
-        lambda tail: scale * float(found.half_width(tail)[0]),
-        "seeds and sentences" if len(values) > 1 else "sentences of one seed",
-    )
+    return estimates.estimate(found, scale, "sentences")
 
 
 def described(
@@ -49,8 +48,18 @@ def described(
     }
 
 
-def answer(claim: str, finding: Finding, why: str) -> dict[str, Any]:
-    """Return a claim's row of a record: the claim in words, its verdict, why, and its numbers."""
+def answer(claim: str, finding: Finding, why: str, sentences: str | None = None) -> dict[str, Any]:
+    """Return a claim's row of a record: the claim in words, its verdict, why, and its numbers.
+
+    Args:
+        why: what was compared.
+        sentences: the setting that says how many there are: where the verdict is open, what would
+            tell is added to `why`.
+    """
+    if finding.verdict == UNTOLD and sentences is not None:
+        one_seed = finding.statement.estimate.one_seed
+        more = ONE_MORE_SEED if one_seed else with_seeds(finding.seeds, sentences=sentences)
+        why += f". {more}"
     return {
         "claim": claim,
         "verdict": finding.verdict,

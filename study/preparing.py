@@ -64,7 +64,7 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
             `study.splitting` and `study.tokenising`.
     """
     tokenizer = Tokenizer(model_name, data.max_length)  # first: it fails fast
-    main = read_source(_main_query(data))
+    main = read_source(Query.of(data, "data."))
     tests = None if data.test_name is None else read_source(_test_query(data, data.test_name))
     classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
     if tests is None:
@@ -98,18 +98,6 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
         "splits": {name: _split_report(parts[name], tokens[name], classes) for name in parts},
     }
     return prepared, report
-
-
-def _main_query(data: DataSettings) -> Query:
-    return Query(
-        name=data.name,
-        subset=data.subset,
-        split=data.split,
-        text=data.text,
-        label=data.label,
-        where=data.where or (),
-        prefix="data.",
-    )
 
 
 def _test_query(data: DataSettings, name: str) -> Query:

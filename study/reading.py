@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import datasets
 import pyarrow as pa
@@ -23,6 +23,23 @@ from study.textfiles import decoded, delimited
 
 Label = str | int | float | bool | None
 _LABEL_TYPES = ("string", "large_string", "bool", "int", "uint", "float")
+
+
+class Sourced(Protocol):
+    """A section of the settings that names sentences; see `study.settings`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def subset(self) -> str | None: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def where(self) -> tuple[tuple[str, str | int | float | bool], ...] | None: ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,20 @@ class Query:
     where: tuple[tuple[str, str | int | float | bool], ...]
     prefix: str
     where_key: str = "data.where"
+
+    @classmethod
+    def of(cls, source: Sourced, prefix: str) -> Query:
+        """Ask for what a section of the settings names; `prefix` is of its keys."""
+        return cls(
+            name=source.name,
+            subset=source.subset,
+            split=source.split,
+            text=source.text,
+            label=source.label or source.text,  # what is not asked for is not looked at
+            where=source.where or (),
+            prefix=prefix,
+            where_key=f"{prefix}where",
+        )
 
 
 @dataclass(frozen=True)

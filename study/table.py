@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from study import markdown
+from study.columns import align
 from study.labels import LORA, arm_label
 from study.statistics import binomial_standard_error
 from study.summary import entries
@@ -31,13 +33,12 @@ def arms_table(summary: Mapping[str, Any]) -> str:
         f"{summary['interval']}{' crossed' if num_seeds > 1 else ' alone'}; gaps are paired.",
         f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points.",
     ]
-    return "\n".join([*_align([_COLUMNS, *_rows(summary)]), "", *legend])
+    return "\n".join([*align([_COLUMNS, *_rows(summary)]), "", *legend])
 
 
 def markdown_table(summary: Mapping[str, Any]) -> str:
     """Return the rows of `arms_table` as a Markdown table."""
-    rule = (":--", *["--:"] * (len(_COLUMNS) - 1))
-    return "\n".join("| " + " | ".join(row) + " |" for row in (_COLUMNS, rule, *_rows(summary)))
+    return markdown.table(_COLUMNS, _rows(summary))
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -62,13 +63,3 @@ def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         f"{entry['trainable_parameters']:,}",
         f"{100 * entry['trainable_share']:.3g}",
     )
-
-
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Set the first column to the left, numbers to the right, a rule below the first row."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for label, *cells in rows:
-        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([label.ljust(widths[0]), *right]))
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]

@@ -20,14 +20,16 @@ def with_ranks(ranks: Sequence[int], *more: int) -> str:
     return run(f"lora.ranks=[{','.join(map(str, every))}]")
 
 
-def with_seeds(number: int | None, setting: str = "seeds") -> str:
-    """Say how many seeds would decide what these left open."""
+def with_seeds(
+    number: int | None, setting: str = "seeds", sentences: str = "data.test_size"
+) -> str:
+    """Say how many seeds would decide what these left open; `sentences` is their number's key."""
     if number is None and setting != "seeds":
         return f"More `{setting}` might tell"
     if number is None:
         return (
-            "What was measured is too near the limit for any number of seeds to tell on these test "
-            "sentences; more of them might (`data.test_size`)"
+            "What was measured is too near the limit for any number of seeds to tell on these "
+            f"sentences; more of them might (`{sentences}`)"
         )
     said = f"If the truth is as measured, about {counted(rough(number), 'seed')} would tell"
     if number > _WRITTEN:

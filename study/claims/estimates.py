@@ -15,8 +15,6 @@ from study.claims.verdicts import CannotTell
 from study.crossed import Crossed
 from study.sufficiency.planning import Components, Question, seeds_needed
 
-ONE_SEED = "test sentences of one seed"
-
 _MOST = 10**6  # seeds that are asked for; more is none
 
 Needed = Callable[[float, float, float], int | None]
@@ -32,6 +30,7 @@ class Estimate:
         seeds: the seeds that tell a distance, if it is the true one, by one-sided error rate and
             power; None if no number does.
         setting: of these seeds, in params.yaml.
+        one_seed: there is one seed, and nothing tells how seeds differ.
     """
 
     value: float
@@ -39,6 +38,7 @@ class Estimate:
     over: str
     seeds: Needed = lambda distance, tail, power: None
     setting: str = "seeds"
+    one_seed: bool = False
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the two-sided interval of confidence 1 - alpha."""
@@ -46,19 +46,20 @@ class Estimate:
         return self.value - width, self.value + width
 
 
-def estimate(found: Crossed) -> Estimate:
-    """Return a mean of fractions as an estimate in points."""
+def estimate(found: Crossed, scale: float = 100.0, sentences: str = "test sentences") -> Estimate:
+    """Return a mean times `scale`: by default a fraction of the test sentences, in points."""
     parts = Components.estimated(found)
 
     def seeds(distance: float, tail: float, power: float) -> int | None:
-        question = Question(0.0, tail, power, distance / 100)
+        question = Question(0.0, tail, power, distance / scale)
         return seeds_needed(parts, found.num_sentences, question)
 
     return Estimate(
-        100 * float(found.mean[0]),
-        lambda tail: 100 * float(found.half_width(tail)[0]),
-        "seeds and test sentences" if found.num_seeds > 1 else ONE_SEED,
+        scale * float(found.mean[0]),
+        lambda tail: scale * float(found.half_width(tail)[0]),
+        f"seeds and {sentences}" if found.num_seeds > 1 else f"{sentences} of one seed",
         seeds,
+        one_seed=found.num_seeds == 1,
     )
 
 

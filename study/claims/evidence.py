@@ -11,7 +11,7 @@ import numpy as np
 
 from study.claims import statements
 from study.claims.advice import ONE_MORE_SEED, with_ranks, with_seeds
-from study.claims.estimates import ONE_SEED, Estimate, estimate
+from study.claims.estimates import Estimate, estimate
 from study.claims.statements import Finding, Statement
 from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
 from study.crossed import crossed
@@ -139,10 +139,8 @@ class Study:
         """Return a finding as a verdict; where it is open, `why` says what would tell."""
         if finding.verdict == UNTOLD:
             told = finding.statement.estimate
-            if told.over == ONE_SEED:
-                why += f". {ONE_MORE_SEED}"
-            else:
-                why += f". {with_seeds(finding.seeds, told.setting)}"
+            advice = ONE_MORE_SEED if told.one_seed else with_seeds(finding.seeds, told.setting)
+            why += f". {advice}"
         return Verdict(finding.verdict, why, finding.numbers() | more, decided_by)
 
 

@@ -31,6 +31,7 @@ def seeds_matter(study: Study) -> Verdict:
             found = replace(
                 found,
                 over="test sentences",
+                one_seed=False,
                 setting="data.test_size",
                 seeds=lambda distance, tail, power: None,
             )

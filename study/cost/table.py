@@ -10,6 +10,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study import markdown
+from study.columns import align
 from study.labels import LORA, arm_label
 from study.words import share, significant
 
@@ -105,29 +107,12 @@ def text_table(cost: Record, machine: Record | None) -> str:
 
 def markdown_table(cost: Record, machine: Record | None) -> str:
     """Return the table in Markdown."""
-    return markdown([COLUMNS, *rows(cost, machine)])
+    return markdown.table(COLUMNS, rows(cost, machine))
 
 
 def html_table(cost: Record, machine: Record | None) -> str:
     """Return the table in HTML."""
     return as_html([COLUMNS, *rows(cost, machine)])
-
-
-def align(table: Sequence[Sequence[str]]) -> list[str]:
-    """Set the first column to the left, the others to the right, a rule below the first row."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for label, *cells in table:
-        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([label.ljust(widths[0]), *right]))
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def markdown(table: Sequence[Sequence[str]]) -> str:
-    """Return a table, first row its head, in Markdown."""
-    head, *body = table
-    rule = (":--", *["--:"] * (len(head) - 1))
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
 
 
 def as_html(table: Sequence[Sequence[str]]) -> str:

@@ -45,6 +45,7 @@ MEASURES = {
     OUT: "accuracy on the general text",
     IN: "accuracy on the study's test sentences",
 }
+_SENTENCES = "drift.sentences"
 _NAMES = {KL: "KL", CHANGE: "1 - cosine"}
 _DISTANCES = ((KL, "outputs are", "nats"), (CHANGE, "the hidden state is", ""))
 _MOST = {KL: math.inf, CHANGE: 2.0, OUT: 1.0, IN: 1.0}
@@ -142,7 +143,7 @@ def _claims(
         ]
         claim = f"In full fine-tuning {what} farther from the pretrained model's than in any LoRA."
         why = f"{_NAMES[measure]} in full fine-tuning less that in each rank"
-        rows.append(answer(claim, every(statements, alpha), why))
+        rows.append(answer(claim, every(statements, alpha), why, _SENTENCES))
     costs = "Fine-tuning costs accuracy out of domain: some tuned arm falls below the head alone."
     falls = "Accuracy out of domain falls the larger the rank."
     if without_labels is not None:
@@ -159,7 +160,7 @@ def _claims(
         for name in tuned
     ]
     why = "accuracy on the general text, less that of the head alone"
-    rows.append(answer(costs, some(lower, alpha), why))
+    rows.append(answer(costs, some(lower, alpha), why, _SENTENCES))
     rows.append(_by_rank(falls, right, ranks, trends[OUT], alpha, rises=False))
     return rows
 
@@ -183,7 +184,7 @@ def _by_rank(
     ends: Statement = state(what, apart, 0.0, "points" if counts else "")
     why = "the largest rank less the smallest"
     if trend["reason"] is not None:
-        return answer(claim, every([ends], alpha), f"{why}; {trend['reason']}")
+        return answer(claim, every([ends], alpha), f"{why}; {trend['reason']}", _SENTENCES)
     row = answer(claim, every([ends], alpha), "seeds are the blocks of the test")
     keys = ("p_value", "p_value_of_a_fall")
     shown, refuted = (trend[key] for key in (keys if rises else keys[::-1]))

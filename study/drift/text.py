@@ -42,17 +42,7 @@ def general_text(settings: Settings, data: Prepared) -> tuple[Split, dict[str, A
     """
     source = settings.drift.source
     tokenizer = Tokenizer(settings.model.name, data.max_length)  # first: it fails fast
-    query = Query(
-        name=source.name,
-        subset=source.subset,
-        split=source.split,
-        text=source.text,
-        label=source.label or source.text,  # what is not asked for is not looked at
-        where=source.where or (),
-        prefix=f"{KEY}.",
-        where_key=f"{KEY}.where",
-    )
-    found = read_source(query)
+    found = read_source(Query.of(source, f"{KEY}."))
     reason = _without_labels(found.sentences, source.label, data.label_names)
     origin = f"{KEY}.label: {source.name}"
     classes = (

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from study.figures import style
 from study.figures.axes import percent_axis, rank_axis
+from study.figures.series import level, series
 from study.figures.text import below, interval_words, keep_apart
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.words import percent, significant
@@ -51,7 +54,11 @@ def draw(record: Record) -> Figure:
         _level(upper, disagreement["full_with_itself"], "Full fine-tuning\nwith itself", percent),
         _level(lower, divergence["full_with_itself"], "Full fine-tuning\nwith itself", _nats),
         _level(
-            lower, _interval(full, "from_pretrained"), "Full and the\npretrained model", _nats, True
+            lower,
+            _interval(full, "from_pretrained"),
+            "Full and the\npretrained model",
+            _nats,
+            replace(_FULL, dashes=style.DOTTED),
         ),
     ]
     upper.set_ylabel("Test sentences that are\npredicted differently (%)")
@@ -82,38 +89,14 @@ def _series(
     octaves = sorted(math.log2(rank) for rank in ranks)
     closest = min((b - a for a, b in pairwise(octaves)), default=1.0)
     shift = 2.0 ** (place * min(_ASIDE, closest / 4))
-    means = [row["mean"] for row in rows]
-    axes.errorbar(
-        [rank * shift for rank in ranks],
-        means,
-        yerr=[
-            [max(0, mean - row["low"]) for mean, row in zip(means, rows, strict=True)],
-            [max(0, row["high"] - mean) for mean, row in zip(means, rows, strict=True)],
-        ],
-        color=look.color,
-        marker=look.marker,
-        markerfacecolor="white" if look is _SAME_SEED else look.color,
-        linestyle=look.dashes,
-        linewidth=1,
-        capsize=3,
-        label=label,
-    )
+    places = [rank * shift for rank in ranks]
+    series(axes, places, rows, look, label, hollow=look is _SAME_SEED)
 
 
-def _level(axes: Axes, row: Row, name: str, write: Any, bare: bool = False) -> Any:
-    """Draw what does not depend on the rank as a line with a band, named at its right end."""
+def _level(axes: Axes, row: Row, name: str, write: Any, look: style.Look = _FULL) -> Text | None:
     if "reason" in row:
         return None
-    axes.axhline(row["mean"], color=_FULL.color, linestyle=style.DOTTED if bare else _FULL.dashes)
-    axes.axhspan(row["low"], row["high"], color=_FULL.color, alpha=0.13, linewidth=0)
-    return axes.text(
-        1.01,
-        row["mean"],
-        f"{name}\n{write(row['mean'])}",
-        transform=axes.get_yaxis_transform(),
-        color=_FULL.color,
-        va="center",
-    )
+    return level(axes, row, look, f"{name}\n{write(row['mean'])}")
 
 
 def _interval(row: Row, name: str) -> Row:

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 from study.figures import style
 from study.figures.axes import percent_axis, rank_axis
+from study.figures.series import level, series
 from study.figures.text import below, keep_apart
 from study.labels import FULL, HEAD_ONLY, LORA
 from study.words import counted, listed, percent, significant
@@ -133,42 +134,11 @@ def _series(
     label: str | None,
     shift: float = 1.0,
 ) -> None:
+    places = [row["rank"] * shift for row in rows]
     cells = [row[measure] for row in rows]
-    means = [cell["mean"] for cell in cells]
-    ends = [(_or(c["low"], c["mean"]), _or(c["high"], c["mean"])) for c in cells]
-    axes.errorbar(
-        [row["rank"] * shift for row in rows],
-        means,
-        yerr=[
-            [max(0.0, mean - low) for mean, (low, _) in zip(means, ends, strict=True)],
-            [max(0.0, high - mean) for mean, (_, high) in zip(means, ends, strict=True)],
-        ],
-        color=look.color,
-        marker=look.marker,
-        markerfacecolor="white" if look is _IN_DOMAIN else look.color,
-        linestyle=look.dashes,
-        linewidth=1,
-        capsize=3,
-        label=label,
-    )
-
-
-def _or(value: float | None, instead: float) -> float:
-    return instead if value is None else value
+    series(axes, places, cells, look, label, hollow=look is _IN_DOMAIN)
 
 
 def _level(axes: Axes, arm: str, cell: Row, write: Any) -> Text:
-    """Draw what has no rank as a line with a band, named at its right end."""
-    look = style.ARMS[arm]
-    axes.axhline(cell["mean"], color=look.color, linestyle=look.dashes)
-    low, high = (_or(cell[end], cell["mean"]) for end in ("low", "high"))
-    axes.axhspan(low, high, color=look.color, alpha=0.13, linewidth=0)
     name = {FULL: "Full fine-tuning", HEAD_ONLY: "Head only"}[arm]
-    return axes.text(
-        1.01,
-        cell["mean"],
-        f"{name}\n{write(cell['mean'])}",
-        transform=axes.get_yaxis_transform(),
-        color=look.color,
-        va="center",
-    )
+    return level(axes, cell, style.ARMS[arm], f"{name}\n{write(cell['mean'])}")

@@ -45,20 +45,8 @@ def read_pairs(data: PairSettings) -> Pairs:
     return _alpaca(data) if data.form == ALPACA else _reviews(data)
 
 
-def _query(data: PairSettings) -> Query:
-    return Query(
-        name=data.name,
-        subset=data.subset,
-        split=data.split,
-        text=data.text,
-        label=data.label,
-        where=data.where or (),
-        prefix="data.",
-    )
-
-
 def _reviews(data: PairSettings) -> Pairs:
-    rows = read(_query(data))
+    rows = read(Query.of(data, "data."))
     origin = f"data.label: {data.name}"
     sentences, dropped = clean(rows.texts, rows.labels, origin)
     classes = class_names(sentences, rows.classes, origin)
@@ -80,7 +68,7 @@ def _reviews(data: PairSettings) -> Pairs:
 
 
 def _alpaca(data: PairSettings) -> Pairs:
-    columns, source = read_texts(_query(data), ("instruction", "output"), ("input",))
+    columns, source = read_texts(Query.of(data, "data."), ("instruction", "output"), ("input",))
     rows = zip(*(columns[name] for name in ("instruction", "input", "output")), strict=True)
     stripped = [tuple((text or "").strip() for text in row) for row in rows]
     for place, what in ((0, "instruction"), (2, "output")):

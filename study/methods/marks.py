@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from study.cost.table import UNKNOWN, markdown, size
+from study import markdown
+from study.cost.table import UNKNOWN, size
 from study.labels import FULL
 from study.methods.names import label
 from study.methods.table import measured, peak, speed
@@ -38,7 +39,7 @@ ASPECTS = ("aspect", "said of full fine-tuning", "said of LoRA", "measured, LoRA
 
 def words_table(record: Record, machine: Record | None) -> str:
     """Return each word of the first table with its numbers, in Markdown."""
-    rows = [HEAD]
+    rows = []
     for name, (efficiency, compute, flexibility) in SAID.items():
         row = _row(record, name)
         if row is None:
@@ -53,7 +54,7 @@ def words_table(record: Record, machine: Record | None) -> str:
                 f"{flexibility}: {_flexibility(row, machine)}",
             )
         )
-    return markdown(rows)
+    return markdown.table(HEAD, rows)
 
 
 def contradictions(record: Record, machine: Record | None) -> list[str]:
@@ -96,7 +97,6 @@ def aspects_table(record: Record, machine: Record | None) -> str:
         return "Plain LoRA is not among the methods, so there is nothing to set beside the words."
     kept = lora["test_accuracy"] / full["test_accuracy"]
     rows = [
-        ASPECTS,
         ("trainable parameters", "100 %", "about 0.1 %", share(lora["trainable_share"])),
         ("memory", "very high", "low", _ratio(peak(machine, "lora"), peak(machine, FULL))),
         (
@@ -121,7 +121,7 @@ def aspects_table(record: Record, machine: Record | None) -> str:
         ),
         ("quality", "baseline", "95 to 100 %", f"{100 * kept:.1f} % of its accuracy"),
     ]
-    return markdown(rows)
+    return markdown.table(ASPECTS, rows)
 
 
 def _row(record: Record, name: str) -> Record | None:

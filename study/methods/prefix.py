@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 
 from study.dropout import use_generators
 from study.fused_layer import unfuse
+from study.loading import first_position
 from study.methods.method import Method, NotApplicable
 from study.methods.peft_library import load_peft
 from study.models import PackedClassifier
@@ -51,9 +52,7 @@ class PrefixTuning(Method):
                 f"a {type(model).__name__} takes no keys and values from outside, which a prefix is"
             )
         positions = getattr(model.config, "max_position_embeddings", math.inf)
-        table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
-        offset = getattr(table, "padding_idx", None)
-        positions -= 0 if offset is None else offset + 1
+        positions -= first_position(model)
         if self.virtual_tokens + max_length > positions:
             raise NotApplicable(
                 f"{self.virtual_tokens} virtual tokens before sentences of up to {max_length} are "

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.cost.table import UNKNOWN, align, markdown, size
+from study import markdown
+from study.columns import align
+from study.cost.table import UNKNOWN, size
 from study.words import counted, share, significant
 
 Record = Mapping[str, Any]
@@ -81,12 +83,12 @@ def text_table(record: Record, machine: Record | None) -> str:
 
 def markdown_quality(record: Record) -> str:
     """Return the table of accuracy in Markdown."""
-    return markdown([QUALITY, *quality_rows(record)])
+    return markdown.table(QUALITY, quality_rows(record))
 
 
 def markdown_cost(record: Record, machine: Record | None) -> str:
     """Return the table of costs in Markdown."""
-    return markdown([COST, *cost_rows(record, machine)])
+    return markdown.table(COST, cost_rows(record, machine))
 
 
 def measured(machine: Record | None, kind: str, name: str) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from study.claims.statements import Statement, above, below, every, some, within
@@ -16,6 +17,7 @@ from study.words import listed, margin
 Row = dict[str, Any]
 
 _POINTS = "points"
+_answer = partial(answer, sentences="stacking.test_size")
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,12 @@ def _of_sum(case: Case, each: Combination) -> Iterator[Row]:
     alone = case.of(ALONE)
     for task, name, own in zip(TASKS, case.tasks, alone, strict=True):
         pair = right[each.name, task, task], right[own.name, task, task]
-        yield answer(
+        yield _answer(
             f"Adding the other task's adapter, both at weight {weight}, costs {name} accuracy.",
             every([case.statement(f"the sum less {name} alone", *pair, below)], case.alpha),
             f"accuracy on {name} under its own head, of the sum less its adapter alone",
         )
-    yield answer(
+    yield _answer(
         f"One model for both tasks, the sum at weight {weight} each under the mean of the heads, "
         "is better on the two together than either adapter alone.",
         every(
@@ -97,7 +99,7 @@ def _of_sum(case: Case, each: Combination) -> Iterator[Row]:
         ),
         "accuracy on the sentences of both tasks together",
     )
-    yield answer(
+    yield _answer(
         f"Outside an adapter's own task the sum at weight {weight} each is better than the adapter "
         "alone.",
         every(
@@ -122,7 +124,7 @@ def _truncated(case: Case, each: Combination) -> Row:
         (f"on {name}, cut down less exact", (each.name, task, task), (whole, task, task))
         for task, name in zip(TASKS, case.tasks, strict=True)
     ]
-    return answer(
+    return _answer(
         "Cutting the sum down to the rank of one adapter changes neither task's accuracy by more "
         f"than {margin(case.limit)}.",
         every(case.alike(pairs), case.alpha),
@@ -134,7 +136,7 @@ def _spared(case: Case) -> Row:
     parts, whole = case.of(SELECTED), case.equal[-1].name
     name, head = case.tasks[0], TASKS[0]
     shown = listed([str(each.selection) for each in parts], last="or")
-    return answer(
+    return _answer(
         f"Adding the second adapter in a part of the model alone ({shown}) leaves {name} more "
         "accurate than adding it everywhere.",
         some(
@@ -158,7 +160,7 @@ def _heads(case: Case) -> Row:
         (f"on {name}, mean head less own", (whole.name, task, MEAN), (whole.name, task, task))
         for task, name in zip(TASKS, case.tasks, strict=True)
     ]
-    return answer(
+    return _answer(
         "The mean of the two heads serves each task as well as its own head, to within "
         f"{margin(case.limit)}.",
         every(case.alike(pairs), case.alpha),
