@@ -70,7 +70,6 @@ def test_an_adapter_is_merged(tmp_path: Path) -> None:
 
 
 def test_a_base_in_four_bit_takes_no_adapter_in(tmp_path: Path) -> None:
-    pytest.importorskip("bitsandbytes")
     model = wide_model(FAMILIES["bert"])
     config = toys.lora_config(FAMILIES["bert"])
     lora_arm.adapt(model, [config], [0])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import bitsandbytes
 import pytest
 import torch
 from torch import nn
@@ -25,7 +26,6 @@ from study.progress import Progress
 from tests.lora.models import FAMILIES, Family, generator
 from tests.study import toys
 
-bitsandbytes = pytest.importorskip("bitsandbytes")
 each_family = toys.each_family
 _SAVED = tempfile.TemporaryDirectory()  # removed when the tests end
 
