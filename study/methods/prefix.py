@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.dropout import use_generators
+from study.errors import StudyError
 from study.fused_layer import unfuse
 from study.loading import first_position
 from study.methods.method import Method, NotApplicable
@@ -45,7 +46,8 @@ class PrefixTuning(Method):
         """Give the model ordinary attention over padded batches.
 
         Raises:
-            NotApplicable: the encoder takes no past keys and values, or has too few positions.
+            NotApplicable: the encoder takes no past keys and values.
+            StudyError: it has too few positions.
         """
         if "past_key_values" not in inspect.signature(model.base_model.forward).parameters:
             raise NotApplicable(
@@ -54,9 +56,10 @@ class PrefixTuning(Method):
         positions = getattr(model.config, "max_position_embeddings", math.inf)
         positions -= first_position(model)
         if self.virtual_tokens + max_length > positions:
-            raise NotApplicable(
-                f"{self.virtual_tokens} virtual tokens before sentences of up to {max_length} are "
-                f"more than the model's {positions} positions"
+            raise StudyError(
+                f"methods.prefix.virtual_tokens: {self.virtual_tokens}; allowed: at most "
+                f"{positions - max_length}, since the model has {positions} positions and "
+                f"data.max_length is {max_length}"
             )
         unfuse(model)
         model.set_attn_implementation("eager")  # a CPU's fused kernel goes back slowly in bf16

@@ -7,6 +7,8 @@ from typing import Any
 import peft
 import pytest
 import torch
+from torch import nn
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 from study import streams
 from study.methods.arm import train_method
@@ -67,19 +69,41 @@ def test_ia3(family: str) -> None:
             assert torch.allclose(tensor, theirs.detach(), atol=1e-4), name
 
 
-@pytest.mark.parametrize("family", ["bert", "gpt2", "llama"])
-def test_prefix(family: str) -> None:
-    """RoBERTa's head reads no pooler, which PEFT's classifier takes for granted."""
-    found = ours(family, PrefixTuning(TOKENS))
-    model = plain(family)
-    config = peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=TOKENS)
-    peft_model = peft.get_peft_model(model, config)
-    prefix = peft_model.get_parameter("prompt_encoder.default.embedding.weight")
+class Prefixed(nn.Module):
+    """RoBERTa's own head on PEFT's encoder: its classifier wants a pooler, which RoBERTa lacks."""
+
+    def __init__(self, model: Any, tokens: int) -> None:
+        super().__init__()
+        config = peft.PrefixTuningConfig(task_type="FEATURE_EXTRACTION", num_virtual_tokens=tokens)
+        self.encoder = peft.get_peft_model(model.roberta, config)
+        self.classifier = model.classifier
+
+    def forward(self, **inputs: Any) -> SequenceClassifierOutput:
+        hidden = self.encoder(**inputs).last_hidden_state
+        return SequenceClassifierOutput(logits=self.classifier(hidden))
+
+
+def prefixed(family: str, tokens: int) -> tuple[Any, Any]:
+    """Return PEFT's model and its prefix, which is drawn as ours is."""
+    model: Any = plain(family)
+    if family == "roberta":
+        model = Prefixed(model, tokens)
+    else:
+        config = peft.PrefixTuningConfig(task_type="SEQ_CLS", num_virtual_tokens=tokens)
+        model = peft.get_peft_model(model, config)
+    (prefix,) = (p for name, p in model.named_parameters() if "prompt_encoder" in name)
     with torch.no_grad():
         prefix.normal_(generator=streams.generator(SEED, "method"))
+    return model, prefix
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "llama"])
+def test_prefix(family: str) -> None:
+    found = ours(family, PrefixTuning(TOKENS))
+    model, prefix = prefixed(family, TOKENS)
     data = data_of(FAMILIES[family])
-    losses = plain_training(peft_model, data, RATE)
+    losses = plain_training(model, data, RATE)
     assert far(found.loss_values, losses) < 2e-5
-    assert agreement(found.test_predictions, plain_predictions(peft_model, data)) == 1
+    assert agreement(found.test_predictions, plain_predictions(model, data)) == 1
     (name,) = (name for name in found.state if "prompt_encoder" in name)
     assert torch.allclose(found.state[name], prefix.detach(), atol=1e-4)

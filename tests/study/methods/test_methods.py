@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from study import streams
+from study.errors import StudyError
 from study.methods.arm import size, train_method
 from study.methods.bitfit import BitFit
 from study.methods.bottleneck import Bottleneck, BottleneckAdapters
@@ -133,7 +134,8 @@ def test_where_it_has_no_place_it_says_so(name: str, family: str) -> None:
 
 
 def test_a_prefix_needs_positions() -> None:
-    with pytest.raises(NotApplicable, match=r"30 virtual tokens .* up to 12 .* 40 positions"):
+    too_many = r"virtual_tokens: 30; allowed: at most 28, since the model has 40 positions"
+    with pytest.raises(StudyError, match=too_many):
         PrefixTuning(30).prepare(toys.load(toys.saved("gpt2")), toys.LONGEST)
 
 
