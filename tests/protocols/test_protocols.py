@@ -21,9 +21,16 @@ from study import arms, settings
 from study.errors import StudyError
 from study.lora_arm import config_of
 from study.training import Run
+from tests.pipeline import toys
 
 REPOSITORY = Path(__file__).parents[2]
 PARAMS = REPOSITORY / "params.yaml"
+# What an experiment is made of, and what of it is the user's: which seeds, and how it is computed.
+SECTIONS = {"model", "data", "train", "head_only", "full", "lora"}
+FREE = {
+    *("data.seed", "train.device", "train.memory_gib", "train.gradient_accumulation_steps"),
+    *("train.activation_checkpointing", "train.offload_frozen", "train.executor"),
+}
 each_protocol = pytest.mark.parametrize("name", resolve.names())
 
 
@@ -55,11 +62,27 @@ def test_dvc_sets_what_the_protocol_says(name: str, tmp_path: Path) -> None:
 def test_only_what_an_experiment_fixes_is_changed(name: str) -> None:
     ours = asdict(settings.load(PARAMS))
     theirs = asdict(settings_of(name))
-    assert {key for key in ours if ours[key] != theirs[key]} <= {"model", "data", "train"} | {
-        "full",
-        "lora",
-    }
+    assert {key for key in ours if ours[key] != theirs[key]} <= SECTIONS
     assert theirs["seeds"] == ours["seeds"]
+
+
+@each_protocol
+def test_all_that_results_depend_on_is_fixed(name: str) -> None:
+    deciding = {key for key in settings.leaves() if key.partition(".")[0] in SECTIONS} - FREE
+    assert resolve.changes(name).keys() == deciding
+
+
+@each_protocol
+def test_settings_of_the_user_do_not_get_in(name: str, tmp_path: Path) -> None:
+    altered = {
+        **{"lora.use_dora": True, "lora.init": "pissa", "lora.dropout": 0.3},
+        **{"lora.loraplus_ratio": 16.0, "train.schedule": "constant", "train.early_stopping": 1},
+        **{"train.warmup_share": 0.5, "train.weight_decay": 0.3, "train.precision": "fp32"},
+        **{"train.max_grad_norm": 0.1, "data.test_text": "phrase", "head_only.epochs": 1},
+    }
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    toys.change(tmp_path / "params.yaml", altered)
+    assert resolve.resolve(name, tmp_path / "params.yaml") == settings_of(name)
 
 
 @each_protocol
@@ -86,7 +109,7 @@ def test_roberta_base_runs_of_the_ablation() -> None:
 def test_bert_tiny_runs_of_the_study() -> None:
     chosen = settings_of("bert-tiny-sst2")
     assert chosen.model.name == "prajjwal1/bert-tiny"
-    assert chosen.train.epochs == 5
+    assert (chosen.train.epochs, chosen.train.schedule) == (5, "linear")
     rates = (0.0005, 0.001, 0.002)
     expected = [
         Run("lora", rank, rate, seed)
@@ -132,7 +155,7 @@ def test_a_protocol_that_is_none() -> None:
 
 
 def test_a_wrong_setting_stops_it_before_dvc(tmp_path: Path) -> None:
-    wrong = PARAMS.read_text().replace("warmup_share: 0.1", "warmup_share: 7")
+    wrong = PARAMS.read_text().replace("memory_gib: 2.0", "memory_gib: -7")
     (tmp_path / "params.yaml").write_text(wrong)
     done = subprocess.run(
         [sys.executable, "-m", "protocols", "bert-tiny-sst2"],
@@ -143,4 +166,4 @@ def test_a_wrong_setting_stops_it_before_dvc(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: protocols/bert-tiny-sst2.yaml on params.yaml: ")
-    assert "train.warmup_share: 7" in done.stderr
+    assert "train.memory_gib: -7" in done.stderr
