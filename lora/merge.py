@@ -64,7 +64,8 @@ def merge(model: nn.Module, run: int = 0) -> None:
         if in_four_bit(layer.base):
             raise ValueError(
                 f"{name}: the base's weight is in four bit, whose steps an update would fall "
-                "between: attach the adapter to the base in float32 or bfloat16 and merge it there"
+                "between: attach the adapter to the dequantised base (the weights that it was "
+                "trained on, not those before they were rounded to four bit) and merge it there"
             )
     done = False
     try:

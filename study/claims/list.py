@@ -38,6 +38,8 @@ COMPARISON = "Write-up 3 (LoRA rank comparison)"
 NOTES = "Write-up 4 (LoRA notes)"
 CHAPTER = "Write-up 5 (Section 9.2: LoRA)"
 
+INSTRUCTIONS = "said of instruction tuning, where instruct/README.md answers it; here of this task"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -127,9 +129,10 @@ HOW_MUCH_RANK: Entries = {
         ranks.saturates_at(8)),
     "saturates_at_4": ("Beyond rank 2 to 4 more rank brings no consistent gain.",
         f"{ABLATION}, Rank ablation, Observation", ranks.saturates_at(4)),
-    "saturates_at_32": ("Rank 32 is a reliable standard, beyond which accuracy stays level.",
+    "saturates_at_32": (
+        f"Rank 32 is a reliable standard, beyond which accuracy stays level ({INSTRUCTIONS}).",
         f"{COMPARISON}, Hypothesis", ranks.saturates_at(32)),
-    "diminishing_returns": ("There is a rank beyond which returns diminish.",
+    "diminishing_returns": (f"There is a rank beyond which returns diminish ({INSTRUCTIONS}).",
         f"{COMPARISON}, Question 1", ranks.returns_diminish),
     "no_u_shape_once_scaled": ("High ranks do not degrade once alpha scales with r.",
         f"{SST2}, Results, accuracy by rank", ranks.no_fall_at_the_top),
@@ -153,9 +156,9 @@ HOW_MUCH_RANK: Entries = {
     "no_dramatic_change": ("The rank does not change final accuracy dramatically.",
         f"{SST2}, Training dynamics", alike.no_dramatic_change),
     "alike_from_16": (
-        "Ranks of 16 and more perform alike (predicted for instructions, tested on this task).",
+        f"Ranks of 16 and more perform alike ({INSTRUCTIONS}).",
         f"{COMPARISON}, Hypothesis", alike.alike_from(16)),
-    "rank_8_equals_64": ("Rank 8 works as well as rank 64.",
+    "rank_8_equals_64": (f"Rank 8 works as well as rank 64 ({INSTRUCTIONS}).",
         f"{COMPARISON}, Question 2", ranks.as_good_as(8, 64)),
     "start_with_4_to_16": ("A rank of 4 to 16 is enough to start with: no other rank is better.",
         f"{NOTES}, Heuristics; Checklist", ranks.enough(4, 16)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from study.claims.verdicts import FAILS, HOLDS, UNTOLD
 from tests.study.claims.cases import arms, counting, linear, ranks, rates, subspace, training
 from tests.study.claims.made import study
 
+ROOT = Path(__file__).resolve().parents[3]
 CASES = [
     case
     for subject in (arms, counting, linear, ranks, rates, subspace, training)
@@ -65,6 +67,34 @@ def test_what_no_study_measures_says_why(name):
         words in found.why
         for words in ("`dvc exp run -S ", "methods/", "stacking/", "drift/", " setting")
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("suits_instructions_and_style", "instruct/README.md"),
+        ("memory_savers_work", "benchmarks/README.md"),
+        ("dropout_helps_small_data", "benchmarks/README.md"),
+        ("warmup_cures_instability", "benchmarks/README.md"),
+        ("lora_beside_other_methods", "methods/README.md"),
+        ("four_bits_make_it_cheaper", "methods/README.md"),
+        ("four_bits_need_tuning", "methods/README.md"),
+        ("adapters_stack", "stacking/README.md"),
+        ("drift_is_worth_watching", "drift/README.md"),
+    ],
+)
+def test_what_another_pipeline_measures_names_its_page(name, page):
+    found = judge(BY_NAME[name], study(agreement=DRIFT))
+    assert page in found.why
+    assert (ROOT / page).is_file()
+
+
+@pytest.mark.parametrize(
+    "name", ["diminishing_returns", "rank_8_equals_64", "saturates_at_32", "alike_from_16"]
+)
+def test_what_is_said_of_instruction_tuning_names_where_it_is_tested_there(name):
+    assert "instruct/README.md" in BY_NAME[name].claim
+    assert (ROOT / "instruct/README.md").is_file()
 
 
 def test_drift_is_told_though_nothing_follows_from_it():

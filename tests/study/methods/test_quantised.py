@@ -114,7 +114,9 @@ def test_factors_train_on_it_in_fp32_and_are_not_merged(family: Family) -> None:
         assert all(x.abs().max() > 0 and x.dtype == torch.float32 for x in factors)
     assert all(torch.equal(model.get_parameter(n), p) for n, p in codes.items())
     inject(model, config, generator(0))
-    with pytest.raises(ValueError, match=r"in four bit.*attach the adapter to the base"):
+    with pytest.raises(
+        ValueError, match=r"in four bit.*attach the adapter to the dequantised base"
+    ):
         merge(model)
     assert all(layer.merged_run is None for layer in adapted_modules(model).values())
     eject(model)
