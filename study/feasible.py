@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from transformers import PreTrainedModel
+
 from study import executors, lora_arm
 from study.environment import compute_dtype, training_device
 from study.models import load_pretrained
@@ -9,8 +11,8 @@ from study.settings import Settings
 from study.sources import resolve
 
 
-def check(settings: Settings) -> None:
-    """Find the sources, load the model, and try an adapter of every rank on it.
+def check(settings: Settings) -> PreTrainedModel:
+    """Find the sources, load the model, and try an adapter of every rank on it; return the model.
 
     Raises:
         StudyError: a model or file that is not there, a model that is of no known form or too
@@ -32,3 +34,4 @@ def check(settings: Settings) -> None:
     )
     for rank in sorted({*settings.lora.ranks, settings.lora.rank}):
         lora_arm.size(model, lora_arm.config_of(settings.lora, rank, settings.model.name))
+    return model
