@@ -38,7 +38,7 @@ WAYS: dict[str, dict[str, Any]] = {
     },
 }
 ON_GPU = {"offloaded frozen weights": {"offload_frozen": True}}
-_NEUTRAL = {
+NEUTRAL = {
     "precision": "bf16",
     "gradient_accumulation_steps": 1,
     "activation_checkpointing": False,
@@ -103,7 +103,7 @@ def measure(settings: Settings, plan: Plan) -> dict[str, Any]:
                 warmup=plan.warmup,
                 sample=total,
                 sentences=total * sentences,
-                train={"batch_size": sentences} | _NEUTRAL | changes,
+                train={"batch_size": sentences} | NEUTRAL | changes,
             )
             for way, changes in ways.items()
             if not (arm == FULL and "offload_frozen" in changes)

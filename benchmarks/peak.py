@@ -14,6 +14,7 @@ from benchmarks.job import Job
 from study import settings as study_settings
 from study.environment import Machine, device
 from study.records import read_json
+from study.settings import TrainSettings
 
 SIZES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 REPEATS = 5
@@ -28,12 +29,17 @@ def run(job: Job, channel: Channel) -> dict[str, Any]:
     channel.send({})
     while channel.receive():
         channel.send({"gflops": measure(used, sizes)})
+    return {"machine": machine(chosen)}
+
+
+def machine(settings: TrainSettings) -> dict[str, Any]:
+    """Return what the machine is, and the versions of what trains on it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "machine.json")
-        Machine().write(path, chosen)
-        machine = read_json(path)
+        Machine().write(path, settings)
+        found = read_json(path)
     kept = ("device", "device_type", "precision", "threads", "cpu_capability", "python", "versions")
-    return {"machine": {key: machine[key] for key in kept}}
+    return {key: found[key] for key in kept}
 
 
 def measure(used: torch.device, sizes: tuple[int, ...]) -> dict[str, float]:

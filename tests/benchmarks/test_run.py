@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,6 @@ from benchmarks.child import Child
 from benchmarks.job import Job
 from study.errors import StudyError
 from tests.benchmarks.command import ROOT, call
-from tests.pipeline import toys
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    toys.write_model(tmp_path / "toys/model")
-    toys.write_csv(tmp_path / "toys/sentences.csv", toys.sentences())
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    toys.change(tmp_path / "params.yaml", toys.SETTINGS)
-    return tmp_path
 
 
 def test_a_quick_run_measures_everything(study: Path) -> None:
