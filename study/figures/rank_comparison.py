@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from study.figures import style
 from study.figures.axes import rank_axis
-from study.words import counted, listed
+from study.words import counted, listed, significant
 
 Record = Mapping[str, Any]
+
+_SMOOTHED = 10  # a training curve is drawn as its running mean over one part of so many
+_LABEL = 0.21  # of the width of a panel: a number of parameters
 
 
 def draw(record: Record) -> Figure:
@@ -41,19 +46,25 @@ def caption(record: Record) -> str:
         return f"{end} at rank {best['rank']}, the only one trained."
     worst = max(rows, key=lambda row: row["test_perplexity"])
     apart = 100 * (worst["test_perplexity"] / best["test_perplexity"] - 1)
+    reference, curves = record["reference_rank"], _curves(rows)
+    most = max(float(np.abs(curves[reference] - curve).max()) for curve in curves.values())
     return (
         f"{end} at rank {best['rank']}; the worst rank, {worst['rank']}, lies {apart:.1f} % above. "
         f"Intervals are over {counted(record['test_pairs'], 'held-out pair')} and "
-        f"{counted(len(record['seeds']), 'seed')}."
+        f"{counted(len(record['seeds']), 'seed')}; in the second panel the thick ones are at "
+        f"{100 * record['confidence']:g} % alone, the thin ones hold together for all pairs of "
+        f"ranks. Smoothed training losses differ by {most:.2f} nats at most from rank "
+        f"{reference}'s."
     )
 
 
 def alternative(record: Record) -> str:
     """Tell what is drawn to someone who cannot see it."""
     values = [f"{row['test_perplexity']:.2f} at rank {row['rank']}" for row in record["ranks"]]
+    training = "how much lower its training loss is" if len(values) > 1 else "training loss"
     return (
         f"Four panels by LoRA rank: held-out perplexity with intervals ({listed(values)}), what "
-        f"each rank gains over rank {record['reference_rank']}, training loss by step, and "
+        f"each rank gains over rank {record['reference_rank']}, {training} by step, and "
         "operations of a run by rank."
     )
 
@@ -80,36 +91,62 @@ def _gains(axes: Axes, record: Record) -> None:
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     rows = [row for row in record["ranks"] if row["over_reference"]]
     for row in rows:
-        gain, low, high = (_per_cent(row["over_reference"][k]) for k in ("gain", "low", "high"))
-        axes.errorbar(
-            row["rank"],
-            gain,
-            yerr=[[gain - low], [high - gain]],
-            color=look.color,
-            marker=look.marker,
-            capsize=3,
-        )
+        over = row["over_reference"]
+        gain = _per_cent(over["gain"])
+        for part, width, cap in (("joint_", 0.8, 3), ("", 2.2, 0)):
+            low, high = (_per_cent(over[f"{part}{end}"]) for end in ("low", "high"))
+            axes.errorbar(
+                row["rank"],
+                gain,
+                yerr=[[gain - low], [high - gain]],
+                color=look.color,
+                marker=look.marker,
+                elinewidth=width,
+                capsize=cap,
+            )
     axes.plot(reference, 0, marker="D", color=style.ORANGE, markeredgecolor="black")
     axes.set_title(f"Gain over rank {reference} (band: ±{margin:g} %)", loc="left")
     axes.set_ylabel("Per cent of perplexity")
 
 
 def _losses(axes: Axes, record: Record) -> None:
-    rows = record["ranks"]
+    rows, reference = record["ranks"], record["reference_rank"]
+    curves = _curves(rows)
+    shown = next(iter(curves.values()))
+    steps = min((row["loss_steps"] for row in rows), key=len)[-len(shown) :]
     looks = style.rank_looks([row["rank"] for row in rows])
-    for row in rows:
-        look = looks[row["rank"]]
+    for rank, curve in curves.items():
+        if rank == reference and len(rows) > 1:
+            continue
         axes.plot(
-            row["loss_steps"],
-            row["loss_values"],
-            color=look.color,
-            linestyle=look.dashes,
-            label=f"rank {row['rank']}",
+            steps,
+            curves[reference] - curve if len(rows) > 1 else curve,
+            color=looks[rank].color,
+            linestyle=looks[rank].dashes,
+            label=f"r = {rank}",
         )
-    axes.legend(ncols=2 if len(rows) > 4 else 1)
-    axes.set_title("Training loss, mean over steps", loc="left")
     axes.set_xlabel("Optimiser step")
-    axes.set_ylabel("Loss of response tokens (nats)")
+    if len(rows) == 1:
+        axes.set_title("Training loss, running mean", loc="left")
+        axes.set_ylabel("Loss of response tokens (nats)")
+        return
+    axes.axhline(0, color=style.GREY, linewidth=0.8)
+    low, high = axes.get_ylim()
+    lines = -(-(len(rows) - 1) // 3)  # of the legend, which takes its room above the curves
+    axes.set_ylim(low, high + 0.12 * lines * (high - low))
+    axes.legend(ncols=3, loc="upper left", columnspacing=1.0, handlelength=1.8)
+    axes.set_title(f"Training loss below rank {reference}'s, smoothed", loc="left")
+    axes.set_ylabel("Nats saved")
+
+
+def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[int, NDArray[np.float64]]:
+    """Return every rank's training loss as its running mean, as far as all of them went."""
+    points = min(len(row["loss_values"]) for row in rows)
+    window = -(-points // _SMOOTHED)
+    weights = np.full(window, 1 / window)
+    return {
+        row["rank"]: np.convolve(row["loss_values"][:points], weights, mode="valid") for row in rows
+    }
 
 
 def _costs(axes: Axes, record: Record) -> None:
@@ -118,9 +155,14 @@ def _costs(axes: Axes, record: Record) -> None:
     first = rows[0]["operations"]
     values = [100 * (row["operations"] / first - 1) for row in rows]
     axes.plot(ranks, values, color=style.VERMILLION, marker="s", linestyle=style.DASHED)
-    for row, value in zip(rows, values, strict=True):
+    free = math.inf  # octaves, from the right, at which there is room for a label
+    for row, value in reversed(list(zip(rows, values, strict=True))):
+        octave = math.log2(row["rank"])
+        if octave > free:
+            continue
+        free = octave - _LABEL * (math.log2(ranks[-1] / ranks[0]) + 0.8)
         axes.annotate(
-            f"{row['trainable_parameters'] / 1e6:.2f} M",
+            f"{significant(row['trainable_parameters'] / 1e6)} M",
             (row["rank"], value),
             xytext=(0, 7),
             textcoords="offset points",

@@ -9,6 +9,13 @@ is taken as the mean over pairs of
 the ratio made linear (Cochran 1977, "Sampling Techniques", 6.3); a difference of two ranks is
 paired by seed and pair. Intervals and tests are `study.crossed`'s. A margin of m per cent of
 perplexity is log(1 + m / 100) nats.
+
+All that is decided about ranks is read off one family of intervals: with alpha = 1 - confidence and
+k pairs of ranks, each pair's joint interval is two-sided at 1 - alpha / k (Bonferroni), so that all
+k hold together with a chance of at least 1 - alpha. What is shown is what follows from them, each
+side of each limit by a one-sided test at alpha / 2 / k. So one error rate, alpha, covers every
+question, margin and direction at once. Holm's procedure would keep it for each question apart, and
+with verdicts in both directions it is not known to keep it in general.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from numpy.typing import NDArray
 from study.crossed import crossed, crossed_interval
 from study.errors import StudyError
 from study.instruct.records import BaseRecord, RankRecord
-from study.sufficiency.equivalence import holm, judge
+from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 
 Floats = NDArray[np.float64]
 
@@ -99,32 +106,45 @@ def _perplexity(loss: float) -> float:
     return math.exp(min(loss, 700.0))  # finite, since JSON has no infinity
 
 
+def joint(held: Held, rank: int, over: int, confidence: float) -> dict[str, float]:
+    """Return the interval of a gain that holds together with those of all other pairs of ranks."""
+    pairs = math.comb(len(held.ranks), 2)
+    interval = crossed_interval(held.gain(rank, over), 1 - (1 - confidence) / pairs, counts=False)
+    return {"joint_low": interval.low, "joint_high": interval.high}
+
+
 def verdicts(
     held: Held, pairs: Sequence[tuple[int, int]], margin: float, alpha: float
 ) -> list[dict[str, Any]]:
-    """Judge ranks against others at a margin, all of these pairs together (Holm).
+    """Judge ranks against others at a margin, all pairs as one family; see the module.
 
     Args:
-        pairs: (rank, other rank).
+        pairs: (rank, other rank), all that are compared.
         margin: in per cent of perplexity.
+        alpha: two-sided, of everything that is shown together; a p value of at most alpha / 2 does.
 
     Returns:
         of each pair whether the rank is equivalent, worse or better, or it cannot be told, and
         whether it is shown to be no better (`no_more`) and no worse (`no_less`) than the other by
-        the margin, each with the adjusted p value.
+        the margin, each with its one-sided p value times the number of pairs.
     """
-    if not pairs:
-        return []
-    measured = [crossed(held.gain(rank, over), counts=False) for rank, over in pairs]
-    width = nats(margin)
-    means = [float(one.mean[0]) for one in measured]
-    no_more = holm(measured, [width - mean for mean in means])
-    no_less = holm(measured, [mean + width for mean in means])
     rows = []
-    for (rank, over), judged, more, less in zip(
-        pairs, judge(measured, width, alpha), no_more, no_less, strict=True
-    ):
-        one_sided = {"p_no_more": more, "p_no_less": less}
-        shown = {"no_more": more <= alpha, "no_less": less <= alpha}
-        rows.append({"rank": rank, "over": over} | vars(judged) | shown | one_sided)
+    for rank, over in pairs:
+        measured = crossed(held.gain(rank, over), counts=False)
+        mean, width = float(measured.mean[0]), nats(margin)
+        distances = {
+            "no_more": width - mean,
+            "no_less": mean + width,
+            WORSE: -mean - width,
+            BETTER: mean - width,
+        }
+        p = {what: min(1.0, len(pairs) * measured.p_value(d)) for what, d in distances.items()}
+        p[EQUIVALENT] = max(p["no_more"], p["no_less"])
+        shown = {what: value <= alpha / 2 for what, value in p.items()}
+        verdict = next((what for what in (EQUIVALENT, WORSE, BETTER) if shown[what]), UNTOLD)
+        rows.append(
+            {"rank": rank, "over": over, "verdict": verdict}
+            | {what: shown[what] for what in ("no_more", "no_less")}
+            | {f"p_{what}": value for what, value in p.items()}
+        )
     return rows

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from study.errors import StudyError
 from study.instruct.pairs import Pairs, read_pairs
 from study.instruct.settings import PairSettings
 from study.instruct.templates import Pair
@@ -24,6 +25,10 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
         StudyError: the source or a setting is no good; see `study.instruct.pairs`,
             `study.splitting` and `study.instruct.tokenising`.
     """
+    if data.test_size < 2:
+        raise StudyError(
+            f"data.test_size: {data.test_size}; allowed: 2 or more, since intervals are over pairs"
+        )
     tokenizer = PairTokenizer(model_name, data.max_length, data.system)  # first: it fails fast
     source = read_pairs(data)
     sizes = [
@@ -45,6 +50,8 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
     report = {
         "model": tokenizer.display_name,
         "source": _source_report(source, data.form),
+        "system": data.system,
+        "max_length": data.max_length,
         "relatives_set_aside": {name: parts[name].relatives for name in ("test", "validation")},
         "splits": {
             name: _split_report(pairs[name], encoded[name])

@@ -1,4 +1,4 @@
-"""What the ranks' comparison says to the questions and hypotheses it was made for."""
+"""What the ranks' comparison says to the four questions it was made for."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
-from study.words import counted, listed
+from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD
+from study.words import p_words
 
 HOLDS, FAILS = "holds", "does not hold"
-_NO_MORE, _NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
-_AGAINST = {
-    WORSE: (_NO_LESS,),
-    _NO_LESS: (WORSE,),
-    _NO_MORE: (BETTER,),
-    EQUIVALENT: (BETTER, WORSE),
+NO_MORE, NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
+_CLAIMED = {
+    NO_MORE: "gains no more than {margin:g} %",
+    NO_LESS: "loses no more than {margin:g} %",
+    EQUIVALENT: "is within {margin:g} %",
 }
-_MIRRORED = {
-    BETTER: WORSE,
-    WORSE: BETTER,
-    EQUIVALENT: EQUIVALENT,
-    _NO_MORE: _NO_LESS,
-    _NO_LESS: _NO_MORE,
-}
+TIME = "Does the rank matter to training time?"
 LONGER = 0.10  # more operations than this count as a training time that the rank matters to
 
 Row = Mapping[str, Any]
@@ -35,10 +28,23 @@ def per_cent(nats: float) -> float:
     return 100 * math.expm1(nats)
 
 
-def of_perplexity(row: Row) -> str:
-    """Write a gain and its interval: 0.6 % of perplexity (−0.2 % to 1.4 %)."""
-    gain, low, high = (per_cent(row[key]) for key in ("gain", "low", "high"))
-    return f"{gain:.1f} % of perplexity ({low:.1f} % to {high:.1f} %)".replace("-", "−")
+def gained(row: Row) -> str:
+    """Write a gain or a loss with its joint interval: loses 0.6 % of perplexity (−0.2 % to 1.4 %).
+
+    In per cent by which the worse perplexity lies above the better one, so that what one rank gains
+    over another is what the other loses.
+    """
+    ends = [row["gain"], row["joint_low"], row["joint_high"]]
+    verb = "gains"
+    if row["gain"] < 0:
+        verb, ends = "loses", [-row["gain"], -row["joint_high"], -row["joint_low"]]
+    value, low, high = (f"{round(per_cent(end), 1) + 0.0:.1f}" for end in ends)
+    return f"{verb} {value} % of perplexity ({low} % to {high} %)".replace("-", "−")
+
+
+def with_p(row: Row, what: str, margin: float) -> str:
+    """Write the p value of what is to be shown of a rank: gains no more than 1 %: p = 0.02."""
+    return f"{_CLAIMED[what].format(margin=margin)}: {p_words(row[f'p_{what}'])}"
 
 
 def questions(
@@ -49,8 +55,8 @@ def questions(
     Args:
         ranks: a row each, ascending: `rank`, `trainable_parameters`, `operations`.
         judged: every rank against every smaller one: `verdict` at the margin, whether it is shown
-            to gain `no_more` than it or to lose `no_less` (no worse by it), `gain`, `low`, `high`
-            (of the larger rank over the smaller, in nats).
+            to gain `no_more` than it or to lose `no_less` (no worse by it), each with its p value,
+            and `gain`, `joint_low`, `joint_high` (of the larger rank over the smaller, in nats).
         margin: in per cent of perplexity; pairs: held out.
 
     Returns:
@@ -59,7 +65,7 @@ def questions(
     return [
         _diminishing([row["rank"] for row in ranks], judged, margin),
         _smallest([row["rank"] for row in ranks], judged, margin, pairs),
-        _parameters(ranks),
+        proportional(ranks),
         _time(ranks),
     ]
 
@@ -78,18 +84,41 @@ def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[st
     if len(ranks) < 2:
         return _entry(question, statement, UNTOLD, _one(ranks[0]))
     enough = [
-        r for r in ranks[:-1] if all(judged[other, r]["no_more"] for other in ranks if other > r)
+        r for r in ranks[:-1] if all(judged[other, r][NO_MORE] for other in ranks if other > r)
     ]
-    last = judged[ranks[-1], ranks[0]]
-    whole = f"from rank {ranks[0]} to {ranks[-1]} the gain is {of_perplexity(last)}"
+    whole = f"rank {ranks[-1]} {gained(judged[ranks[-1], ranks[0]])} over rank {ranks[0]}"
     if enough:
-        answer = f"Yes, at rank {enough[0]}: no larger rank gains more than the margin; {whole}."
+        last = max(row[f"p_{NO_MORE}"] for (_, r), row in judged.items() if r == enough[0])
+        shown = f"no larger rank gains over {margin:g} % on it ({p_words(last)})"
+        if enough[0] == ranks[0]:
+            answer = f"Yes, at rank {ranks[0]}, the smallest tried, or below: {shown}; {whole}."
+        else:
+            smaller = [r for r in ranks if r < enough[0]]
+            answer = (
+                f"Yes, at rank {enough[0]} or below: {shown}. {_smaller(smaller, judged, margin)}"
+            )
         return _entry(question, statement, HOLDS, answer)
     if all(judged[ranks[-1], r]["verdict"] == BETTER for r in ranks[:-1]):
         answer = f"Not up to rank {ranks[-1]}, which beats every smaller rank by more; {whole}."
         return _entry(question, statement, FAILS, answer)
     answer = f"Cannot be told at this margin: {whole}."
     return _entry(question, statement, UNTOLD, answer)
+
+
+def _smaller(ranks: Sequence[int], judged: Judged, margin: float) -> str:
+    """Say of ranks that are not shown to be enough whether they are shown not to be."""
+    parts = []
+    for rank in ranks:
+        over = {pair: row for pair, row in judged.items() if pair[1] == rank}
+        if any(row["verdict"] == BETTER for row in over.values()):
+            parts.append(f"Rank {rank} is not: a larger one gains over {margin:g} %.")
+            continue
+        (other, _), row = max(over.items(), key=lambda item: item[1][f"p_{NO_MORE}"])
+        parts.append(
+            f"Whether rank {rank} is such a rank cannot be told: rank {other} {gained(row)} over "
+            f"it, {with_p(row, NO_MORE, margin)}."
+        )
+    return " ".join(parts)
 
 
 def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -> dict[str, Any]:
@@ -99,10 +128,10 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
     if first == last:
         return _entry(question, statement, UNTOLD, _one(first))
     row = judged[last, first]
-    gains = f"rank {last} gains {of_perplexity(row)}"
-    verdict = HOLDS if row["no_more"] else FAILS if row["verdict"] == BETTER else UNTOLD
+    gains = f"rank {last} {gained(row)} over rank {first}, {with_p(row, NO_MORE, margin)}"
+    verdict = HOLDS if row[NO_MORE] else FAILS if row["verdict"] == BETTER else UNTOLD
     if verdict == UNTOLD:
-        half = (row["high"] - row["low"]) / 2
+        half = (row["joint_high"] - row["joint_low"]) / 2
         needed = math.ceil(pairs * (half / math.log1p(margin / 100)) ** 2)
         answer = (
             f"Cannot be told: {gains}. An interval as wide as the margin would take about "
@@ -113,7 +142,8 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
     return _entry(question, statement, verdict, answer)
 
 
-def _parameters(ranks: Sequence[Row]) -> dict[str, Any]:
+def proportional(ranks: Sequence[Row]) -> dict[str, Any]:
+    """Answer how the number of trained parameters grows."""
     question = "How does the number of parameters grow with the rank?"
     statement = "Trained parameters are proportional to the rank"
     each = sorted({row["trainable_parameters"] / row["rank"] for row in ranks})
@@ -127,105 +157,16 @@ def _parameters(ranks: Sequence[Row]) -> dict[str, Any]:
 
 
 def _time(ranks: Sequence[Row]) -> dict[str, Any]:
-    question = "Does the rank matter to training time?"
     first, last = ranks[0], ranks[-1]
     statement = (
         f"Rank {last['rank']} takes over {LONGER:.0%} more operations than rank {first['rank']}"
     ).replace("%", " %")
     if len(ranks) < 2:
-        return _entry(question, statement, UNTOLD, _one(first["rank"]))
+        return _entry(TIME, statement, UNTOLD, _one(first["rank"]))
     more = last["operations"] / first["operations"] - 1
     answer = (
         f"{'Yes' if more > LONGER else 'Hardly'}: rank {last['rank']} takes {100 * more:.1f} % "
         f"more operations than rank {first['rank']}, counted; most of a step goes through the "
         "frozen weights."
     )
-    return _entry(question, statement, HOLDS if more > LONGER else FAILS, answer)
-
-
-def hypotheses(ranks: Sequence[Row], judged: Judged, margin: float) -> list[dict[str, Any]]:
-    """Judge what was expected of ranks 8, 16, 32 and 64 before the experiment.
-
-    Args: as of `questions`.
-
-    Returns:
-        `about`, `expected`, `verdict` and `evidence` of each; where a rank that an expectation
-        names was not trained, it cannot be told.
-    """
-    there = [row["rank"] for row in ranks]
-    largest = there[-1]
-    others = [rank for rank in there if rank != 32]
-    alike = [rank for rank in there if rank >= 16]
-    return [
-        _judge("Rank 8", "has too little capacity", there, judged, [(8, largest)], WORSE),
-        _judge(
-            *("Rank 16", "is enough for a simple task", there, judged),
-            *([(16, largest)], _NO_LESS),
-        ),
-        _judge(
-            *("Rank 32", "is a safe choice: no other rank is better", there, judged),
-            *([(32, rank) for rank in others], _NO_LESS),
-        ),
-        _judge(
-            *("Rank 64", "gains nothing that matters over rank 32", there, judged),
-            *([(64, 32)], _NO_MORE),
-        ),
-        _judge(
-            *("Ranks of 16 and more", "do alike", there, judged),
-            *([(b, a) for a in alike for b in alike if b > a], EQUIVALENT),
-        ),
-        _doubling(ranks),
-    ]
-
-
-def _judge(
-    about: str,
-    expected: str,
-    there: Sequence[int],
-    judged: Judged,
-    pairs: Sequence[tuple[int, int]],
-    wanted: str,
-) -> dict[str, Any]:
-    """Hold an expectation of (rank, other) against what is shown: it is to be so of all pairs."""
-
-    def entry(verdict: str, evidence: str) -> dict[str, Any]:
-        return {"about": about, "expected": expected, "verdict": verdict, "evidence": evidence}
-
-    absent = sorted({rank for pair in pairs for rank in pair} - set(there))
-    if absent:
-        which = "rank" if len(absent) == 1 else "ranks"
-        return entry(UNTOLD, f"{which} {listed(absent)} not among those trained")
-    pairs = [(rank, other) for rank, other in pairs if rank != other]
-    if not pairs:
-        return entry(UNTOLD, "no other rank to compare with was trained")
-    evidence = "; ".join(
-        f"rank {max(pair)} over rank {min(pair)}: {of_perplexity(judged[max(pair), min(pair)])}"
-        for pair in pairs
-    )
-    if all(_shown(wanted, pair, judged) for pair in pairs):
-        return entry(HOLDS, evidence)
-    if any(_shown(other, pair, judged) for other in _AGAINST[wanted] for pair in pairs):
-        return entry(FAILS, evidence)
-    return entry(UNTOLD, evidence)
-
-
-def _shown(what: str, pair: tuple[int, int], judged: Judged) -> bool:
-    """Whether a rank is shown to be so beside another, whichever is the larger."""
-    rank, other = pair
-    if rank < other:
-        (rank, other), what = (other, rank), _MIRRORED[what]
-    row = judged[rank, other]
-    return bool(row[what]) if what in (_NO_MORE, _NO_LESS) else row["verdict"] == what
-
-
-def _doubling(ranks: Sequence[Row]) -> dict[str, Any]:
-    sizes = [
-        f"{row['trainable_parameters'] / 1e6:.2f} million at rank {row['rank']}" for row in ranks
-    ]
-    question = _parameters(ranks)
-    return {
-        "about": "Parameters",
-        "expected": "double with the rank (there 4, 8, 17 and 34 million, of a larger model)",
-        "verdict": question["verdict"],
-        "evidence": f"{listed(sizes)}, {counted(len(ranks), 'rank')} counted",
-    }
+    return _entry(TIME, statement, HOLDS if more > LONGER else FAILS, answer)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from study.errors import StudyError
-from study.instruct.compare import Held, difference, levels, verdicts
-from study.instruct.questions import hypotheses, questions
-from study.instruct.records import BaseRecord, RankRecord, read_base, read_rank
+from study.instruct.compare import Held, difference, joint, levels, verdicts
+from study.instruct.hypotheses import hypotheses
+from study.instruct.questions import questions
+from study.instruct.records import BaseRecord, PairRun, RankRecord, read_base, read_rank
 from study.instruct.settings import InstructSettings
 
 
@@ -48,6 +49,9 @@ def compare(
 ) -> dict[str, Any]:
     """Return the record of the comparison; losses are in nats, gains are losses saved.
 
+    Of a gain, `low` and `high` are its own interval, `joint_low` and `joint_high` that which holds
+    together with those of all pairs of ranks; see `study.instruct.compare`.
+
     Args:
         data: the report of `prepare`, data.json.
     """
@@ -59,14 +63,18 @@ def compare(
     pairs = [(b, a) for a, b in combinations(held.ranks, 2)]
     by_margin = {f"{m:g}": verdicts(held, pairs, m, alpha) for m in chosen.margins}
     first = by_margin[f"{chosen.margins[0]:g}"]
+    differences = [{"rank": b, "over": a} | _gain(held, b, a, chosen.confidence) for b, a in pairs]
     judged = {
-        (b, a): row | difference(held, b, a, chosen.confidence)
-        for (b, a), row in zip(pairs, first, strict=True)
+        pair: row | gained for pair, row, gained in zip(pairs, first, differences, strict=True)
     }
     margin = chosen.margins[0]
     return {
         "model": data["model"],
         "source": data["source"]["name"],
+        "form": data["source"]["form"],
+        "system": data["system"],
+        "max_length": data["max_length"],
+        "responses_cut": {name: part["responses_cut"] for name, part in data["splits"].items()},
         "seeds": sorted(settings.seeds),
         "train_pairs": data["splits"]["train"]["pairs"],
         "test_pairs": len(held.tokens),
@@ -77,9 +85,7 @@ def compare(
         "total_parameters": next(iter(records.values())).total_parameters,
         "before": {"test_token_accuracy": base.test_token_accuracy} | level[None],
         "ranks": rows,
-        "differences": [
-            {"rank": b, "over": a} | difference(held, b, a, chosen.confidence) for b, a in pairs
-        ],
+        "differences": differences,
         "verdicts": by_margin,
         "questions": questions(rows, judged, margin, len(held.tokens)),
         "hypotheses": hypotheses(rows, judged, margin),
@@ -93,22 +99,38 @@ def _row(
     return {
         "rank": record.rank,
         "trainable_parameters": record.trainable_parameters,
-        "trainable_share": record.trainable_parameters / record.total_parameters,
+        "trainable_share": record.trainable_parameters
+        / (record.total_parameters + record.trainable_parameters),
         "operations": record.operations,
         "steps": record.steps,
         "learning_rate": record.learning_rate,
+        "learning_rates": list(record.learning_rates),
         "final_train_loss": float(np.mean([run.loss_values[-1] for run in runs])),
+        "last_epoch_train_loss": float(np.mean([_last_epoch(run) for run in runs])),
         **_curve(record),
         "validation_loss": float(np.mean([run.validation_loss for run in runs])),
         **level,
         "test_token_accuracy": float(np.mean([run.test_token_accuracy for run in runs])),
         "over_before": difference(held, record.rank, None, confidence),
         "over_reference": (
-            None
-            if record.rank == reference
-            else difference(held, record.rank, reference, confidence)
+            None if record.rank == reference else _gain(held, record.rank, reference, confidence)
         ),
     }
+
+
+def _gain(held: Held, rank: int, over: int, confidence: float) -> dict[str, Any]:
+    return difference(held, rank, over, confidence) | joint(held, rank, over, confidence)
+
+
+def _last_epoch(run: PairRun) -> float:
+    """Return the mean training loss over the steps of the last epoch that was trained."""
+    last = run.validation[-1].step
+    begun = max((point.step for point in run.validation if point.step < last), default=0)
+    starts = (0, *run.loss_steps[:-1])
+    steps = [
+        max(0, end - max(start, begun)) for start, end in zip(starts, run.loss_steps, strict=True)
+    ]
+    return float(np.average(run.loss_values, weights=steps))
 
 
 def _curve(record: RankRecord) -> dict[str, list[float]]:

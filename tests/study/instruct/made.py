@@ -14,7 +14,17 @@ from study.instruct.results import compare
 from study.records import Evaluation
 from tests.study.instruct.toys import ROOT
 
-DATA = {"model": "m", "source": {"name": "s"}, "splits": {"train": {"pairs": 8}}}
+DATA: dict[str, Any] = {
+    "model": "m",
+    "source": {"name": "s", "form": "alpaca"},
+    "system": None,
+    "max_length": 96,
+    "splits": {
+        "train": {"pairs": 8, "responses_cut": 0},
+        "validation": {"pairs": 8, "responses_cut": 0},
+        "test": {"pairs": 8, "responses_cut": 0},
+    },
+}
 
 
 def records(
@@ -41,7 +51,7 @@ def records(
         for seed in seeds:
             values = of(loss, noise)
             curve = (tuple(range(2, 22, 2)), tuple(3.0 + 1 / i for i in range(1, 11)))
-            points = (Evaluation(1, 10, 0.4, 3.0),)
+            points = (Evaluation(1, 10, 0.4, 3.1), Evaluation(2, 20, 0.4, 3.0))
             runs.append(PairRun(seed, 0.01, 1, 3.0, mean(values), 0.5, values, *curve, points))
         made[rank] = RankRecord(
             *(rank, (0.01,), 0.01, 100 * rank, 10_000, 20, 1_000_000 + 1000 * rank, tuple(runs))
@@ -50,11 +60,14 @@ def records(
 
 
 def record(
-    losses: Mapping[int, float], reference: int | None = None, **made: Any
+    losses: Mapping[int, float],
+    reference: int | None = None,
+    data: Mapping[str, Any] = DATA,
+    **made: Any,
 ) -> dict[str, Any]:
     """Make the record of a comparison, all_results.json."""
     chosen = settings.load(ROOT / "instruct/params.yaml")
     ranks = tuple(losses)
     lora = replace(chosen.lora, ranks=ranks, rank=reference or max(ranks))
     chosen = replace(chosen, lora=lora, seeds=tuple(made.get("seeds", (0,))))
-    return compare(chosen, *records(losses, **made), DATA)
+    return compare(chosen, *records(losses, **made), data)

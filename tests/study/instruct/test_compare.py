@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 from study.errors import StudyError
 from study.figures import rank_comparison, style
-from study.instruct.compare import Held, difference, levels
+from study.instruct.compare import Held, difference, joint, levels, nats, verdicts
 from study.instruct.page import page
 from study.instruct.records import BaseRecord, RankRecord
+from study.words import p_words
 from tests.study.instruct import made
 
 EQUAL = {8: 3.0, 16: 3.0, 32: 3.0, 64: 3.0}
@@ -72,8 +74,21 @@ def test_ranks_that_each_gain_are_told_to() -> None:
 
 def test_a_plateau_is_found_where_it_begins() -> None:
     record = made.record({8: 3.3, 16: 3.0, 32: 3.0, 64: 3.0})
-    assert "Yes, at rank 16" in record["questions"][0]["answer"]
+    answer = record["questions"][0]["answer"]
+    assert "Yes, at rank 16 or below" in answer
+    assert "Rank 8 is not: a larger one gains over 1 %." in answer
     assert told(record)[1] == ["holds", "holds", "holds", "holds", "holds", "holds"]
+
+
+def test_a_plateau_from_the_smallest_rank_may_begin_below_it() -> None:
+    answer = made.record(EQUAL)["questions"][0]["answer"]
+    assert "Yes, at rank 8, the smallest tried, or below" in answer
+
+
+def test_rank_8_is_too_small_if_any_larger_rank_is_better() -> None:
+    record = made.record({8: 3.0, 16: 2.9, 32: 3.0, 64: 3.0})
+    assert told(record)[1][0] == "holds"
+    assert "rank 16 over rank 8: gains 10.5 % of perplexity" in record["hypotheses"][0]["evidence"]
 
 
 def test_noise_leaves_what_cannot_be_told_untold_and_says_what_it_would_take() -> None:
@@ -94,6 +109,96 @@ def test_a_larger_rank_that_is_worse_by_about_the_margin_still_gains_nothing() -
     questions, hypotheses = told(record)
     assert questions[:2] == ["holds", "holds"]
     assert hypotheses[:5] == ["does not hold", "holds", "holds", "holds", "cannot be told"]
+    assert "rank 64 loses 1." in record["questions"][1]["answer"]
+    assert "−0.0" not in str(record)
+
+
+def noisy(gains: dict[int, float], draw: np.random.Generator, pairs: int = 80) -> Held:
+    """Return ranks that gain so much over the base, in expectation, per token of equal pairs."""
+    tokens = np.full(pairs, 4)
+    base = BaseRecord(0.0, 0.0, tuple(4 * np.full(pairs, 5.0)), tuple(tokens.tolist()), 0.0)
+    held = Held(base, {})
+    held.ranks = sorted(gains)
+    held.losses = {
+        rank: 4 * (5 - gain + draw.normal(0, 0.01, (1, pairs))) for rank, gain in gains.items()
+    }
+    return held
+
+
+def test_verdicts_follow_from_the_joint_intervals_at_any_margin() -> None:
+    held = noisy({8: 0.0, 16: 0.003, 32: 0.009, 64: 0.02}, np.random.default_rng(0))
+    pairs = [(b, a) for a, b in combinations(held.ranks, 2)]
+    seen = set()
+    for margin in (0.1, 0.4, 1.0, 2.0):
+        width = nats(margin)
+        for row in verdicts(held, pairs, margin, 0.05):
+            low, high = joint(held, row["rank"], row["over"], 0.95).values()
+            assert row["no_more"] == (high <= width)
+            assert row["no_less"] == (low >= -width)
+            assert (row["verdict"] == "better") == (low >= width)
+            assert (row["verdict"] == "worse") == (high <= -width)
+            assert (row["verdict"] == "equivalent") == (row["no_more"] and row["no_less"])
+            assert row["no_more"] == (row["p_no_more"] <= 0.025)
+            seen.add(row["verdict"])
+    assert seen == {"better", "equivalent", "cannot be told"}
+
+
+def test_a_joint_interval_is_at_the_confidence_divided_by_the_pairs() -> None:
+    held = noisy({8: 0.0, 16: 0.0, 32: 0.0}, np.random.default_rng(1))
+    alone = difference(held, 16, 8, 1 - 0.05 / 3)
+    assert joint(held, 16, 8, 0.95)["joint_low"] == pytest.approx(alone["low"])
+    assert joint(held, 16, 8, 0.95)["joint_high"] == pytest.approx(alone["high"])
+
+
+def test_no_verdict_at_all_is_wrong_in_all_but_one_study_of_twenty() -> None:
+    """Neighbours are the margin apart, so that of each it is wrong to say either."""
+    draw = np.random.default_rng(2)
+    width, studies, wrong = nats(1.0), 400, 0
+    pairs = [(16, 8), (32, 8), (32, 16)]
+    for _ in range(studies):
+        rows = verdicts(noisy({8: 0.0, 16: width, 32: 0.0}, draw), pairs, 1.0, 0.05)
+        by = {(row["rank"], row["over"]): row for row in rows}
+        wrong += (
+            by[16, 8]["no_more"]
+            or by[16, 8]["verdict"] in ("better", "worse")
+            or by[32, 8]["verdict"] in ("better", "worse")
+            or by[32, 16]["no_less"]
+            or by[32, 16]["verdict"] in ("better", "worse")
+        )
+    assert 0.01 <= wrong / studies <= 0.075
+
+
+def test_p_values_stand_beside_what_they_are_of() -> None:
+    record = made.record({32: 3.0, 64: 3.0}, noise=0.1)
+    (row,) = record["verdicts"]["1"]
+    assert (
+        f"gains no more than 1 %: {p_words(row['p_no_more'])}"
+        in (record["hypotheses"][3]["evidence"])
+    )
+
+
+def test_the_last_epochs_training_loss_is_its_mean() -> None:
+    (row,) = made.record({8: 3.0})["ranks"]
+    assert row["last_epoch_train_loss"] == pytest.approx(np.mean([3 + 1 / i for i in range(6, 11)]))
+    assert row["trainable_share"] == 800 / 10_800
+
+
+def test_one_rate_is_not_called_picked_and_one_seed_is_said_beside_the_verdicts() -> None:
+    text = page(made.record(EQUAL), {8: 100.0, 64: 108.0})
+    assert "One learning rate for all ranks: 0.01" in text
+    assert "picked on validation" not in text
+    assert text.count("these 4 runs") == 2
+    assert "100 s at rank 8, 108 s at rank 64, 8 % more" in text
+    more = page(made.record(EQUAL, seeds=(0, 1), noise=0.1), {})
+    assert "these" not in more.split("## The four questions")[1].split("## What follows")[0]
+
+
+def test_the_page_says_what_goes_before_instructions_and_what_was_cut() -> None:
+    assert "message" not in page(made.record(EQUAL), {})
+    splits = {name: part | {"responses_cut": 3} for name, part in made.DATA["splits"].items()}
+    text = page(made.record(EQUAL, data=made.DATA | {"system": "Be brief.", "splits": splits}), {})
+    assert "Before every instruction goes the message “Be brief.”" in text
+    assert "3 in train, 3 in validation and 3 in test" in text
 
 
 def test_other_ranks_than_the_hypotheses_are_answered_in_words() -> None:

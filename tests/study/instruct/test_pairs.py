@@ -131,3 +131,20 @@ def test_no_family_of_prompts_is_in_two_splits(tmp_path: Path) -> None:
             if int(split.input_ids[a:b].max()) < 256
         }
     assert not texts["train"] & texts["test"]
+
+
+def test_what_goes_before_every_instruction_and_what_is_cut_is_reported(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    rows = toys.alpaca_rows(40)
+    rows[0]["output"] = "x" * 200
+    source = replace(alpaca(tmp_path / "x.json", rows), system="Be brief.", max_length=120)
+    data = replace(source, train_size=20, validation_size=8, test_size=12)
+    _, report = prepare(data, str(model))
+    assert (report["system"], report["max_length"]) == ("Be brief.", 120)
+    assert sum(part["responses_cut"] for part in report["splits"].values()) == 1
+
+
+def test_one_held_out_pair_is_refused(tmp_path: Path) -> None:
+    data = replace(alpaca(tmp_path / "x.json", toys.alpaca_rows(20)), test_size=1)
+    with pytest.raises(StudyError, match=r"data.test_size: 1; allowed: 2 or more"):
+        prepare(data, "no model is read")
