@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 
 from study.drift import page as drift
-from study.figures import methods
-from study.methods import marks as words
-from study.methods import table
+from study.methods import page as methods
 from study.records import read_json
 from study.report.answer import QUESTIONS, answer
 from study.stacking import page as stacking
@@ -44,16 +42,8 @@ def methods_blocks() -> dict[str, str]:
     """Return each generated part of methods/README.md; none before the methods were compared."""
     if not METHODS.exists():
         return {}
-    record = read_json(METHODS)
     machine = read_json(METHODS_MACHINE) if METHODS_MACHINE.exists() else None
-    return {
-        "accuracy": f"{table.markdown_quality(record)}\n\n{methods.caption(record)}",
-        "cost": table.markdown_cost(record, machine),
-        "legend": "\n".join(f"- {sentence}" for sentence in table.legend(record, machine)),
-        "words": words.words_table(record, machine),
-        "orders": "\n".join(f"- {sentence}" for sentence in words.contradictions(record, machine)),
-        "aspects": words.aspects_table(record, machine),
-    }
+    return methods.blocks(read_json(METHODS), machine)
 
 
 def pages() -> dict[Path, dict[str, str]]:

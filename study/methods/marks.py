@@ -2,24 +2,26 @@
 
 One gives full fine-tuning, adapters, prefix tuning, LoRA and QLoRA a word each for parameter
 efficiency, compute cost and flexibility; the other sets LoRA beside full fine-tuning in six
-aspects. Neither says how it was measured. Here each word stands beside numbers, and where the words
-put methods in an order, with what contradicts it.
+aspects. Neither says how it was measured. Here each word stands beside numbers; whether the words'
+order is that of the numbers is `study.methods.orders`'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study import markdown
+from study.claims.verdicts import inside
 from study.cost.table import UNKNOWN, size
 from study.labels import FULL
+from study.methods.claims import KEPT
+from study.methods.machine import measured, peak, with_range
 from study.methods.names import label
-from study.methods.table import measured, peak, speed
-from study.words import listed, share, significant
+from study.words import share, significant
 
 Record = Mapping[str, Any]
-Number = Callable[[str], float | None]  # of a method; None where it was not measured
 
 # Method: parameter efficiency, compute cost, flexibility.
 SAID = {
@@ -29,9 +31,6 @@ SAID = {
     "lora": ("good", "low", "high"),
     "qlora": ("very good", "very low", "high"),
 }
-EFFICIENCY = ("none", "good", "very good")
-COMPUTE = ("high", "medium", "low", "very low")
-_WITHIN = 0.02  # shares of each other within which two numbers do not contradict an order
 
 HEAD = ("method", "parameter efficiency", "compute cost", "flexibility")
 ASPECTS = ("aspect", "said of full fine-tuning", "said of LoRA", "measured, LoRA of full's")
@@ -41,7 +40,7 @@ def words_table(record: Record, machine: Record | None) -> str:
     """Return each word of the first table with its numbers, in Markdown."""
     rows = []
     for name, (efficiency, compute, flexibility) in SAID.items():
-        row = _row(record, name)
+        row = row_of(record, name)
         if row is None:
             rows.append((label(name), efficiency, compute, flexibility))
             continue
@@ -54,57 +53,19 @@ def words_table(record: Record, machine: Record | None) -> str:
                 f"{flexibility}: {_flexibility(row, machine)}",
             )
         )
-    return markdown.table(HEAD, rows)
-
-
-def contradictions(record: Record, machine: Record | None) -> list[str]:
-    """Return a sentence for each order of the first table's words: what contradicts it."""
-
-    def trained(name: str) -> float | None:
-        row = _row(record, name)
-        return None if row is None else row["trainable_parameters"]
-
-    def weights(name: str) -> float | None:
-        row = _row(record, name)
-        return None if row is None else row["base_bytes"]
-
-    def operations(name: str) -> float | None:
-        row = _row(record, name)
-        return None if row is None else row["flops_per_token"]
-
-    def seconds(name: str) -> float | None:
-        sentences = speed(machine, name)
-        return None if not sentences else 1 / sentences
-
-    def memory(name: str) -> float | None:
-        return peak(machine, name)
-
-    efficiency = {name: EFFICIENCY.index(said[0]) for name, said in SAID.items()}
-    compute = {name: COMPUTE.index(said[1]) for name, said in SAID.items()}
-    return [
-        _order("parameter efficiency", "trained parameters", efficiency, trained),
-        _order("parameter efficiency", "bytes of the base's weights", efficiency, weights),
-        _order("compute cost", "operations a token", compute, operations),
-        _order("compute cost", "training time a sentence", compute, seconds),
-        _order("compute cost", "peak of training memory", compute, memory),
-    ]
+    return _of_words(HEAD, rows)
 
 
 def aspects_table(record: Record, machine: Record | None) -> str:
     """Return the second table's aspects with LoRA's number over full fine-tuning's, in Markdown."""
-    full, lora = _row(record, FULL), _row(record, "lora")
+    full, lora = row_of(record, FULL), row_of(record, "lora")
     if full is None or lora is None:
         return "Plain LoRA is not among the methods, so there is nothing to set beside the words."
-    kept = lora["test_accuracy"] / full["test_accuracy"]
+    of_full = lora["inference_flops_per_token"] / full["inference_flops_per_token"]
     rows = [
         ("trainable parameters", "100 %", "about 0.1 %", share(lora["trainable_share"])),
-        ("memory", "very high", "low", _ratio(peak(machine, "lora"), peak(machine, FULL))),
-        (
-            "training speed",
-            "slower",
-            "faster",
-            _ratio(speed(machine, "lora"), speed(machine, FULL)),
-        ),
+        ("memory", "very high", "low", _memory(machine, "lora")),
+        ("training speed", "slower", "faster", _speed(machine, "lora")),
         (
             "storage per task",
             "the full model",
@@ -115,36 +76,36 @@ def aspects_table(record: Record, machine: Record | None) -> str:
             "inference speed",
             "the same",
             "the same, merged",
-            "merged: the base's own operations; unmerged "
-            f"{significant(lora['inference_flops_per_token'] / full['inference_flops_per_token'])}"
-            " times its operations",
+            f"merged: the base's own operations; unmerged {significant(of_full)} times its "
+            "operations",
         ),
-        ("quality", "baseline", "95 to 100 %", f"{100 * kept:.1f} % of its accuracy"),
+        ("quality", "baseline", "95 to 100 %", _quality(lora)),
     ]
-    return markdown.table(ASPECTS, rows)
+    return _of_words(ASPECTS, rows)
 
 
-def _row(record: Record, name: str) -> Record | None:
+def row_of(record: Record, name: str) -> Record | None:
+    """Return the row of a method that was trained."""
     return next(
         (row for row in record["methods"] if row["name"] == name and "reason" not in row), None
     )
 
 
 def _compute(record: Record, machine: Record | None, name: str) -> str:
-    row, full = _row(record, name), _row(record, FULL)
+    if name == FULL:
+        return "what the others are held against"
+    row, full = row_of(record, name), row_of(record, FULL)
     assert row is not None
     assert full is not None
     found = [f"{row['flops_per_token'] / full['flops_per_token']:.2f} of full's operations"]
     if machine is not None:
-        speeds = _ratio(speed(machine, name), speed(machine, FULL))
-        memory = _ratio(peak(machine, name), peak(machine, FULL))
-        found += [f"{speeds} its speed", f"{memory} its memory"]
+        found += [f"{_speed(machine, name)} its speed", f"{_memory(machine, name)} its memory"]
     return ", ".join(found)
 
 
 def _flexibility(row: Record, machine: Record | None) -> str:
     late = measured(machine, "latency", row["name"])
-    times = f", {late['ratio']['median']:.2f} times the base's latency" if late else ""
+    times = f", {with_range(late['ratio'])} times the base's latency" if late else ""
     if row["mergeable"] is None:
         return "a model of its own for each task"
     if row["mergeable"]:
@@ -152,29 +113,27 @@ def _flexibility(row: Record, machine: Record | None) -> str:
     return f"beside the base only{times}"
 
 
-def _ratio(number: float | None, other: float | None) -> str:
-    return UNKNOWN if not number or not other else f"{number / other:.2f} times"
+def _quality(lora: Record) -> str:
+    """Write LoRA's share of full fine-tuning's accuracy, and whether 95 % is told from it."""
+    of_full = lora["of_full"]
+    if of_full is None:
+        return UNKNOWN
+    mean, low, high = (100 * of_full[key] for key in ("share", "low", "high"))
+    verdict = inside(of_full["low"], of_full["high"], KEPT, math.inf)
+    return f"{mean:.1f} % [{low:.1f}, {high:.1f}] of its accuracy; {share(KEPT)} or more: {verdict}"
 
 
-def _order(aspect: str, what: str, levels: Mapping[str, int], number: Number) -> str:
-    """Hold an order by words against numbers, of which fewer are better."""
-    found = {name: number(name) for name in levels}
-    values = {name: value for name, value in found.items() if value is not None}
-    if len(values) < 2:
-        return f"The order of {aspect} by {what} was not measured."
-    wrong = [
-        f"{label(better)} has {_times(values[better] / values[worse])} {label(worse)}'s"
-        for better, better_level in levels.items()
-        for worse, worse_level in levels.items()
-        if better_level > worse_level
-        and better in values
-        and worse in values
-        and values[better] > values[worse] * (1 - _WITHIN)
-    ]
-    if not wrong:
-        return f"The order of {aspect} holds for {what}."
-    return f"The order of {aspect} does not hold for {what}: {listed(wrong)}."
+def _speed(machine: Record | None, name: str) -> str:
+    trained = measured(machine, "training", name)
+    return f"{with_range(trained['ratio_to_full'])} times" if trained else UNKNOWN
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f} times"
+def _memory(machine: Record | None, name: str) -> str:
+    held, full = peak(machine, name), peak(machine, FULL)
+    return f"{held / full:.2f} times" if held and full else UNKNOWN
+
+
+def _of_words(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose columns are all of words, and so begin at the left."""
+    names, rule, *rest = markdown.table(head, rows).splitlines()
+    return "\n".join([names, rule.replace("--:", ":--"), *rest])

@@ -10,21 +10,25 @@ flops_per_token, training_flops, inference_flops_per_token
                         as in metrics/cost.json (`study.methods.operations`), inference unmerged
 mergeable               tried (`study.methods.merging`): the `merge_difference` or the
                         `merge_reason`. None for full fine-tuning and head only
-learning_rate           that validation picked
+learning_rate           that was used: the only one, or of several the one that validation picked
+rates                   every rate that was tried, with its mean validation accuracy
 test_accuracy, low, high    mean over seeds, with its interval
+of_full                 share of full fine-tuning's accuracy that is kept, with its interval
+                        (`study.methods.quality.kept`). None for full fine-tuning
 to_full, to_lora        difference of accuracy, paired over seeds and sentences, with its interval.
                         None for the arm itself, and where there is no plain LoRA
+
+Beside `methods`, whose rows these are: `claims` of the write-ups, with verdicts
+(`study.methods.claims`), and what the study was.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -32,17 +36,17 @@ from transformers import PreTrainedModel
 from study.cost.merging import TOLERANCE
 from study.cost.plain import Inputs, first, load_plain, padded_batches
 from study.cost.record import accuracy, operations, optimizer_state, size, storage
-from study.crossed import crossed_interval
 from study.environment import compute_dtype
 from study.errors import StudyError
 from study.labels import FULL, HEAD_ONLY
+from study.methods.claims import Case, claims
 from study.methods.merging import merging
 from study.methods.names import label
 from study.methods.operations import operations_of
+from study.methods.quality import difference, kept, rates
 from study.methods.quantised import quantise, weight_bytes
 from study.prepared import Prepared
 from study.records import ArmRecord, read_arm, read_json
-from study.results import scores
 from study.settings import Settings
 
 Records = Mapping[str, ArmRecord]
@@ -76,14 +80,16 @@ def comparison(settings: Settings, data: Prepared, root: Path) -> dict[str, Any]
             rows.append(row | _row(name, records, settings, data, root, model, inputs))
         else:
             rows.append(row | {"reason": reasons[name]})
+    confidence = settings.statistics.confidence
     return {
         "methods": rows,
+        "claims": claims(Case(rows, records, round(1 - confidence, 12))),
         "seeds": sorted(settings.seeds),
         "test_sentences": len(data.test),
         "train_sentences": len(data.train),
         "rank": settings.methods.rank,
         "merge_tolerance": TOLERANCE,
-        "confidence": settings.statistics.confidence,
+        "confidence": confidence,
     }
 
 
@@ -149,20 +155,14 @@ def _row(
     row |= operations(*operations_of(name, settings, data), lengths, epochs, record.arm)
     unmerged: dict[str, Any] = {"mergeable": None}
     row |= unmerged if beside else merging(name, settings.methods, model, inputs, folder)
-    row["learning_rate"] = record.learning_rate
+    row |= {"learning_rate": record.learning_rate, "rates": rates(record)}
     row |= accuracy(record, settings)
     confidence = settings.statistics.confidence
+    row["of_full"] = None if name == FULL else kept(record, records[FULL], confidence)
     for key, other in (("to_full", FULL), ("to_lora", "lora")):
         known = other in records and other != name
-        row[key] = _difference(record, records[other], confidence) if known else None
+        row[key] = difference(record, records[other], confidence) if known else None
     return row
-
-
-def _difference(record: ArmRecord, other: ArmRecord, confidence: float) -> dict[str, float]:
-    """Return the difference of accuracy, paired over seeds and sentences, with its interval."""
-    gaps = scores(record).astype(np.float64) - scores(other)
-    interval = crossed_interval(gaps, confidence, least=-1, most=1)
-    return {"difference": float(gaps.mean())} | asdict(interval)
 
 
 def _bytes(folder: Path) -> int:

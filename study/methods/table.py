@@ -6,13 +6,22 @@ What follows from the study comes from `methods/metrics/comparison.json`; what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from study import markdown
 from study.columns import align
 from study.cost.table import UNKNOWN, size
-from study.words import counted, share, significant
+from study.methods.machine import (
+    latency_noise,
+    measured,
+    memory_noise,
+    memory_words,
+    peak,
+    speed,
+    with_range,
+)
+from study.words import counted, listed, percent, share, significant
 
 Record = Mapping[str, Any]
 Rows = list[tuple[str, ...]]
@@ -50,28 +59,58 @@ def cost_rows(record: Record, machine: Record | None) -> Rows:
 
 
 def legend(record: Record, machine: Record | None) -> list[str]:
-    """Return what the cells mean, a sentence each."""
+    """Return what the cells mean, a sentence or more each."""
+    trained = {row["name"] for row in record["methods"] if "reason" not in row}
     said = [
         f"{counted(len(record['seeds']), 'seed')}, {record['train_sentences']:,} sentences to "
         f"train on, {record['test_sentences']:,} to test on; LoRA and its variants have rank "
-        f"{record['rank']}. In brackets: {100 * record['confidence']:g} % intervals; differences "
-        "are paired over seeds and sentences.",
+        f"{record['rank']}. In brackets: {100 * record['confidence']:g} % intervals, each by "
+        "itself; differences are paired over seeds and sentences.",
+        picked(record),
         "Storage per task is what stands beside the base model. The base's weights are those that "
         "stay in memory while a method trains. Operations are those of matrix products; latency "
         "is unmerged. Mergeable was tried: merged and unmerged logits agree within "
         f"{record['merge_tolerance']:g} of the largest.",
     ]
+    if "pissa" in trained:
+        said.append(
+            "PiSSA is stored with twice the rank: what it learned less its start, which was taken "
+            "out of the base's weights. The base stays as it was."
+        )
     said += [f"{r['label']} was not trained: {r['reason']}." for r in _left_out(record)]
     if machine is None:
         return [*said, "Memory and times were not measured here."]
     return [
         *said,
         f"Times and memory: {machine['device']}, {counted(machine['threads'], 'thread')}, "
-        f"{machine['precision']}, one run at a time; medians of "
-        f"{counted(machine['repeats'], 'repeat')} on {machine['sentences']:,} sentences. Memory is "
-        "the peak of a process that trains one run, its libraries included: PEFT for IA³ and "
-        "prefix tuning, bitsandbytes for QLoRA. Head only reads what its encoder gave once.",
+        f"{machine['precision']}, one run at a time. Times are medians of "
+        f"{counted(machine['repeats'], 'repeat')} on {machine['sentences']:,} sentences, in "
+        "brackets the lowest and the highest.",
+        "Head only runs its encoder once and trains on what that gave: its operations are of the "
+        "pass through the encoder, its sentences a second of all its epochs.",
+        *latency_noise(machine),
+        f"Memory is {memory_words(machine)}. IA³ and prefix tuning load PEFT, QLoRA bitsandbytes, "
+        "which count as theirs.",
+        f"Each memory is one measurement. {memory_noise(machine).why}",
     ]
+
+
+def picked(record: Record) -> str:
+    """Say which learning rates validation picked, and that it picked none where there is one."""
+    several = [row for row in record["methods"] if len(row.get("rates", ())) > 1]
+    if not several:
+        return "Every method has one learning rate: validation had none to pick."
+    choices = [
+        f"{row['label']} {row['learning_rate']:g} of "
+        + listed([f"{at['rate']:g} ({percent(at['validation'])})" for at in row["rates"]])
+        for row in several
+    ]
+    rest = len(several) < len(record["methods"]) - len(_left_out(record))
+    others = " The others have one." if rest else ""
+    return (
+        "Where a method has several learning rates, validation picks one, by its mean accuracy "
+        f"(in brackets): {'; '.join(choices)}.{others}"
+    )
 
 
 def text_table(record: Record, machine: Record | None) -> str:
@@ -91,24 +130,6 @@ def markdown_cost(record: Record, machine: Record | None) -> str:
     return markdown.table(COST, cost_rows(record, machine))
 
 
-def measured(machine: Record | None, kind: str, name: str) -> Record:
-    """Return a method's row of `training`, `memory` or `latency`; empty where there is none."""
-    rows: Sequence[Record] = machine[kind] if machine else []
-    return next((row for row in rows if row["arm"] == name), {})
-
-
-def peak(machine: Record | None, name: str) -> int | None:
-    """Return the peak of training memory in bytes: of the GPU if one was used."""
-    held = measured(machine, "memory", name)
-    return held.get("peak_gpu_memory_bytes") or held.get("peak_memory_bytes")
-
-
-def speed(machine: Record | None, name: str) -> float | None:
-    """Return sentences a second of training."""
-    trained = measured(machine, "training", name)
-    return trained["sentences_per_second"]["median"] if trained else None
-
-
 def _left_out(record: Record) -> list[Record]:
     return [row for row in record["methods"] if "reason" in row]
 
@@ -119,10 +140,15 @@ def _quality(row: Record) -> tuple[str, ...]:
     accuracy = [100 * row[key] for key in ("test_accuracy", "low", "high")]
     return (
         row["label"],
-        f"{row['learning_rate']:g}",
+        _rate(row),
         "{:.1f} [{:.1f}, {:.1f}]".format(*accuracy),
         *(_gap(row[key]) for key in ("to_full", "to_lora")),
     )
+
+
+def _rate(row: Record) -> str:
+    tried = [f"{at['rate']:g}" for at in row.get("rates", ())]
+    return f"{row['learning_rate']:g}" + (f" (of {', '.join(tried)})" if len(tried) > 1 else "")
 
 
 def _gap(gap: Record | None) -> str:
@@ -147,6 +173,6 @@ def _cost(row: Record, full: Record, machine: Record | None) -> tuple[str, ...]:
         size(memory) if memory else UNKNOWN,
         significant(sentences) if sentences else UNKNOWN,
         f"{row['flops_per_token'] / full['flops_per_token']:.2f}",
-        f"{late['ratio']['median']:.2f}" if late else UNKNOWN,
+        with_range(late["ratio"]) if late else UNKNOWN,
         {True: "yes", False: "no", None: UNKNOWN}[row["mergeable"]],
     )

@@ -44,14 +44,24 @@ def record(left_out: str | None = None) -> dict[str, Any]:
                 "inference_flops_per_token": 102.0 if name == "lora" else 100.0,
                 "mergeable": merges,
                 "learning_rate": 0.002,
+                "rates": [{"rate": 0.002, "validation": 0.7}],
+                "of_full": None
+                if name == "full"
+                else {
+                    "share": accuracy / 0.8,
+                    "low": accuracy / 0.8 - 0.03,
+                    "high": accuracy / 0.8 + 0.03,
+                },
                 "test_accuracy": accuracy,
                 "low": accuracy - 0.02,
                 "high": accuracy + 0.02,
             }
             | gaps
         )
+    verdict = {"claim": "It is so.", "verdict": "holds", "numbers": {"why": "counted"}}
     return {
         "methods": rows,
+        "claims": [verdict],
         "seeds": [0, 1, 2],
         "test_sentences": 3000,
         "train_sentences": 2000,
@@ -70,13 +80,22 @@ def machine() -> dict[str, Any]:
         "repeats": 5,
         "sentences": 256,
         "training": [
-            {"arm": name, "sentences_per_second": {"median": speed, "low": 1.0, "high": 1e4}}
+            {
+                "arm": name,
+                "sentences_per_second": {"median": speed, "low": 1.0, "high": 1e4},
+                "ratio_to_full": {
+                    "median": speed / 100,
+                    "low": 0.95 * speed / 100,
+                    "high": 1.05 * speed / 100,
+                },
+            }
             for name, speed in zip(NAMES, SPEED, strict=True)
         ],
         "memory": [
             {
                 "arm": name,
                 "peak_memory_bytes": 800_000_000 if name == "full" else 400_000_000,
+                "idle_memory_bytes": 300_000_000,
                 "peak_gpu_memory_bytes": None,
             }
             for name in NAMES
