@@ -3,7 +3,8 @@
 Stops here if the headline's adapter could not be combined with another.
 
 Reads data/prepared/, data/headline/, the source of `stacking.source` and the model's tokenizer.
-Writes stacking/data/prepared/ and the report stacking/metrics/data.json (as metrics/data.json).
+Writes stacking/data/prepared/ and the report stacking/metrics/data.json (as metrics/data.json, and
+`left_out` and `kept`: see `study.stacking.task`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def main() -> None:
     prepared.save(other, "stacking/data/prepared")
     write_json("stacking/metrics/data.json", report)
     sizes = ", ".join(f"{name} {len(getattr(other, name))}" for name in prepared.SPLITS)
-    print(f"other task: {sizes}")
+    left_out = sum(report["left_out"].values())
+    print(f"other task: {sizes}; left out, as the study knows them: {left_out}")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from safetensors.torch import load_file, save_file
 
 from study.cleaning import Sentences, indices
 from study.errors import StudyError
-from study.overlap import chosen, standing_in
+from study.overlap import chosen
 from study.prepared import SPLITS, Prepared, Split
 from study.preparing import read_source
 from study.reading import Query
+from study.relatives import related
 from study.settings import Settings
 from study.splitting import stretches
 from study.tokenising import Tokenizer
@@ -32,7 +33,8 @@ def general_text(settings: Settings, data: Prepared) -> tuple[Split, dict[str, A
     """Draw the sentences and tokenise them.
 
     With labels of the study's classes they are stratified; otherwise every label is `NO_LABEL`.
-    Sentences that the study trains, validates or tests on are left out afterwards.
+    Sentences that the study trains, validates or tests on, and near-duplicates of them
+    (`study.relatives`), are left out afterwards.
 
     Returns:
         the sentences, and the report on them (drift/metrics/text.json).
@@ -54,7 +56,7 @@ def general_text(settings: Settings, data: Prepared) -> tuple[Split, dict[str, A
     tokens = tokenizer.encode([found.sentences.texts[i] for i in stretch.chosen])
     labels = [NO_LABEL if reason else classes[i] for i in stretch.chosen]
     drawn = Split(tokens.input_ids, tokens.lengths, torch.tensor(labels))
-    known = standing_in(drawn, [getattr(data, name) for name in SPLITS])
+    known = related(drawn, [getattr(data, name) for name in SPLITS], settings.model.name)
     if known.all():
         raise StudyError(f"{KEY}.name: {source.name} gives no sentence that the study has not seen")
     text = chosen(drawn, (~known).nonzero().flatten())

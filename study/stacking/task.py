@@ -1,4 +1,4 @@
-"""The other task: its settings and its sentences."""
+"""The other task: its settings and its sentences, none of which the study knows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from study.errors import StudyError
-from study.overlap import standing_in
-from study.prepared import Prepared
+from study.overlap import chosen
+from study.prepared import SPLITS, Prepared, Split
 from study.preparing import prepare
+from study.relatives import related
 from study.settings import DataSettings, Settings
 
 
@@ -35,30 +36,55 @@ def other_data(settings: Settings) -> DataSettings:
 
 
 def prepare_other(settings: Settings, data: Prepared) -> tuple[Prepared, dict[str, Any]]:
-    """Prepare the other task's data as the study's own are.
+    """Prepare the other task's data as the study's own are, and leave out what the study knows.
+
+    No adapter may be tested on what it, or the one that is added to it, has read. So sentences that
+    the study trains, validates or tests on, and near-duplicates of them (`study.relatives`), are
+    left out of the other task's splits.
 
     Args:
         data: the study's own.
 
     Returns:
-        the data, and the report on them, with `read_before`: test sentences of one task that the
-        other trains or validates on.
+        the data, and the report on them as they were drawn, with `left_out`: how many of each
+        split, and `kept`: how many are left.
 
     Raises:
-        StudyError: the source is no good, or its classes are not the study's.
+        StudyError: the source is no good, its classes are not the study's, or the study knows more
+            than half of a split.
     """
     try:
-        other, report = prepare(other_data(settings), settings.model.name)
+        drawn, report = prepare(other_data(settings), settings.model.name)
     except StudyError as error:
         words = "stacking, whose source and sizes stand in for data.*"
         raise StudyError(f"{words}: {error}") from error
-    if other.label_names != data.label_names:
+    if drawn.label_names != data.label_names:
         raise StudyError(
-            f"stacking.source.label: the classes {', '.join(other.label_names[:10])}; allowed: the "
+            f"stacking.source.label: the classes {', '.join(drawn.label_names[:10])}; allowed: the "
             f"study's, {', '.join(data.label_names[:10])}: adapters of other classes have no sum"
         )
-    report["read_before"] = {
-        "first": int(standing_in(data.test, [other.train, other.validation]).sum()),
-        "second": int(standing_in(other.test, [data.train, data.validation]).sum()),
+    study = [getattr(data, name) for name in SPLITS]
+    other = replace(
+        drawn,
+        **{name: _unknown(name, getattr(drawn, name), study, settings) for name in SPLITS},
+    )
+    report["kept"] = {name: len(getattr(other, name)) for name in SPLITS}
+    report["left_out"] = {
+        name: len(getattr(drawn, name)) - kept for name, kept in report["kept"].items()
     }
     return other, report
+
+
+def _unknown(name: str, drawn: Split, study: list[Split], settings: Settings) -> Split:
+    """Return the sentences that the study does not know; refuse a split that it knows mostly."""
+    new = (~related(drawn, study, settings.model.name)).nonzero().flatten()
+    kept = chosen(drawn, new) if len(new) else None
+    classes = len(drawn.labels.unique()) if name == "train" else 2
+    if kept is None or 2 * len(kept) < len(drawn) or len(kept.labels.unique()) < classes:
+        raise StudyError(
+            f"stacking.source: {settings.stacking.source.name}, of whose {len(drawn):,} {name} "
+            f"sentences the study (data.name) reads {len(drawn) - len(new):,}, or near-duplicates "
+            "of them; allowed: at most half, and some of every class left, as no adapter is to be "
+            "tested on what it was trained on"
+        )
+    return kept
