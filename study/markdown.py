@@ -14,6 +14,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
 
 
+def picture(path: str, alternative: str, caption: str) -> str:
+    """Return a picture with its caption below.
+
+    Args:
+        path: from the page's folder; alternative: for someone who cannot see it.
+    """
+    words = " ".join(alternative.split()).replace("[", "(").replace("]", ")")
+    return f"![{words}]({path})\n\n{caption}"
+
+
 def with_interval(cell: Mapping[str, Any], scale: float = 1.0, digits: int = 3) -> str:
     """Write mean [low, high], each times `scale`, with so many decimals; an open end as ?."""
     mean, low, high = (
@@ -40,6 +50,7 @@ def _claim(row: Mapping[str, Any]) -> str:
             words.append(f"Page's trend test: p of a rise {rise}, of a fall {fall}.")
             words.append(f"Beside it: {tested}.")
         else:
-            shown = f"; shown alone {numbers['shown']}" if "shown" in numbers else ""
-            words.append(f"Decided by: {tested}{shown}.")
+            if "shown" in numbers:
+                tested += f"; of its parts, each by itself, {numbers['shown']} are shown"
+            words.append(f"Decided by: {tested}.")
     return " ".join([*words, f"{capitalised(numbers['why'])}."])

@@ -6,38 +6,55 @@ from collections.abc import Mapping
 from typing import Any
 
 from study import markdown
+from study.figures import drift as figure
 from study.labels import arm_label
 from study.words import counted, percent
 
-_HEAD = ("arm", "KL from the base, nats", "change of state", "out of domain, %", "in domain, %")
+_LESS = "full less it, points"
+_HEAD = (
+    "arm",
+    "learning rate",
+    "KL from the base, nats",
+    "change of state",
+    "out of domain, %",
+    _LESS,
+    "in domain, %",
+    _LESS,
+)
 
 
 def blocks(record: Mapping[str, Any]) -> dict[str, str]:
     """Return the generated parts by name, from `drift/metrics/drift.json`."""
-    return {"drift": _table(record), "claims": markdown.claims(record["claims"])}
+    seen = figure.alternative(record), figure.caption(record)
+    return {
+        "figure": markdown.picture("plots/drift.png", *seen),
+        "drift": _table(record),
+        "claims": markdown.claims(record["claims"]),
+    }
 
 
 def _table(record: Mapping[str, Any]) -> str:
     rows = []
     for row in record["arms"]:
-        cells = [
-            markdown.with_interval(row[key], scale, digits) if key in row else "-"
-            for key, scale, digits in (
-                ("kl", 1, 3),
-                ("change", 1, 3),
-                ("out_of_domain", 100, 1),
-                ("in_domain", 100, 1),
-            )
-        ]
-        rows.append([arm_label(row["arm"], row["rank"]), *cells])
+        cells = [markdown.with_interval(row[measure]) for measure in ("kl", "change")]
+        for measure in ("out_of_domain", "in_domain"):
+            less = row.get("full_less", {})
+            cells += [
+                markdown.with_interval(row[measure], 100, 1) if measure in row else "-",
+                markdown.with_interval(less[measure], 1, 1) if measure in less else "-",
+            ]
+        name = arm_label(row["arm"], row["rank"])
+        rows.append([name, f"{row['learning_rate']:g}", *cells])
     text, measures = record["text"], record["measures"]
     over = "sentences of one seed" if len(record["seeds"]) == 1 else "seeds and sentences"
     legend = [
         f"General text: {counted(record['sentences'], 'sentence')} of {text['name']}, cut to "
         f"{text['max_length']} tokens ({percent(text['truncated_share'])} of them were longer); "
-        f"in domain: {counted(record['test_sentences'], 'test sentence')}. "
+        f"{counted(text['in_study'], 'drawn sentence')} left out as the study reads the same or "
+        f"near-duplicates; in domain: {counted(record['test_sentences'], 'test sentence')}. "
         f"{counted(len(record['seeds']), 'seed')}; in brackets {100 * record['confidence']:g} % "
-        f"intervals over {over}.",
+        f"intervals over {over}. Full less it: accuracy of full fine-tuning less the rank's, "
+        "paired.",
         f"KL: {measures['kl']}.",
         f"Change: {measures['change']}.",
     ]

@@ -64,10 +64,10 @@ def prepare_other(settings: Settings, data: Prepared) -> tuple[Prepared, dict[st
             f"study's, {', '.join(data.label_names[:10])}: adapters of other classes have no sum"
         )
     study = [getattr(data, name) for name in SPLITS]
-    other = replace(
-        drawn,
-        **{name: _unknown(name, getattr(drawn, name), study, settings) for name in SPLITS},
-    )
+    new: dict[str, Any] = {
+        name: _unknown(name, getattr(drawn, name), study, settings) for name in SPLITS
+    }
+    other = replace(drawn, **new)
     report["kept"] = {name: len(getattr(other, name)) for name in SPLITS}
     report["left_out"] = {
         name: len(getattr(drawn, name)) - kept for name, kept in report["kept"].items()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from study.drift.given import Given, Name, load_outputs, save_outputs
-from study.drift.measures import token_kl
 from study.drift.page import blocks
 from study.drift.record import drift_record
 from study.figures import drift as figure
@@ -21,8 +20,14 @@ from tests.study.fake_records import fake_arm
 
 SENTENCES = 200
 BASE = 0.05  # margin of the base's logits
-TEXT = {"name": "other", "max_length": 8, "truncated_share": 0.5, "without_labels": None}
-GROWS, _, FULL_FARTHER, _, COSTS, FALLS = range(6)
+TEXT: dict[str, Any] = {
+    "name": "other",
+    "max_length": 8,
+    "truncated_share": 0.5,
+    "without_labels": None,
+    "in_study": 0,
+}
+GROWS, _, FULL_FARTHER, _, COSTS, FALLS, FULL_LESS, FULL_MORE, FULL_MORE_IN = range(9)
 
 
 def sweep(ranks: Sequence[int], seeds: Sequence[int]) -> Sweep:
@@ -71,7 +76,7 @@ def verdicts(found: dict[str, Any]) -> list[str]:
 
 def test_drift_that_grows_and_accuracy_that_falls_are_found() -> None:
     found = record({1: 1.0, 4: 2.0, 16: 3.0}, 4.0, {1: 0.7, 4: 0.5, 16: 0.4})
-    assert set(verdicts(found)) == {"holds"}
+    assert set(verdicts(found)[: FALLS + 1]) == {"holds"}
     values = [row["kl"]["mean"] for row in found["arms"]]
     assert values == sorted(values)
     assert values[0] == 0
@@ -82,13 +87,42 @@ def test_drift_that_grows_and_accuracy_that_falls_are_found() -> None:
 
 def test_drift_that_shrinks_and_accuracy_that_rises_are_found() -> None:
     found = record({1: 3.0, 4: 2.0, 16: 1.0}, 0.5, {1: 0.8, 4: 0.85, 16: 0.9})
-    assert set(verdicts(found)) == {"does not hold"}
+    assert set(verdicts(found)[: FALLS + 1]) == {"does not hold"}
 
 
 def test_what_is_the_same_at_every_rank_cannot_be_told() -> None:
     found = record({1: 2.0, 4: 2.0, 16: 2.0}, 2.0, dict.fromkeys((1, 4, 16), 0.8))
     told = verdicts(found)
     assert told[GROWS] == told[FULL_FARTHER] == told[FALLS] == "cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "less", "more"),
+    [
+        ((0.4, 0.5), "does not hold", "holds"),
+        ((0.95, 0.99), "holds", "does not hold"),
+        ((0.4, 0.99), "does not hold", "does not hold"),
+        ((0.8, 0.8), "cannot be told", "cannot be told"),
+    ],
+)
+def test_full_is_held_against_every_rank_out_of_domain(
+    accuracies: tuple[float, float], less: str, more: str
+) -> None:
+    found = record({1: 1.0, 4: 2.0}, 3.0, dict(zip((1, 4), accuracies, strict=True)))
+    assert (verdicts(found)[FULL_LESS], verdicts(found)[FULL_MORE]) == (less, more)
+    rows = [row for row in found["arms"] if row["arm"] == "lora"]
+    for row, accuracy in zip(rows, accuracies, strict=True):
+        paired = row["full_less"]["out_of_domain"]
+        assert paired["mean"] == pytest.approx(100 * (0.8 - accuracy))
+        assert paired["low"] <= paired["mean"] <= paired["high"]
+
+
+def test_a_trend_says_of_which_sentences_it_speaks() -> None:
+    found = record({1: 1.0, 4: 2.0, 16: 3.0}, 4.0, dict.fromkeys((1, 4, 16), 0.8))
+    for claim in (GROWS, FALLS):
+        why = found["claims"][claim]["numbers"]["why"]
+        assert "other seeds and these 200 sentences" in why
+    assert "says nothing of what else" in found["claims"][COSTS]["numbers"]["why"]
 
 
 @pytest.mark.parametrize(("ranks", "seeds"), [((4,), 1), ((4,), 3), ((1, 8), 1), ((1, 8, 64), 2)])
@@ -100,7 +134,11 @@ def test_small_studies_are_told_as_far_as_they_go(ranks: tuple[int, ...], seeds:
         assert "one rank, 4" in told["numbers"]["why"]
     else:
         assert told["verdict"] in ("holds", "cannot be told")
-    assert blocks(found).keys() == {"drift", "claims"}
+    parts = blocks(found)
+    assert parts.keys() == {"figure", "drift", "claims"}
+    assert parts["figure"].startswith("![Three panels by LoRA rank")
+    assert parts["figure"].endswith(figure.caption(found))
+    assert "0 drawn sentences left out" in parts["drift"]
     with style.styled():
         style.settle(figure.draw(found))
     assert figure.caption(found)
@@ -110,20 +148,14 @@ def test_small_studies_are_told_as_far_as_they_go(ranks: tuple[int, ...], seeds:
 def test_without_labels_there_is_no_accuracy_out_of_domain_and_the_reason_is_said() -> None:
     found = record({1: 1.0, 4: 2.0}, 3.0, {1: 0.5, 4: 0.5}, without_labels="no labels there")
     assert all("out_of_domain" not in row for row in found["arms"])
-    for claim in (COSTS, FALLS):
+    for claim in (COSTS, FALLS, FULL_LESS, FULL_MORE):
         assert found["claims"][claim]["numbers"]["why"] == "no labels there"
+    assert all("out_of_domain" not in row.get("full_less", {}) for row in found["arms"])
+    assert found["claims"][FULL_MORE_IN]["numbers"]["why"] != "no labels there"
     assert "No accuracy out of domain: no labels there." in blocks(found)["drift"]
     with style.styled():
         style.settle(figure.draw(found))
     assert "Accuracy there" not in figure.caption(found)
-
-
-def test_the_mean_over_a_sentence_s_tokens_is_that_of_each_token_s_divergence() -> None:
-    tuned = np.log(np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]))
-    base = np.log(np.array([[0.5, 0.5], [0.5, 0.5], [0.2, 0.8]]))
-    second = 0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5)
-    found = token_kl(tuned, base, np.array([2, 1]))
-    np.testing.assert_allclose(found, [second / 2, 0], atol=1e-12)
 
 
 def test_outputs_come_back_from_their_file(tmp_path: Any) -> None:

@@ -6,6 +6,7 @@ import csv
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -74,7 +75,8 @@ def unknown(settings: Settings) -> Prepared:
 def study(drawn: Prepared, **splits: Split) -> Prepared:
     """Return a study of other sentences, but for the splits that are given."""
     strange = Split(torch.tensor([4, 4, 4]), torch.tensor([3]), torch.tensor([0]))
-    return replace(drawn, **(dict.fromkeys(SPLITS, strange) | splits))
+    every: dict[str, Any] = dict.fromkeys(SPLITS, strange) | splits
+    return replace(drawn, **every)
 
 
 def test_what_the_study_does_not_know_stays_as_it_was_drawn(tmp_path: Path) -> None:
