@@ -33,6 +33,7 @@ def stretches(
     sizes: Sequence[tuple[str, int | None]],
     seed: int,
     origin: str,
+    items: str = "sentences",
 ) -> list[Stretch]:
     """Cut one stretch after another; no family has members in two of them.
 
@@ -41,7 +42,7 @@ def stretches(
         families: family of every sentence.
         sizes: (settings key, number of sentences) of every stretch; None takes all that are left.
         seed: of the random order.
-        origin: names the sentences in errors.
+        origin: names the source in errors; items: what is cut, in words.
 
     Raises:
         StudyError: more is asked for than is there.
@@ -56,7 +57,7 @@ def stretches(
             after = f", after {', '.join(before)}" if found else ""
             raise StudyError(
                 f"{key}: {'null' if size is None else size}; allowed: at most {len(left)} "
-                f"(of {len(classes)} sentences in {origin}{after})"
+                f"(of {len(classes)} {items} in {origin}{after})"
             )
         order = left[stratified_order(classes[left])]
         chosen, rest = order[:size], order[len(order) if size is None else size :]

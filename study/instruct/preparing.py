@@ -36,7 +36,7 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
         ("data.validation_size", data.validation_size),
         ("data.train_size", data.train_size),
     ]
-    found = stretches(source.groups, source.families, sizes, data.seed, data.name)
+    found = stretches(source.groups, source.families, sizes, data.seed, data.name, "pairs")
     parts = dict(zip(("test", "validation", "train"), found, strict=True))
     pairs = {name: [source.pairs[i] for i in part.chosen] for name, part in parts.items()}
     encoded = {name: tokenizer.encode(some) for name, some in pairs.items()}

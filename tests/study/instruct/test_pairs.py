@@ -148,3 +148,10 @@ def test_one_held_out_pair_is_refused(tmp_path: Path) -> None:
     data = replace(alpaca(tmp_path / "x.json", toys.alpaca_rows(20)), test_size=1)
     with pytest.raises(StudyError, match=r"data.test_size: 1; allowed: 2 or more"):
         prepare(data, "no model is read")
+
+
+def test_too_few_pairs_are_counted_as_pairs(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    data = replace(alpaca(tmp_path / "x.json", toys.alpaca_rows(20)), system=None, max_length=96)
+    with pytest.raises(StudyError, match=r"data.test_size: 400; .* at most 20 \(of 20 pairs in"):
+        prepare(data, str(model))
