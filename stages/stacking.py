@@ -1,7 +1,7 @@
 """Stage stacking: each task's accuracy, alone and together.
 
-Reads stacking/metrics/right.safetensors. Writes stacking/metrics/stacking.json
-(`study.stacking.record`).
+Reads stacking/metrics/right.safetensors and stacking/metrics/data.json. Writes
+stacking/metrics/stacking.json (`study.stacking.record`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stages import cli
 from study import settings
-from study.records import write_json
+from study.records import read_json, write_json
 from study.stacking.names import task_names
 from study.stacking.record import stacking_record
 from study.stacking.right import load_right
@@ -20,8 +20,9 @@ def main() -> None:
     """Compare the combinations."""
     chosen = settings.load()
     right = load_right(Path("stacking/metrics/right.safetensors"))
+    other = read_json("stacking/metrics/data.json")
     record = stacking_record(
-        right, task_names(chosen), chosen.stacking, chosen.statistics, chosen.seeds
+        right, task_names(chosen), chosen.stacking, chosen.statistics, chosen.seeds, other
     )
     write_json("stacking/metrics/stacking.json", record)
     for row in record["claims"]:

@@ -28,12 +28,13 @@ def draw(record: Record) -> Figure:
     rows = record["rows"]
     figure = Figure(figsize=(style.WIDTH, 1.9 + 0.36 * len(rows)), layout="constrained")
     figure.suptitle("Two adapters in one model", x=0.01, ha="left")
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, task, name in zip(panels, TASKS, record["tasks"], strict=True):
         _panel(axes, rows, task)
         axes.set_title(name, loc="left", color=style.GREY)
         axes.set_xlabel("Test accuracy (%)")
-    panels[0].set_yticks(range(len(rows)), [combination(row, record["tasks"]) for row in rows])
+    names = [combination(row, record["tasks"]).replace(", ", ",\n") for row in rows]
+    panels[0].set_yticks(range(len(rows)), names)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     below(figure, panels[0], _intervals(record))
     return figure
@@ -48,7 +49,7 @@ def combination(row: Row, tasks: Sequence[str]) -> str:
     if row["kind"] == "truncated":
         return f"{together}, cut to one's rank"
     if row["kind"] == "selected":
-        return f"{together} in {row['selection']} alone"
+        return f"{together}, second in {row['part']} only"
     return together
 
 
@@ -66,6 +67,14 @@ def caption(record: Record) -> str:
             f"{percent(whole[task][task]['mean'])} under its own head and "
             f"{percent(whole[task]['mean']['mean'])} under the mean of the two"
         )
+    others = [
+        f"{name} alone {percent(row['both']['mean'])}"
+        for name, row in zip(record["tasks"], _alone(record), strict=True)
+    ]
+    sentences.append(
+        f"On both together, with one head, that sum scores {percent(whole['both']['mean'])}, "
+        f"{listed(others)}"
+    )
     return ". ".join(sentences) + "."
 
 
@@ -123,6 +132,15 @@ def _panel(axes: Axes, rows: Sequence[Row], task: str) -> None:
             markersize=4,
             label=label,
         )
+    (own,) = (row[task][task] for row in rows if row["kind"] == "alone" and _own(row) == task)
+    axes.axvline(
+        own["mean"],
+        color=_OWN.color,
+        linestyle=style.DOTTED,
+        linewidth=1,
+        zorder=1,
+        label="the task's adapter alone",
+    )
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
     axes.grid(axis="x")
@@ -134,9 +152,11 @@ def _or(value: float | None, instead: float) -> float:
 
 def _intervals(record: Record) -> str:
     first, second = record["sentences"]
-    over = counted(first, "test sentence") if first == second else f"{first:,} and {second:,}"
+    over = f"{counted(first, 'test sentence')} of either task"
+    if first != second:
+        over = f"{first:,} and {second:,} test sentences of the two tasks"
     seeds = len(record["seeds"])
     start = f"{100 * record['confidence']:g} % intervals over"
     if seeds == 1:
-        return f"One seed; {start} {over} of either task alone"
-    return f"Mean of {seeds} seeds; {start} seeds and {over} of either task"
+        return f"One seed; {start} {over} alone"
+    return f"Mean of {seeds} seeds; {start} seeds and {over}"

@@ -135,14 +135,14 @@ def _truncated(case: Case, each: Combination) -> Row:
 def _spared(case: Case) -> Row:
     parts, whole = case.of(SELECTED), case.equal[-1].name
     name, head = case.tasks[0], TASKS[0]
-    shown = listed([str(each.selection) for each in parts], last="or")
+    shown = listed([f"in {each.part} only" for each in parts], last="or")
     return _answer(
-        f"Adding the second adapter in a part of the model alone ({shown}) leaves {name} more "
-        "accurate than adding it everywhere.",
+        f"Adding the second adapter in a part of the model ({shown}) leaves {name} more accurate "
+        "than adding it everywhere.",
         some(
             [
                 case.statement(
-                    f"on {name}, in {each.selection} alone less everywhere",
+                    f"on {name}, in {each.part} only less everywhere",
                     case.right[each.name, head, head],
                     case.right[whole, head, head],
                 )

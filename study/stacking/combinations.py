@@ -8,6 +8,7 @@ from itertools import product
 from study.settings import StackingSettings
 
 ALONE, SUM, TRUNCATED, SELECTED = "alone", "sum", "truncated", "selected"
+_HALVES = {"lower": "the lower layers", "upper": "the upper layers"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Combination:
         """A name for a folder: sum-1-0.5; selected-1-1-query."""
         ends = [f"{weight:g}" for weight in self.weights]
         return "-".join([self.kind, *ends, *([self.selection] if self.selection else [])])
+
+    @property
+    def part(self) -> str | None:
+        """Where the second adapter is added, in words; None: everywhere."""
+        return None if self.selection is None else _HALVES.get(self.selection, self.selection)
 
 
 def combinations(settings: StackingSettings) -> list[Combination]:

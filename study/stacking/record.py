@@ -1,13 +1,14 @@
 """`stacking/metrics/stacking.json`: each task's accuracy, alone and together.
 
 tasks          the two tasks' names
-rows           a row a combination: name, kind, weights, selection; `first` and `second`:
-               accuracy on that task's test sentences under each head (`first`, `second`,
-               `mean`), each with mean, low, high and by_seed; `both`: on the sentences of both
-               together, of one model with one head (its own where an adapter is alone, else
-               the mean)
+rows           a row a combination: name, kind, weights, selection, part (the selection in
+               words); `first` and `second`: accuracy on that task's test sentences under each
+               head (`first`, `second`, `mean`), each with mean, low, high and by_seed; `both`: on
+               the sentences of both together, of one model with one head (its own where an
+               adapter is alone, else the mean)
 claims         claim, verdict, numbers (with why)
 confidence, seeds, sentences (of either task)
+left_out       by split of the other task: drawn, and left_out as the study knows them
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ def stacking_record(
     settings: StackingSettings,
     statistics: StatisticsSettings,
     seeds: Sequence[int],
+    other: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the record.
 
     Args:
         right: as `study.stacking.evaluate.evaluate` gives it, of the same settings.
         tasks: names of the two.
+        other: the report on the other task's data (`study.stacking.task`).
     """
     every_one = combinations(settings)
     rows = [_row(each, right, statistics.confidence) for each in every_one]
@@ -47,6 +50,10 @@ def stacking_record(
         "confidence": statistics.confidence,
         "seeds": sorted(seeds),
         "sentences": sentences,
+        "left_out": {
+            name: {"drawn": kept + other["left_out"][name], "left_out": other["left_out"][name]}
+            for name, kept in other["kept"].items()
+        },
     }
 
 
@@ -56,6 +63,7 @@ def _row(each: Combination, right: Mapping[Key, Right], confidence: float) -> Ro
         "kind": each.kind,
         "weights": list(each.weights),
         "selection": each.selection,
+        "part": each.part,
     }
     for task in TASKS:
         row[task] = {

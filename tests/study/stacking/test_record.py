@@ -42,7 +42,8 @@ def made(shares: dict[str, tuple[float, float]], seeds: int = 3, **chosen: Any) 
 
 def record(right: dict[Key, Right], **chosen: Any) -> dict[str, Any]:
     seeds = range(len(next(iter(right.values()))))
-    found = stacking_record(right, ("A", "B"), settings(**chosen), STATISTICS, list(seeds))
+    other = {"kept": {"train": 1499, "test": 400}, "left_out": {"train": 1, "test": 0}}
+    found = stacking_record(right, ("A", "B"), settings(**chosen), STATISTICS, list(seeds), other)
     json.dumps(found, allow_nan=False)
     return found
 
@@ -64,7 +65,9 @@ def test_what_adding_costs_and_gains_is_found() -> None:
     assert verdict(found, "weight 1 each under the mean of the heads") == "holds"
     assert verdict(found, "own task the sum at weight 1") == "holds"
     assert verdict(found, "rank of one adapter changes neither") == "holds"
-    assert verdict(found, "in a part of the model alone (query or upper)") == "holds"
+    assert (
+        verdict(found, "part of the model (in query only or in the upper layers only)") == "holds"
+    )
     assert verdict(found, "mean of the two heads serves") == "holds"
 
 
@@ -75,7 +78,7 @@ def test_the_opposite_is_found_too() -> None:
     for name in "AB":
         assert verdict(found, f"both at weight 0.5, costs {name}") == "does not hold"
     assert verdict(found, "rank of one adapter changes neither") == "does not hold"
-    assert verdict(found, "in a part of the model alone") == "does not hold"
+    assert verdict(found, "in a part of the model") == "does not hold"
     worse = record(made(ALONE | {"sum": (0.4, 0.4)}))
     assert verdict(worse, "weight 1 each under the mean of the heads") == "does not hold"
     assert verdict(worse, "own task the sum at weight 1") == "does not hold"
@@ -89,10 +92,21 @@ def test_every_study_is_tabled_and_drawn(seeds: int, weights: tuple[float, ...])
     assert len(rows) == 2 + len(weights) ** 2 + 1 + 2
     assert "mean" not in rows[0]["first"]
     assert rows[0]["both"]["mean"] == pytest.approx(0.75)
-    assert blocks(found)["stacking"].count("\n| ") == len(rows) + 1
+    parts = blocks(found)
+    assert parts["stacking"].count("\n| ") == len(rows) + 1
+    assert "| A: mean head | A: other's head | B: own head |" in parts["stacking"]
+    assert "second in the upper layers only |" in parts["stacking"]
+    assert "of B 1 of 1,500 train and 0 of 400 test sentences are left out" in parts["stacking"]
+    assert parts["stacking"].splitlines()[2].endswith("| 75.0 [72.0, 78.0] |")
+    assert parts["figure"].startswith("![Test accuracy of every combination")
+    assert parts["figure"].endswith(figure.caption(found))
     with style.styled():
         style.settle(figure.draw(found))
     assert "On A its own adapter scores 90.0 %, the other task's 50.0 %" in figure.caption(found)
+    assert (
+        "On both together, with one head, that sum scores 80.0 %, A alone 75.0 % and B alone"
+        in (figure.caption(found))
+    )
     assert "A alone: 90.0 % on A and 60.0 % on B" in figure.alternative(found)
 
 
@@ -104,6 +118,14 @@ def test_one_head_serves_both_tasks_where_both_are_told_together() -> None:
     assert both(alone, right).mean() == pytest.approx(0.75)
     assert both(other, right).mean() == pytest.approx((0.5 + 0.85) / 2)
     assert both(total, right).mean() == pytest.approx(0.4)
+
+
+def test_tasks_of_unlike_sizes_say_both() -> None:
+    right = {
+        key: values[:, :300] if key[1] == "second" else values
+        for key, values in made(ALONE).items()
+    }
+    assert "400 and 300 test sentences of the two tasks" in figure.alternative(record(right))
 
 
 def test_answers_come_back_from_their_file(tmp_path: Any) -> None:
