@@ -95,8 +95,8 @@ def _full_less(rows: Sequence[Row], told: bool) -> str:
         ends = list(dict.fromkeys(f"{cell['mean']:+.1f}" for cell in (cells[0], cells[-1])))
         apart = sum((cell["low"] or 0) > 0 or (cell["high"] or 0) < 0 for cell in cells)
         found.append(
-            f"{' to '.join(ends)} points {where} (of {counted(len(cells), 'rank')}, each by "
-            f"itself, {apart} told from 0)"
+            f"{' to '.join(ends)} points {where} (told from 0 at {apart} of "
+            f"{counted(len(cells), 'rank')}, each by itself)"
         )
     return f"Full fine-tuning's accuracy less LoRA's is {' and '.join(found)}"
 
