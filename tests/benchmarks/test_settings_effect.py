@@ -102,7 +102,7 @@ def test_a_toy_study_is_trained_under_every_setting(study: Path) -> None:
     assert rows["checkpointing"]["accuracy"] == rows[PLAIN]["accuracy"]
     assert rows[PLAIN]["epochs_run"] == [2, 2]
     assert rows[LONG]["epochs_run"] == [6, 6]
-    stopped = rows["the same, early stopping: 1"]
+    stopped = rows["early stopping: 1, three times the epochs"]
     for ran, best in zip(stopped["epochs_run"], stopped["best_epochs"], strict=True):
         assert ran == min(best + 1, 6)
     for name in rows:
