@@ -13,7 +13,7 @@ import importlib
 import importlib.machinery
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_type_hints
 
 
@@ -36,40 +36,40 @@ def hide(packages: set[str]) -> None:
 def watch(note: Callable[[str], None]) -> None:
     """Call `note` with the dotted key of every setting when it is read.
 
-    Where several sections are of one class, an object's place is where it was read from.
+    What the stage itself puts in the place of settings, in copies of them, is none of the file.
     """
-    settings = importlib.import_module("study.settings")
-    places: dict[type, list[str]] = {}
-    _find(settings.Settings, "", places)
-    by_object: dict[int, str] = {}
-    for section, prefixes in places.items():
-        _watch(section, prefixes[0] if len(prefixes) == 1 else None, by_object, note)
+    parsing = importlib.import_module("study.parsing")
+    parse = parsing.parse
+    places: dict[int, tuple[Any, str]] = {}  # with the object, so that its id stays its own
+    watched: set[type] = set()
 
+    def find(section: Any, prefix: str) -> None:
+        for field in dataclasses.fields(section):
+            if dataclasses.is_dataclass(inner := getattr(section, field.name)):
+                find(inner, f"{prefix}{field.name}.")
+        places[id(section)] = section, prefix
+        if type(section) not in watched:
+            watched.add(type(section))
+            _watch(type(section), places, note)
 
-def _find(section: Any, prefix: str, places: dict[type, list[str]]) -> None:
-    """Gather the prefixes of the keys of every section's class."""
-    places.setdefault(section, []).append(prefix)
-    for name, hint in get_type_hints(section).items():
-        if dataclasses.is_dataclass(hint):
-            _find(hint, f"{prefix}{name}.", places)
+    def parsed(*arguments: Any) -> Any:
+        found = parse(*arguments)
+        find(found, "")
+        return found
+
+    parsing.parse = parsed
 
 
 def _watch(
-    section: Any, prefix: str | None, by_object: dict[int, str], note: Callable[[str], None]
+    section: Any, places: Mapping[int, tuple[Any, str]], note: Callable[[str], None]
 ) -> None:
     hints = get_type_hints(section)
-    nested = {name for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    leaves = {name for name, hint in hints.items() if not dataclasses.is_dataclass(hint)}
 
     def noting(self: Any, name: str) -> Any:
-        value = object.__getattribute__(self, name)
-        if type(self) is not section or name not in hints:  # a kind of its own: not of the file
-            return value
-        place = by_object.get(id(self), "") if prefix is None else prefix
-        if name in nested:
-            by_object[id(value)] = f"{place}{name}."
-        else:
-            note(place + name)
-        return value
+        if name in leaves and id(self) in places:
+            note(places[id(self)][1] + name)
+        return object.__getattribute__(self, name)
 
     section.__getattribute__ = noting
 

@@ -58,7 +58,9 @@ class Study:
     def add_pipeline(self, folder: str) -> None:
         """Add another pipeline of the repository, which has not run yet."""
         (self.root / folder).mkdir()
-        shutil.copyfile(REPOSITORY / folder / "dvc.yaml", self.root / folder / "dvc.yaml")
+        for name in ("dvc.yaml", "params.yaml", ".gitignore"):
+            if (REPOSITORY / folder / name).is_file():
+                shutil.copyfile(REPOSITORY / folder / name, self.root / folder / name)
 
     def call(self, *command: str, status: int | None = 0) -> Done:
         """Run a command in the clone; `status` is the one expected, None for any."""

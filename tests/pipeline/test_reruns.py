@@ -21,12 +21,12 @@ RANKS = HEADLINE | {
 }
 
 
-def lock_without_machine(study: Study) -> dict[str, Any]:
-    """dvc.lock without the files that tell what the machine was like, and the page that says so."""
-    stages: dict[str, Any] = YAML(typ="safe").load(study.text("dvc.lock"))["stages"]
-    of_machine = ("metrics/machine/", PAGE)
+def lock_without_machine(study: Study, name: str = "dvc.lock") -> dict[str, Any]:
+    """A dvc.lock without the files that say what the machine was like, and the page that does."""
+    stages: dict[str, Any] = YAML(typ="safe").load(study.text(name))["stages"]
     for stage in stages.values():
-        stage["outs"] = [out for out in stage["outs"] if not out["path"].startswith(of_machine)]
+        outs = [out for out in stage["outs"] if "metrics/machine/" not in out["path"]]
+        stage["outs"] = [out for out in outs if out["path"] != PAGE]
     return stages
 
 

@@ -102,6 +102,11 @@ def sentences(seed: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
+def other_sentences() -> list[dict[str, Any]]:
+    """Return the same sentences, of the same classes, with their words from last to first."""
+    return [row | {"text": " ".join(reversed(row["text"].split()))} for row in sentences()]
+
+
 def write_csv(path: Path, rows: list[dict[str, Any]], delimiter: str = ",") -> None:
     """Write sentences as CSV or TSV."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,90 @@
+"""Drift's pipeline on the finished toy study: its settings, and what one change reruns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import toys
+from tests.pipeline.conftest import Once, Reproduced
+from tests.pipeline.declared import declared, read
+from tests.pipeline.study import Done, Study
+
+FILE = "drift/dvc.yaml"
+STAGES = ["drift_text", "drift_outputs", "drift", "drift_plot"]
+SETTINGS = {
+    "drift.source.name": "toys/other.csv",
+    "drift.source.where": None,
+    "drift.sentences": 40,
+}
+
+
+def ran(*stages: str) -> list[str]:
+    """What runs for these stages; a change of params.yaml has all settings checked first."""
+    return ["check", *(f"{FILE}:{stage}" for stage in stages)]
+
+
+@pytest.fixture(scope="module")
+def built(once: Once, reproduced: Reproduced) -> tuple[Study, Done]:
+    """The study with its drift, committed, and what the pipeline's first `dvc repro` said."""
+
+    def build(folder: Path) -> list[Done]:
+        study = reproduced.study.copy(folder / "study")
+        study.add_pipeline("drift")
+        toys.write_csv(study.root / "toys/other.csv", toys.other_sentences())
+        toys.change(study.root / "params.yaml", SETTINGS)
+        done = study.repro(FILE)
+        study.commit("Drift")
+        return [done]
+
+    folder, (done,) = once("drift", build)
+    return Study(folder / "study"), done
+
+
+@pytest.fixture
+def drifted(built: tuple[Study, Done], tmp_path: Path) -> Study:
+    """A copy of it, to do with as the test likes."""
+    return built[0].copy(tmp_path / "study")
+
+
+def test_it_follows_the_study_and_trains_nothing(built: tuple[Study, Done]) -> None:
+    study, done = built
+    assert done.ran == ran(*STAGES)
+    assert not done.trained
+    for name in ("metrics/text.json", "metrics/drift.json", "plots/drift.png", "plots/drift.svg"):
+        assert (study.root / "drift" / name).is_file()
+
+
+def test_each_stage_reads_what_it_declares(drifted: Study) -> None:
+    found = read(drifted, [[stage] for stage in STAGES])
+    for stage, keys in zip(STAGES, found, strict=True):
+        assert keys == declared(drifted, stage, "drift"), stage
+
+
+def test_repro_of_the_finished_pipeline_runs_nothing(drifted: Study) -> None:
+    assert drifted.repro(FILE).ran == []
+    assert drifted.call("git", "status", "--porcelain").output == ""
+
+
+def test_every_stage_forced_to_run_again_writes_the_same_bytes(drifted: Study) -> None:
+    targets = [f"{FILE}:{stage}" for stage in STAGES]
+    assert drifted.repro("--force", "--single-item", *targets).ran == targets
+    assert drifted.call("git", "status", "--porcelain").output == ""
+
+
+def test_fewer_sentences_are_read_again_and_nothing_is_trained(drifted: Study) -> None:
+    toys.change(drifted.root / "params.yaml", {"drift.sentences": 30})
+    done = drifted.repro(FILE)
+    assert done.ran == ran(*STAGES)
+    assert not done.trained
+
+
+def test_another_confidence_runs_no_model(drifted: Study) -> None:
+    toys.change(drifted.root / "params.yaml", {"statistics.confidence": 0.9})
+    assert drifted.repro(FILE).ran == ran("drift", "drift_plot")
+
+
+def test_another_stackings_setting_reaches_nothing(drifted: Study) -> None:
+    toys.change(drifted.root / "params.yaml", {"stacking.train_size": 64})
+    assert drifted.repro(FILE).ran == ran()

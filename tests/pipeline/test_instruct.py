@@ -1,0 +1,125 @@
+"""The pipeline of instruction tuning at toy size: its settings, and what one change reruns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from study import parsing
+from study.instruct.settings import InstructSettings
+from tests.pipeline import toys
+from tests.pipeline.conftest import Once
+from tests.pipeline.declared import declared, read
+from tests.pipeline.study import Done, Study, create
+from tests.study.instruct import toys as pairs
+
+FILE = "instruct/dvc.yaml"
+PARAMS = "instruct/params.yaml"
+FIRST = {"prepare", "base", "rank@4", "rank@2", "compare"}
+COMPARED = ("all_results.json", "rank_comparison.png", "rank_comparison.svg", "README.md")
+
+
+def ran(*stages: str) -> list[str]:
+    """What runs for these stages: none of the study's, not even the check of its settings."""
+    return [f"{FILE}:{stage}" for stage in stages]
+
+
+@pytest.fixture(scope="module")
+def built(once: Once) -> tuple[Study, Done]:
+    """The finished pipeline, in a study that has not run, and what its first `dvc repro` said."""
+
+    def build(folder: Path) -> list[Done]:
+        study = create(folder / "study")
+        study.add_pipeline("instruct")
+        pairs.write_study(study.root / "instruct", pairs.write_model(folder / "model"))
+        done = study.repro(FILE)
+        study.commit("Instruction tuning")
+        return [done]
+
+    folder, (done,) = once("instruct", build)
+    return Study(folder / "study"), done
+
+
+@pytest.fixture
+def tuned(built: tuple[Study, Done], tmp_path: Path) -> Study:
+    """A copy of it, to do with as the test likes."""
+    return built[0].copy(tmp_path / "study")
+
+
+def test_it_runs_alone_and_writes_what_it_names(built: tuple[Study, Done]) -> None:
+    study, done = built
+    assert set(done.ran) == set(ran(*FIRST))
+    assert done.trained
+    folder = study.root / "instruct"
+    for name in ("data.json", "base.json", *COMPARED):
+        assert (folder / name).stat().st_size > 0
+    for rank in (2, 4):
+        record = json.loads((folder / f"ranks/rank_{rank}/run_data.json").read_text())
+        assert record["rank"] == rank
+        assert (folder / f"data/adapters/r{rank}/s0").is_dir()
+
+
+def test_each_stage_reads_what_it_declares(tuned: Study) -> None:
+    """Some settings of the data matter to pairs alone, some to reviews alone."""
+    commands = [["prepare"], ["base"], ["rank", "--rank", "2"], ["compare"]]
+    found = read(
+        tuned, [[f"instruct.{stage}", *rest] for stage, *rest in commands], folder="instruct"
+    )
+    short = sorted(toys.sentences(), key=lambda row: len(row["text"]))[:80]
+    toys.write_csv(tuned.root / "instruct/reviews.csv", short)
+    reviews = {"data.form": "reviews", "data.name": "reviews.csv", "data.max_length": 128}
+    toys.change(tuned.root / PARAMS, reviews)
+    found[0] |= read(tuned, [["instruct.prepare"]], folder="instruct")[0]
+    found[2] |= {key for key in parsing.leaves(InstructSettings) if key.startswith("ray.")}
+    for (stage, *_), keys in zip(commands, found, strict=True):
+        assert keys == declared(tuned, stage, "instruct", InstructSettings), stage
+
+
+def test_repro_of_the_finished_pipeline_runs_nothing(tuned: Study) -> None:
+    assert tuned.repro(FILE).ran == []
+    assert tuned.call("git", "status", "--porcelain").output == ""
+
+
+def test_results_that_were_lost_come_back_to_the_byte(tuned: Study) -> None:
+    for name in COMPARED:
+        (tuned.root / "instruct" / name).unlink()
+    done = tuned.repro(FILE)
+    assert done.ran == ran("compare")
+    assert not done.trained
+    assert tuned.call("git", "status", "--porcelain").output == ""
+
+
+def test_a_rank_more_is_trained_alone(tuned: Study) -> None:
+    toys.change(tuned.root / PARAMS, {"lora.ranks": [4, 2, 1]})
+    done = tuned.repro(FILE)
+    assert done.ran == ran("rank@1", "compare")
+    assert done.trained
+    record = json.loads(tuned.text("instruct/all_results.json"))
+    assert [row["rank"] for row in record["ranks"]] == [1, 2, 4]
+
+
+def test_a_rank_less_trains_nothing(tuned: Study) -> None:
+    toys.change(tuned.root / PARAMS, {"lora.ranks": [4]})
+    done = tuned.repro(FILE)
+    assert done.ran == ran("compare")
+    assert not done.trained
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("compare.confidence", 0.9), ("compare.margins", [2.0, 10.0]), ("lora.rank", 2)],
+)
+def test_another_comparison_only_compares(tuned: Study, key: str, value: object) -> None:
+    before = tuned.text("instruct/all_results.json")
+    toys.change(tuned.root / PARAMS, {key: value})
+    done = tuned.repro(FILE)
+    assert done.ran == ran("compare")
+    assert not done.trained
+    assert tuned.text("instruct/all_results.json") != before
+
+
+def test_another_learning_rate_trains_the_ranks_and_prepares_nothing(tuned: Study) -> None:
+    toys.change(tuned.root / PARAMS, {"lora.learning_rates": [0.01]})
+    assert set(tuned.repro(FILE).ran) == set(ran(*FIRST - {"prepare", "base"}))
