@@ -8,9 +8,9 @@ from typing import Any
 from study.words import capitalised, significant
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table whose first column is of words and the others of numbers."""
-    rule = [":--", *["--:"] * (len(head) - 1)]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, of_words: bool = False) -> str:
+    """Return a table; columns behind the first are of numbers, unless all are `of_words`."""
+    rule = [":--", *[":--" if of_words else "--:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
 
 

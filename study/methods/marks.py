@@ -9,7 +9,7 @@ order is that of the numbers is `study.methods.orders`'.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from study import markdown
@@ -53,7 +53,7 @@ def words_table(record: Record, machine: Record | None) -> str:
                 f"{flexibility}: {_flexibility(row, machine)}",
             )
         )
-    return _of_words(HEAD, rows)
+    return markdown.table(HEAD, rows, of_words=True)
 
 
 def aspects_table(record: Record, machine: Record | None) -> str:
@@ -81,7 +81,7 @@ def aspects_table(record: Record, machine: Record | None) -> str:
         ),
         ("quality", "baseline", "95 to 100 %", _quality(lora)),
     ]
-    return _of_words(ASPECTS, rows)
+    return markdown.table(ASPECTS, rows, of_words=True)
 
 
 def row_of(record: Record, name: str) -> Record | None:
@@ -131,9 +131,3 @@ def _speed(machine: Record | None, name: str) -> str:
 def _memory(machine: Record | None, name: str) -> str:
     held, full = peak(machine, name), peak(machine, FULL)
     return f"{held / full:.2f} times" if held and full else UNKNOWN
-
-
-def _of_words(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table whose columns are all of words, and so begin at the left."""
-    names, rule, *rest = markdown.table(head, rows).splitlines()
-    return "\n".join([names, rule.replace("--:", ":--"), *rest])
