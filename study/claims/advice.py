@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from study.words import counted, rough
 
 _WRITTEN = 12  # seeds that a command names one by one
+_FEASIBLE = 1000  # seeds; nobody trains more
 
 
 def run(*settings: str) -> str:
@@ -24,12 +25,13 @@ def with_seeds(
     number: int | None, setting: str = "seeds", sentences: str = "data.test_size"
 ) -> str:
     """Say how many seeds would decide what these left open; `sentences` is their number's key."""
-    if number is None and setting != "seeds":
-        return f"More `{setting}` might tell"
-    if number is None:
+    if number is None or number > _FEASIBLE:
+        if setting != "seeds":
+            return f"More `{setting}` might tell"
+        most = "any number of" if number is None else f"{_FEASIBLE:,}"
         return (
-            "What was measured is too near the limit for any number of seeds to tell on these "
-            f"sentences; more of them might (`{sentences}`)"
+            f"What was measured is too near the limit for {most} seeds to tell on these sentences; "
+            f"more of them might (`{sentences}`)"
         )
     said = f"If the truth is as measured, about {counted(rough(number), 'seed')} would tell"
     if number > _WRITTEN:
