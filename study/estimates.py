@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.claims import estimates
-from study.claims.advice import ONE_MORE_SEED, with_seeds
+from study.claims.advice import one_more_seed, with_seeds
 from study.claims.estimates import Estimate
 from study.claims.statements import Finding
 from study.claims.verdicts import UNTOLD
@@ -48,18 +48,21 @@ def described(
     }
 
 
-def answer(claim: str, finding: Finding, why: str, sentences: str | None = None) -> dict[str, Any]:
+def answer(
+    claim: str, finding: Finding, why: str, sentences: str | None = None, pipeline: str = ""
+) -> dict[str, Any]:
     """Return a claim's row of a record: the claim in words, its verdict, why, and its numbers.
 
     Args:
         why: what was compared.
         sentences: the setting that says how many there are: where the verdict is open, what would
             tell is added to `why`.
+        pipeline: the file of the pipeline that this is a claim of.
     """
     if finding.verdict == UNTOLD and sentences is not None:
         one_seed = finding.statement.estimate.one_seed
-        more = ONE_MORE_SEED if one_seed else with_seeds(finding.seeds, sentences=sentences)
-        why += f". {more}"
+        seeds = with_seeds(finding.seeds, sentences=sentences, pipeline=pipeline)
+        why += f". {one_more_seed(pipeline) if one_seed else seeds}"
     return {
         "claim": claim,
         "verdict": finding.verdict,

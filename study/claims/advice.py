@@ -10,9 +10,10 @@ _WRITTEN = 12  # seeds that a command names one by one
 _FEASIBLE = 1000  # seeds; nobody trains more
 
 
-def run(*settings: str) -> str:
-    """Return the command of an experiment with other settings."""
-    return "`dvc exp run " + " ".join(f"-S '{setting}'" for setting in settings) + "`"
+def run(*settings: str, pipeline: str = "") -> str:
+    """Return the command of an experiment with other settings; `pipeline` is none but the main."""
+    words = ["dvc exp run", *([pipeline] if pipeline else [])]
+    return "`" + " ".join([*words, *(f"-S '{setting}'" for setting in settings)]) + "`"
 
 
 def with_ranks(ranks: Sequence[int], *more: int) -> str:
@@ -22,9 +23,17 @@ def with_ranks(ranks: Sequence[int], *more: int) -> str:
 
 
 def with_seeds(
-    number: int | None, setting: str = "seeds", sentences: str = "data.test_size"
+    number: int | None,
+    setting: str = "seeds",
+    sentences: str = "data.test_size",
+    pipeline: str = "",
 ) -> str:
-    """Say how many seeds would decide what these left open; `sentences` is their number's key."""
+    """Say how many seeds would decide what these left open.
+
+    Args:
+        setting, sentences: the keys of the seeds and of the number of sentences.
+        pipeline: the file that is to run; empty: the main one.
+    """
     if number is None or number > _FEASIBLE:
         if setting != "seeds":
             return f"More `{setting}` might tell"
@@ -37,10 +46,14 @@ def with_seeds(
     if number > _WRITTEN:
         return f"{said} (`{setting}`)"
     seeds = ",".join(map(str, range(number)))
-    return f"{said}: {run(f'{setting}=[{seeds}]')}"
+    return f"{said}: {run(f'{setting}=[{seeds}]', pipeline=pipeline)}"
 
 
-ONE_MORE_SEED = f"One seed does not show how seeds differ: {run('seeds=[0,1,2]')}"
+def one_more_seed(pipeline: str = "") -> str:
+    """Say what one seed does not show, and the command that would."""
+    return f"One seed does not show how seeds differ: {run('seeds=[0,1,2]', pipeline=pipeline)}"
+
+
 RATES = run(
     "lora.learning_rates=[0.0003,0.001,0.003,0.01]",
     "full.learning_rates=[0.00003,0.0001,0.0003]",

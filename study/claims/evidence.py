@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from study.claims import statements
-from study.claims.advice import ONE_MORE_SEED, with_ranks, with_seeds
+from study.claims.advice import one_more_seed, with_ranks, with_seeds
 from study.claims.estimates import Estimate, estimate
 from study.claims.statements import Finding, Statement
 from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
@@ -139,7 +139,7 @@ class Study:
         """Return a finding as a verdict; where it is open, `why` says what would tell."""
         if finding.verdict == UNTOLD:
             told = finding.statement.estimate
-            advice = ONE_MORE_SEED if told.one_seed else with_seeds(finding.seeds, told.setting)
+            advice = one_more_seed() if told.one_seed else with_seeds(finding.seeds, told.setting)
             why += f". {advice}"
         return Verdict(finding.verdict, why, finding.numbers() | more, decided_by)
 

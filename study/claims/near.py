@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.claims.advice import ONE_MORE_SEED, with_ranks, with_seeds
+from study.claims.advice import one_more_seed, with_ranks, with_seeds
 from study.claims.evidence import Study, Test, part, rank_words
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Numbers, Verdict
 from study.errors import StudyError
@@ -114,7 +114,7 @@ def _advice(study: Study, verdict: str, row: Row) -> str:
     if verdict != UNTOLD:
         return ""
     if len(study.full.picked()) == 1:
-        return f". {ONE_MORE_SEED}"
+        return f". {one_more_seed()}"
     return f". {with_seeds(row['seeds_if_as_measured'])}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from study.claims.estimates import Estimate
@@ -21,6 +22,7 @@ _DISTANCES = (
     (KL, "KL", "outputs are", "nats"),
     (CHANGE, "1 - cosine", "the hidden state is", ""),
 )
+_answer = partial(answer, pipeline="drift/dvc.yaml")
 _KEYS = {KL: "drift.sentences", CHANGE: "drift.sentences", OUT: "drift.sentences"}
 _KEYS[IN] = "data.test_size"  # where there are how many sentences of a measure
 _CARRIED = (
@@ -79,7 +81,7 @@ def claims(case: Case) -> list[Row]:
         claim = f"In full fine-tuning {what} farther from the pretrained model's than in any LoRA."
         finding = every(case.full_less(measure, unit), case.alpha)
         why = f"{name} in full fine-tuning less that in each rank"
-        rows.append(answer(claim, finding, why, _KEYS[measure]))
+        rows.append(_answer(claim, finding, why, _KEYS[measure]))
     rows += [_costs(case), _falls(case)]
     rows += [
         _against_full(case, OUT, "Out of domain", "less", below),
@@ -99,7 +101,7 @@ def _costs(case: Case) -> Row:
         for name in (*case.ranks, (FULL, None))
     ]
     why = f"accuracy on the general text, less that of the head alone; {_CARRIED}"
-    return answer(claim, some(lower, case.alpha), why, _KEYS[OUT])
+    return _answer(claim, some(lower, case.alpha), why, _KEYS[OUT])
 
 
 def _falls(case: Case) -> Row:
@@ -118,7 +120,7 @@ def _against_full(
     text = "general text" if measure == OUT else "study's test sentences"
     why = f"accuracy on the {text}, of full fine-tuning less that of each rank, paired"
     finding = every(case.full_less(measure, "points", state), case.alpha)
-    return answer(claim, finding, why, _KEYS[measure])
+    return _answer(claim, finding, why, _KEYS[measure])
 
 
 def _by_rank(case: Case, claim: str, measure: str, *, rises: bool) -> Row:
@@ -136,9 +138,9 @@ def _by_rank(case: Case, claim: str, measure: str, *, rises: bool) -> Row:
     finding = every([ends], case.alpha)
     if trend["reason"] is not None:
         why = f"the largest rank less the smallest; {trend['reason']}"
-        return answer(claim, finding, why, _KEYS[measure])
+        return _answer(claim, finding, why, _KEYS[measure])
     sentences = case.measured[measure][ranks[0]].shape[1]
-    row = answer(
+    row = _answer(
         claim,
         finding,
         f"the test's blocks are seeds, so it speaks of other seeds and these "

@@ -26,7 +26,7 @@ KEPT = 0.95  # of full fine-tuning's accuracy: what the write-up's "95 to 100 %"
 FEW = 0.05  # of the parameters: fewer are few, as for LoRA in `study.claims.near`
 _TABLE = ("lora", "qlora", "adapter", "prefix")  # that the write-up compares with each other
 _POINTS = "points"
-_answer = partial(answer, sentences="data.test_size")
+_answer = partial(answer, sentences="data.test_size", pipeline="methods/dvc.yaml")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from study.words import listed, margin
 Row = dict[str, Any]
 
 _POINTS = "points"
-_answer = partial(answer, sentences="stacking.test_size")
+_answer = partial(answer, sentences="stacking.test_size", pipeline="stacking/dvc.yaml")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.claims.advice import with_seeds
+from study.claims.advice import one_more_seed, with_seeds
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,15 @@ from study.claims.advice import with_seeds
 )
 def test_seeds_that_would_tell(number: int | None, setting: str, said: str) -> None:
     assert said in with_seeds(number, setting)
+
+
+def test_another_pipeline_is_named_in_the_command() -> None:
+    said = with_seeds(2, pipeline="drift/dvc.yaml")
+    assert said.endswith("`dvc exp run drift/dvc.yaml -S 'seeds=[0,1]'`")
+    assert one_more_seed("drift/dvc.yaml").endswith(
+        "`dvc exp run drift/dvc.yaml -S 'seeds=[0,1,2]'`"
+    )
+    assert one_more_seed().endswith("`dvc exp run -S 'seeds=[0,1,2]'`")
 
 
 def test_the_setting_of_the_sentences_is_named() -> None:
