@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from tests.pipeline import toys
 from tests.pipeline.study import Done, Study, create
 
 Once = Callable[[str, Callable[[Path], list[Done]]], tuple[Path, list[Done]]]
+Companion = Callable[[str, Mapping[str, Any]], tuple[Study, Done]]
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,27 @@ def reproduced(once: Once) -> Reproduced:
 def study(reproduced: Reproduced, tmp_path: Path) -> Study:
     """The finished study, with its cache, to do with as the test likes."""
     return reproduced.study.copy(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def companion(once: Once, reproduced: Reproduced) -> Companion:
+    """Add another pipeline to a copy of the finished study, and run it on other toy sentences.
+
+    The function takes the pipeline's folder and the settings that fit the toys; it returns the
+    study, committed, and what the pipeline's first `dvc repro` said.
+    """
+
+    def get(name: str, settings: Mapping[str, Any]) -> tuple[Study, Done]:
+        def build(folder: Path) -> list[Done]:
+            study = reproduced.study.copy(folder / "study")
+            study.add_pipeline(name)
+            toys.write_csv(study.root / "toys/other.csv", toys.other_sentences())
+            toys.change(study.root / "params.yaml", settings)
+            done = study.repro(f"{name}/dvc.yaml")
+            study.commit(f"Results of {name}")
+            return [done]
+
+        folder, (done,) = once(name, build)
+        return Study(folder / "study"), done
+
+    return get

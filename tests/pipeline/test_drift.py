@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline import toys
-from tests.pipeline.conftest import Once, Reproduced
+from tests.pipeline.conftest import Companion
 from tests.pipeline.declared import declared, read
 from tests.pipeline.study import Done, Study
 
@@ -26,20 +26,9 @@ def ran(*stages: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def built(once: Once, reproduced: Reproduced) -> tuple[Study, Done]:
-    """The study with its drift, committed, and what the pipeline's first `dvc repro` said."""
-
-    def build(folder: Path) -> list[Done]:
-        study = reproduced.study.copy(folder / "study")
-        study.add_pipeline("drift")
-        toys.write_csv(study.root / "toys/other.csv", toys.other_sentences())
-        toys.change(study.root / "params.yaml", SETTINGS)
-        done = study.repro(FILE)
-        study.commit("Drift")
-        return [done]
-
-    folder, (done,) = once("drift", build)
-    return Study(folder / "study"), done
+def built(companion: Companion) -> tuple[Study, Done]:
+    """The study with its drift, and what the pipeline's first `dvc repro` said."""
+    return companion("drift", SETTINGS)
 
 
 @pytest.fixture

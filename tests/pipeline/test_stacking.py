@@ -8,7 +8,7 @@ import pytest
 
 from study.settings import leaves
 from tests.pipeline import toys
-from tests.pipeline.conftest import Once, Reproduced
+from tests.pipeline.conftest import Companion
 from tests.pipeline.declared import declared, read
 from tests.pipeline.study import Done, Study
 from tests.pipeline.test_reruns import lock_without_machine
@@ -32,20 +32,9 @@ def ran(*stages: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def built(once: Once, reproduced: Reproduced) -> tuple[Study, Done]:
-    """The study with its stacks, committed, and what the pipeline's first `dvc repro` said."""
-
-    def build(folder: Path) -> list[Done]:
-        study = reproduced.study.copy(folder / "study")
-        study.add_pipeline("stacking")
-        toys.write_csv(study.root / "toys/other.csv", toys.other_sentences())
-        toys.change(study.root / "params.yaml", SETTINGS)
-        done = study.repro(FILE)
-        study.commit("Stacking")
-        return [done]
-
-    folder, (done,) = once("stacking", build)
-    return Study(folder / "study"), done
+def built(companion: Companion) -> tuple[Study, Done]:
+    """The study with its stacks, and what the pipeline's first `dvc repro` said."""
+    return companion("stacking", SETTINGS)
 
 
 @pytest.fixture
