@@ -8,10 +8,10 @@ from pathlib import Path
 
 from benchmarks import figure, report
 from benchmarks.measure import measure
-from stages import cli
-from study import settings
-from study.figures import style
-from study.records import write_json
+from study.entry import command
+from study.pages.figures import style
+from study.records.json_file import write_json
+from study.settings import whole as settings
 
 RESULTS = Path("benchmarks/results")
 
@@ -45,4 +45,4 @@ def slug(device: str) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

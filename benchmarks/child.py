@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from benchmarks.job import Job
-from study.errors import StudyError
+from study.entry.errors import StudyError
 
 
 class Child:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from study import prepared
-from study.errors import StudyError
-from study.prepared import SPLITS, Prepared, Split
+from study.entry.errors import StudyError
+from study.records import prepared
+from study.records.prepared import SPLITS, Prepared, Split
 
 DATA = Path("data/prepared")
 

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from study.figures import style
-from study.figures.text import below
+from study.pages.figures import style
+from study.pages.figures.text import below
 
 _ROWS = {
     "lora_step": "LoRA step, one run",

@@ -28,15 +28,15 @@ from benchmarks.measure import measure
 from benchmarks.together import cost, report, traffic
 from benchmarks.together.timer import Chunks
 from benchmarks.together.training import ladder
-from stages import cli
-from study.environment import Machine, device
-from study.errors import StudyError
-from study.figures import style
-from study.prepared import Prepared
-from study.records import read_json, write_json
-from study.settings import Settings, load
-from study.sources import PACKAGE_PREFIX, display_name, resolve, resolve_model
-from study.yaml_core import CoreLoader
+from study.entry import command
+from study.entry.errors import StudyError
+from study.entry.yaml_core import CoreLoader
+from study.pages.figures import style
+from study.records.json_file import read_json, write_json
+from study.records.prepared import Prepared
+from study.settings.whole import Settings, load
+from study.sources.resolve import PACKAGE_PREFIX, display_name, resolve, resolve_model
+from study.training.machine import Machine, device
 
 RUNS = {"cuda": (1, 2, 4, 8, 16, 32, 64, 128), "cpu": (1, 2, 4)}
 CHUNKS = Chunks(warmup=10, count=3, steps=20)
@@ -214,4 +214,4 @@ def machine(settings: Settings) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

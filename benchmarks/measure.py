@@ -17,12 +17,13 @@ from benchmarks.data import load_data
 from benchmarks.interleave import Measured, interleave
 from benchmarks.job import Job
 from benchmarks.plan import Plan
-from study import arms, lora_arm
-from study.cost.flops import Flops, training_flops
-from study.labels import FULL, HEAD_ONLY, LORA
-from study.prepared import Prepared
-from study.settings import Settings
-from study.sources import display_name, resolve_model
+from study.analyses.cost.flops import Flops, training_flops
+from study.arms import arm as arms
+from study.arms import lora as lora_arm
+from study.records.prepared import Prepared
+from study.settings.whole import Settings
+from study.sources.resolve import display_name, resolve_model
+from study.words.arms import FULL, HEAD_ONLY, LORA
 
 
 def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str, Any]:

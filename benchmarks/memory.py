@@ -19,12 +19,12 @@ from benchmarks.__main__ import RESULTS, slug
 from benchmarks.child import Child, whole
 from benchmarks.interleave import Measured, interleave
 from benchmarks.job import Job
-from stages import cli
-from study import settings as study_settings
-from study.labels import FULL, LORA
-from study.records import write_json
-from study.settings import Settings
-from study.sources import display_name
+from study.entry import command
+from study.records.json_file import write_json
+from study.settings import whole as study_settings
+from study.settings.whole import Settings
+from study.sources.resolve import display_name
+from study.words.arms import FULL, LORA
 
 PLAIN = "bf16"
 WAYS: dict[str, dict[str, Any]] = {
@@ -160,4 +160,4 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

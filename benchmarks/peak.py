@@ -11,10 +11,10 @@ import torch
 
 from benchmarks.clock import Channel
 from benchmarks.job import Job
-from study import settings as study_settings
-from study.environment import Machine, device
-from study.records import read_json
-from study.settings import TrainSettings
+from study.records.json_file import read_json
+from study.settings import whole as study_settings
+from study.settings.train import TrainSettings
+from study.training.machine import Machine, device
 
 SIZES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 REPEATS = 5

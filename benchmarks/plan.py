@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from study.errors import StudyError
+from study.entry.errors import StudyError
 
 LORA_ROUNDS = 8
 OTHER_ROUNDS = 3

@@ -13,9 +13,9 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.data import first, load_data
 from benchmarks.job import Job
 from benchmarks.variants import ours
-from study import settings as study_settings
-from study.environment import device
-from study.progress import Progress
+from study.settings import whole as study_settings
+from study.training.machine import device
+from study.training.progress import Progress
 
 # The first that matches names an operation's kind; what matches none is "other operations".
 KINDS = (

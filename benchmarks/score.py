@@ -13,11 +13,11 @@ from transformers import AutoModelForSequenceClassification
 
 from benchmarks.data import load_data
 from benchmarks.job import Job
-from study import settings as study_settings
-from study.environment import device
-from study.packing import by_length
-from study.prepared import Prepared
-from study.sources import resolve_model
+from study.batches.packing import by_length
+from study.records.prepared import Prepared
+from study.settings import whole as study_settings
+from study.sources.resolve import resolve_model
+from study.training.machine import device
 
 _TOKENS = 2048  # a forward pass
 

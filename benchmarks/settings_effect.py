@@ -23,19 +23,21 @@ from benchmarks import memory
 from benchmarks.__main__ import RESULTS, slug
 from benchmarks.data import load_data
 from benchmarks.peak import machine
-from stages import cli
-from study import arms, markdown
-from study import settings as study_settings
-from study.checkpoints import Checkpoints
-from study.estimates import described
-from study.lora_arm import LoraArm
-from study.prepared import Prepared
-from study.rank import run_rank
-from study.records import ArmRecord, write_json
-from study.results import scores
-from study.settings import Settings
-from study.sources import display_name
-from study.words import listed
+from study.analyses.results.sweep import scores
+from study.arms import arm
+from study.arms.lora import LoraArm
+from study.arms.rank import run_rank
+from study.claims.paired import described
+from study.entry import command
+from study.records.json_file import write_json
+from study.records.prepared import Prepared
+from study.records.runs import ArmRecord
+from study.settings import whole as study_settings
+from study.settings.whole import Settings
+from study.sources.resolve import display_name
+from study.training.checkpoints import Checkpoints
+from study.words import markdown
+from study.words.phrases import listed
 
 PLAIN, LONG = "plain", "three times the epochs"
 _LONGER = 3
@@ -146,7 +148,7 @@ def under(settings: Settings, way: Way) -> Settings:
 
 def _train(settings: Settings, data: Prepared, stage: str) -> tuple[ArmRecord, Checkpoints]:
     _, size, results, kept = run_rank(settings, data, settings.lora.rank, stage, LoraArm)
-    return arms.record(results, data, size, settings.lora.learning_rates), kept
+    return arm.record(results, data, size, settings.lora.learning_rates), kept
 
 
 def row(record: ArmRecord, beside: ArmRecord | None, confidence: float) -> dict[str, Any]:
@@ -208,4 +210,4 @@ def told(found: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

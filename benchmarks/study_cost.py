@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.interleave import Measured
-from study import arms
-from study.settings import Settings
+from study.arms import arm as arms
+from study.settings.whole import Settings
 
 
 @dataclass(frozen=True)

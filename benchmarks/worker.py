@@ -27,7 +27,7 @@ def main() -> None:
         result = ours.run(job, channel, started)
     elif job.kind == "idle":
         from benchmarks.variants import ours
-        from study import lora_arm  # noqa: F401  # what "ours" loads later
+        from study.arms import lora  # noqa: F401  # what "ours" loads later
 
         result = {}
     elif job.kind == "peak":

@@ -9,12 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from study.drift import page as drift
-from study.methods import page as methods
-from study.records import read_json
-from study.report.answer import QUESTIONS, answer
-from study.stacking import page as stacking
-from study.table import markdown_table
+from study.analyses.results.table import markdown_table
+from study.pages.report.answer import QUESTIONS, answer
+from study.records.json_file import read_json
+from study.studies.drift import page as drift
+from study.studies.methods import page as methods
+from study.studies.stacking import page as stacking
 
 README = Path("README.md")
 METHODS_README = Path("methods/README.md")

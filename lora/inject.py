@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lora import pissa
 from lora.config import LoRAConfig
 from lora.layer import LoRALinear, features
+from lora.principal import Principal
 from lora.targets import find_targets
 
 # Where an adapted model keeps its Injection. Hugging Face models own `add_adapter`,
@@ -75,7 +76,7 @@ def inject(
     columns = configs[0].columns
     slices = None if columns is None else [slice(start, stop) for start, stop in columns]
     layers: dict[str, LoRALinear] = {}
-    principals: dict[str, pissa.Principal] = {}
+    principals: dict[str, Principal] = {}
     for name in names:
         try:
             layers[name] = LoRALinear(

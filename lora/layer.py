@@ -31,16 +31,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from lora import dora
-
-if TYPE_CHECKING:
-    from lora.pissa import Principal
+from lora.principal import Principal
 
 BaseLayer: TypeAlias = nn.Linear | Conv1D
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from protocols import resolve
-from stages import cli
+from study.entry import command as cli
 
 
 def main() -> None:

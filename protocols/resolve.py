@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from study import settings
-from study.errors import StudyError
-from study.settings import Settings
-from study.yaml_core import CoreLoader
+from study.entry.errors import StudyError
+from study.entry.yaml_core import CoreLoader
+from study.settings import whole as settings
+from study.settings.whole import Settings
 
 FOLDER = Path(__file__).parent
 

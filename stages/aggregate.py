@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import argparse
 
-from stages import cli
-from study import curves, settings
-from study.records import read_json, write_json
-from study.results import read_results
-from study.summary import summarise
-from study.table import arms_table
+from study.analyses.results import curves
+from study.analyses.results.summary import summarise
+from study.analyses.results.sweep import read_results
+from study.analyses.results.table import arms_table
+from study.entry import command
+from study.entry.sections import load
+from study.records.json_file import read_json, write_json
+from study.settings.lora import LORA
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
 
 SUMMARY = "metrics/summary.json"
 
 
 def aggregate() -> None:
     """Read exactly the runs that params.yaml names; write what is known from them."""
-    chosen = settings.load()
+    chosen = load(SEEDS, LORA, STATISTICS)
     results = read_results(chosen)
     summary = summarise(results, chosen.statistics)
     rows = {
@@ -45,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

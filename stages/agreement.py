@@ -6,16 +6,19 @@ disagreement with full fine-tuning, divergence of outputs, and calibration, on t
 
 from __future__ import annotations
 
-from stages import cli
-from study import settings
-from study.agreement.record import agreement, read_test_logits
-from study.records import write_json
-from study.results import read_sweep
+from study.analyses.agreement.record import agreement, read_test_logits
+from study.analyses.results.sweep import read_sweep
+from study.entry import command
+from study.entry.sections import load
+from study.records.json_file import write_json
+from study.settings.lora import LORA
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
 
 
 def main() -> None:
     """Compare the arms' predictions and outputs."""
-    chosen = settings.load()
+    chosen = load(SEEDS, LORA, STATISTICS)
     results = read_sweep(chosen)
     record = agreement(results, read_test_logits(results), chosen.statistics)
     write_json("metrics/agreement.json", record)
@@ -23,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -28,13 +28,13 @@ of LoRA's own place and form, so that where it beats the trained one, training i
 
     curves.CURVE            by rank: accuracy, low, high, and by_seed (fractions); gap_to_full
                             (points), paired, with gap_to_full_low and gap_to_full_high; of the
-                            truncations validation_accuracy. Intervals: `study.crossed`
+                            truncations validation_accuracy. Intervals: `study.statistics.crossed`
     full, rank_zero, target_modules_alone   the same, of lines
     readings                by rank: reading, reason, truncation (the one that is better on
                             validation), the differences (points) that they rest on, and p of every
-                            question, adjusted for the ranks (`study.capacity.questions`); at most
-                            alpha is a yes; meaning: what each reading says; margin: points within
-                            which a gap is near
+                            question, adjusted for the ranks (`study.analyses.capacity.questions`);
+                            at most alpha is a yes; meaning: what each reading says; margin: points
+                            within which a gap is near
     largest_rank, confidence, seeds, sentences, validation_sentences, error_from
     modules, target_modules, numbers_per_rank
     covariance_sentences    of train, on whose tokens the weights rest
@@ -47,19 +47,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages import cli
-from study import prepared, settings
-from study.capacity.compare import compare
-from study.capacity.record import capacity_record
-from study.records import write_json
-from study.results import read_sweep
+from study.analyses.capacity.compare import compare
+from study.analyses.capacity.record import capacity_record
+from study.analyses.results.sweep import read_sweep
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.capacity import CAPACITY
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
+from study.settings.train import TRAIN
 
 OUTPUT = "metrics/capacity.json"
 
 
 def main() -> None:
     """Compare full fine-tuning's update at every rank with the LoRA of that rank."""
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, LORA, CAPACITY, STATISTICS)
     data = prepared.load("data/prepared")
     results = read_sweep(chosen)
     found = compare(chosen, data, results, Path("data/full"), Path("data/adapters"))
@@ -72,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -16,17 +16,20 @@ Accuracy is in points. Nothing is timed and nothing is trained here.
 
 from __future__ import annotations
 
-from stages import cli
-from study import settings
 from study.claims.evidence import read_study
 from study.claims.judge import claims_record, verdicts_record
 from study.claims.list import CLAIMS
-from study.records import write_json
+from study.entry import command
+from study.entry.sections import load
+from study.records.json_file import write_json
+from study.settings.lora import LORA
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
 
 
 def main() -> None:
     """Judge every claim of the list."""
-    rows = claims_record(CLAIMS, read_study(settings.load()))
+    rows = claims_record(CLAIMS, read_study(load(SEEDS, LORA, STATISTICS)))
     verdicts = verdicts_record(CLAIMS, rows)
     write_json("metrics/claims.json", rows)
     write_json("metrics/verdicts.json", verdicts)
@@ -37,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -10,11 +10,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages import cli
-from study import prepared, settings
-from study.cost.record import cost
-from study.cost.table import text_table
-from study.records import read_json, write_json
+from study.analyses.cost.record import cost
+from study.analyses.cost.table import text_table
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import read_json, write_json
+from study.settings.head_only import HEAD_ONLY
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
+from study.settings.train import TRAIN
 
 COST, MACHINE = Path("metrics/cost.json"), Path("metrics/machine/cost.json")
 
@@ -26,9 +33,9 @@ def main() -> None:
     if parser.parse_args().table:
         print(text_table(read_json(COST), read_json(MACHINE) if MACHINE.exists() else None))
         return
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, HEAD_ONLY, LORA, STATISTICS)
     write_json(COST, cost(chosen, prepared.load("data/prepared")))
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages import cli
-from study import arms, executors, full_arm, prepared, settings
-from study.checkpoints import Checkpoints
-from study.environment import Machine
-from study.full_arm import FullArm
-from study.logits import write_logits
-from study.records import write_json
+from study.arms import arm as arms
+from study.arms import full
+from study.arms.full import FullArm
+from study.arms.logits_file import write_logits
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.full import FULL
+from study.settings.model import MODEL
+from study.settings.ray import RAY
+from study.settings.seeds import SEEDS
+from study.settings.train import TRAIN
+from study.training import executors
+from study.training.checkpoints import Checkpoints
+from study.training.machine import Machine
 
 
 def main() -> None:
     """Train the whole model."""
     machine = Machine()
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, RAY, FULL)
     data = prepared.load("data/prepared")
     executor = executors.choose(chosen)
     arm = FullArm(chosen, data)
-    size = full_arm.size(arm.model)  # before training trims it
+    size = full.size(arm.model)  # before training trims it
     rates = chosen.full.learning_rates
     groups = arms.plan("full", None, rates, chosen.seeds, 1)
     decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive())
@@ -32,7 +41,7 @@ def main() -> None:
     results = arms.train_groups("full", groups, arm, checkpoints, executor)
     record = arms.record(results, data, size, rates)
     picked = arms.picked(results, record)
-    full_arm.save_tuned(arm, picked, Path("data/full"))
+    full.save_tuned(arm, picked, Path("data/full"))
     write_logits("metrics/logits/full.safetensors", picked, data)
     write_json("metrics/runs/full.json", record.to_json())
     machine.write("metrics/machine/full.json", chosen.train, executor=chosen.train.executor)
@@ -40,4 +49,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

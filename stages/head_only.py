@@ -9,24 +9,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages import cli
-from study import arms, executors, head_only_arm, prepared, settings
-from study.checkpoints import Checkpoints
-from study.environment import Machine
-from study.head_only_arm import HeadOnlyArm
-from study.heads import save_heads
-from study.logits import write_logits
-from study.records import write_json
+from study.arms import arm as arms
+from study.arms import head_only
+from study.arms.head_only import HeadOnlyArm
+from study.arms.logits_file import write_logits
+from study.arms.saved_heads import save_heads
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.head_only import HEAD_ONLY
+from study.settings.model import MODEL
+from study.settings.ray import RAY
+from study.settings.seeds import SEEDS
+from study.settings.train import TRAIN
+from study.training import executors
+from study.training.checkpoints import Checkpoints
+from study.training.machine import Machine
 
 
 def main() -> None:
     """Train the heads."""
     machine = Machine()
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, RAY, HEAD_ONLY)
     data = prepared.load("data/prepared")
     executor = executors.choose(chosen)
     arm = HeadOnlyArm(chosen, data)
-    size = head_only_arm.size(arm.model)
+    size = head_only.size(arm.model)
     epochs, rates = chosen.head_only.epochs, chosen.head_only.learning_rates
     decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive(), epochs)
     checkpoints = Checkpoints("head_only", decisive, data)
@@ -42,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -10,17 +10,24 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from stages import cli
-from study import prepared, settings
-from study.environment import Machine
-from study.errors import StudyError
-from study.records import read_arm, write_json
+from study.entry import command
+from study.entry.errors import StudyError
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.records.runs import read_arm
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.ray import RAY
+from study.settings.seeds import SEEDS
+from study.settings.train import TRAIN
+from study.training.machine import Machine
 
 
 def main() -> None:
     """Take or train the runs of `lora.rank`."""
     machine = Machine()
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, RAY, LORA)
     rank = chosen.lora.rank
     target = Path("data/headline")
     if rank in chosen.lora.ranks:
@@ -33,7 +40,7 @@ def main() -> None:
         print(f"rank {rank}: taken from the sweep", flush=True)
         checkpoints = None
     else:
-        from study.rank import train_rank  # loads transformers, which takes seconds
+        from study.arms.rank import train_rank  # loads transformers, which takes seconds
 
         data = prepared.load("data/prepared")
         trained = train_rank(chosen, data, rank, "headline")
@@ -46,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

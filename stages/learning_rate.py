@@ -5,19 +5,22 @@ Reads `metrics/runs/`; writes `metrics/learning_rate.json`.
 
 from __future__ import annotations
 
-from stages import cli
-from study import settings
-from study.learning_rates import learning_rates
-from study.records import write_json
-from study.results import read_sweep
+from study.analyses.learning_rates.record import learning_rates
+from study.analyses.results.sweep import read_sweep
+from study.entry import command
+from study.entry.sections import load
+from study.records.json_file import write_json
+from study.settings.lora import LORA
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
 
 
 def main() -> None:
     """Run the stage."""
-    chosen = settings.load()
+    chosen = load(SEEDS, LORA, STATISTICS)
     record = learning_rates(read_sweep(chosen), chosen.lora.scaling, chosen.statistics)
     write_json("metrics/learning_rate.json", record)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -10,12 +10,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages import cli
-from study import prepared, settings
-from study.environment import Machine
-from study.logits import write_logits
-from study.rank import train_rank
-from study.records import write_json
+from study.arms.logits_file import write_logits
+from study.arms.rank import train_rank
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.ray import RAY
+from study.settings.seeds import SEEDS
+from study.settings.train import TRAIN
+from study.training.machine import Machine
 
 
 def main() -> None:
@@ -24,7 +30,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, required=True)
     rank = parser.parse_args().rank
     machine = Machine()
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, RAY, LORA)
     data = prepared.load("data/prepared")
     name = f"lora-r{rank}"
     trained = train_rank(chosen, data, rank, name)
@@ -36,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

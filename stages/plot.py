@@ -6,8 +6,8 @@ their records, so that a change of the look reruns nothing but this stage and th
 
 from __future__ import annotations
 
-from stages import cli
-from study.figures import (
+from study.entry import command
+from study.pages.figures import (
     agreement,
     amplification,
     calibration,
@@ -25,8 +25,8 @@ from study.figures import (
     theory_bound,
     theory_scalings,
 )
-from study.records import read_json, write_json
-from study.theory_rows import bound_rows, scaling_rows
+from study.pages.figures.theory_rows import bound_rows, scaling_rows
+from study.records.json_file import read_json, write_json
 
 # Each figure of an analysis is drawn from one record, plots/NAME from metrics/RECORD.json.
 ANALYSES = {
@@ -65,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,7 +1,7 @@
 """Stage report: `notebooks/report.ipynb`, executed on the study's records, as one page.
 
-Reads the records and the rows behind three of the figures (`study.report.inputs.PATHS`) and draws
-every figure anew, so that it depends on no picture. Timings and hardware are read from
+Reads the records and the rows behind three of the figures (`study.pages.report.inputs.PATHS`) and
+draws every figure anew, so that it depends on no picture. Timings and hardware are read from
 `metrics/machine/` as they stand: no stage depends on them, and the page says that they are of the
 machine it was made on. Writes `plots/report.html`.
 """
@@ -12,10 +12,10 @@ import dataclasses
 import os
 from pathlib import Path
 
-from stages import cli
-from study import settings
-from study.report import show
-from study.report.page import make_page
+from study.entry import command
+from study.pages.report import show
+from study.pages.report.page import make_page
+from study.settings import whole
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks/report.ipynb"
 PAGE = Path("plots/report.html")
@@ -23,7 +23,7 @@ PAGE = Path("plots/report.html")
 
 def main() -> None:
     """Check that all is there that the page shows, then make it."""
-    chosen = dataclasses.asdict(settings.load())
+    chosen = dataclasses.asdict(whole.load())
     study = show.read_study(".", chosen)
     page = make_page(NOTEBOOK, ".", chosen, show.title(study))
     PAGE.parent.mkdir(parents=True, exist_ok=True)
@@ -34,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

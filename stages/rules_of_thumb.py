@@ -1,14 +1,14 @@
 """Stage rules_of_thumb: what the rules of thumb would have picked, and how right they were.
 
 Reads metrics/spectra.json and metrics/sufficient_rank.json; writes metrics/rules_of_thumb.json,
-described in `study.rules_of_thumb`.
+described in `study.analyses.rules_of_thumb.record`.
 """
 
 from __future__ import annotations
 
-from stages.cli import run
-from study.records import read_json, write_json
-from study.rules_of_thumb import rules_record
+from study.analyses.rules_of_thumb.record import rules_record
+from study.entry.command import run
+from study.records.json_file import read_json, write_json
 
 OUTPUT = "metrics/rules_of_thumb.json"
 

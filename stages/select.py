@@ -14,14 +14,19 @@ and merged model must give the same logits, and the predictions of the run.
 
 from __future__ import annotations
 
-from stages import cli
-from study import prepared, settings
-from study.selected.write import select
+from study.entry import command
+from study.entry.sections import load
+from study.pages.selected.write import select
+from study.records import prepared
+from study.settings.data import DATA
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.train import TRAIN
 
 
 def main() -> None:
     """Pick and write."""
-    facts = select(settings.load(), prepared.load("data/prepared"))
+    facts = select(load(MODEL, DATA, TRAIN, LORA), prepared.load("data/prepared"))
     print(
         f"select: rank {facts.picked.rank}, seed {facts.run.seed}, test accuracy "
         f"{100 * facts.run.test_accuracy:.1f} %; merged and unmerged logits differ by "
@@ -30,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

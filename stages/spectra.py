@@ -1,27 +1,32 @@
 """Stage spectra: singular values and vectors of what fine-tuning did to the weights.
 
 Reads data/prepared/, data/full/ and data/adapters/; writes metrics/spectra.json, whose parts are
-described in `study.spectra.record`. The pretrained weights are the model's own, in fp32.
+described in `study.analyses.spectra.record`. The pretrained weights are the model's own, in fp32.
 """
 
 from __future__ import annotations
 
 import torch
 
-from stages.cli import run
-from study import prepared, settings
-from study.models import load_pretrained
-from study.records import write_json
-from study.spectra.gradient import initial_gradients
-from study.spectra.record import spectra_record
-from study.spectra.updates import read_updates
+from study.analyses.spectra.gradient import initial_gradients
+from study.analyses.spectra.record import spectra_record
+from study.analyses.spectra.updates import read_updates
+from study.entry.command import run
+from study.entry.sections import load
+from study.models.packed import load_pretrained
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.seeds import SEEDS
+from study.settings.spectra import SPECTRA
 
 OUTPUT = "metrics/spectra.json"
 
 
 def main() -> None:
     """Measure every update of the settings' ranks and seeds, and the gradient at the start."""
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, LORA, SPECTRA)
     data = prepared.load("data/prepared")
     model = load_pretrained(chosen.model.name, data.num_labels, torch.float32, 0.0, data.max_length)
     updates = read_updates(model, chosen.lora.ranks, chosen.seeds)

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages import cli
-from study import prepared, settings
-from study.cost.speed import speed
-from study.environment import Machine
-from study.records import write_json
+from study.analyses.cost.speed import speed
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.cost import COST
+from study.settings.head_only import HEAD_ONLY
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.seeds import SEEDS
+from study.settings.train import TRAIN
+from study.training.machine import Machine
 
 
 def main() -> None:
     """Measure side by side what takes a clock."""
     machine = Machine()
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, HEAD_ONLY, LORA, COST)
     folder = "data/prepared"
     found = speed(chosen, folder, prepared.load(folder), Path())
     machine.write("metrics/machine/cost.json", chosen.train, **found)
@@ -27,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

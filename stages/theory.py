@@ -33,9 +33,10 @@ Tables [rank][seed] follow `ranks` and `seeds`; curves [rank][step] are means ov
 
 from __future__ import annotations
 
-from stages.cli import run
-from study.records import read_json, write_json
-from study.settings import load
+from study.entry.command import run
+from study.entry.sections import load
+from study.records.json_file import read_json, write_json
+from study.settings.theory import THEORY
 from study.theory.learned_record import learned_record, read_bounds
 
 BOUND = "metrics/theory_bound.json"
@@ -44,7 +45,7 @@ OUTPUT = "metrics/theory.json"
 
 def main() -> None:
     """Train the settings' linear problems, and compare with the bounds."""
-    theory = load().theory
+    theory = load(THEORY).theory
     bounds = read_bounds(read_json(BOUND), theory, BOUND)
     record = learned_record(theory, bounds)
     write_json(OUTPUT, record)

@@ -29,9 +29,10 @@ included. "By rank" lists hold ranks 0 (the frozen base alone) to min(out_featur
 
 from __future__ import annotations
 
-from stages.cli import run
-from study.records import write_json
-from study.settings import load
+from study.entry.command import run
+from study.entry.sections import load
+from study.records.json_file import write_json
+from study.settings.theory import THEORY
 from study.theory.bound_record import bound_record
 
 OUTPUT = "metrics/theory_bound.json"
@@ -39,7 +40,7 @@ OUTPUT = "metrics/theory_bound.json"
 
 def main() -> None:
     """Compute the bounds of the settings' linear problems."""
-    write_json(OUTPUT, bound_record(load().theory))
+    write_json(OUTPUT, bound_record(load(THEORY).theory))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The experiment: settings, data, models, training, statistics, figures."""
+"""The experiment, in rooms; imports go down the list in docs/house.md, from studies to entry."""

@@ -71,7 +71,7 @@ def test_lora_knows_no_data_set_no_dvc_no_yaml() -> None:
 
 def test_settings_are_parsed_in_one_place() -> None:
     readers = {name_of(path) for path in SOURCES if imported_by(path) & {"yaml", "ruamel"}}
-    assert readers == {"study/yaml_core.py"}
+    assert readers == {"study/entry/yaml_core.py"}
 
 
 def test_package_files_hold_a_docstring_and_nothing_else() -> None:
@@ -104,7 +104,7 @@ def test_deps_name_every_file_that_a_stage_imports_and_no_other() -> None:
 
 
 def test_every_stage_module_is_a_stage_of_a_dvc_yaml() -> None:
-    helpers = {"stages.cli", "stages.one_method"}
+    helpers = {"study.entry.command", "stages.methods.one_method"}
     pipelines = [
         YAML(typ="safe").load((ROOT / file).read_text())["stages"]
         for file in repository.pipeline_files(ROOT)
@@ -186,7 +186,7 @@ def test_training_runs_where_nothing_heavy_is_installed() -> None:
 
 def test_an_optional_extra_is_imported_by_its_executor_alone() -> None:
     readers = {name_of(path) for path in SOURCES if imported_by(path) & set(OPTIONAL)}
-    assert readers == {"study/ray_executor.py"}
+    assert readers == {"study/training/ray_executor.py"}
 
 
 def test_data_sets_are_read_only_while_preparing() -> None:

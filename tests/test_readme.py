@@ -14,9 +14,9 @@ from transformers import AutoModelForSequenceClassification
 from lora import peft_format
 from lora.adapter import extract
 from lora.inject import inject
-from study import settings
-from study.lora_arm import config_of
-from study.sources import resolve_model
+from study.arms.lora import config_of
+from study.settings import whole as settings
+from study.sources.resolve import resolve_model
 from tests.lora.models import generator, logits, randomise
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from benchmarks.rows import BASELINES
-from study.figures import style
-from study.figures.text import below
+from study.pages.figures import style
+from study.pages.figures.text import below
 
 GOAL_RUNS, GOAL_RATIO = 32, 2.0
 _GIB = 1024**3

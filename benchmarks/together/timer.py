@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.together.traffic import Traffic, synchronize
-from study.progress import Progress
+from study.training.progress import Progress
 
 
 @dataclass(frozen=True)

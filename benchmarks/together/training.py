@@ -12,13 +12,13 @@ from transformers import PreTrainedModel
 
 from benchmarks.data import first
 from benchmarks.together.timer import Chunks, Cost, StepTimer
-from study import lora_arm
-from study.environment import compute_dtype
-from study.errors import StudyError
-from study.models import load_pretrained
-from study.prepared import Prepared
-from study.settings import Settings
-from study.training import Run
+from study.arms import lora as lora_arm
+from study.entry.errors import StudyError
+from study.models.packed import load_pretrained
+from study.records.prepared import Prepared
+from study.settings.whole import Settings
+from study.training.loop import Run
+from study.training.machine import compute_dtype
 
 
 def first_runs(settings: Settings, count: int) -> list[Run]:

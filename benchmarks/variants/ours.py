@@ -13,13 +13,13 @@ from torch import Tensor
 from benchmarks.clock import Channel, Clock
 from benchmarks.data import first, load_data
 from benchmarks.job import Job
-from study import settings as study_settings
-from study.environment import compute_dtype, device
-from study.models import load_pretrained
-from study.prepared import Prepared
-from study.progress import Progress
-from study.settings import Settings
-from study.training import Run, RunResult
+from study.models.packed import load_pretrained
+from study.records.prepared import Prepared
+from study.settings import whole as study_settings
+from study.settings.whole import Settings
+from study.training.loop import Run, RunResult
+from study.training.machine import compute_dtype, device
+from study.training.progress import Progress
 
 
 class TimedProgress(Progress):
@@ -74,31 +74,31 @@ def train(
     model = load_pretrained(name, data.num_labels, dtype, dropout, data.max_length)
     chosen = settings.train if job.sample is None else replace(settings.train, epochs=1)
     if job.arm == "full":
-        from study import full_arm
+        from study.arms import full
 
-        trimmed = full_arm.trim_embedding(model, data)
+        trimmed = full.trim_embedding(model, data)
         rate = settings.full.learning_rates[0]
         runs = [Run("full", None, rate, seed) for seed in job.seeds]
-        return full_arm.train_full(model, runs, trimmed, chosen, used, progress)
+        return full.train_full(model, runs, trimmed, chosen, used, progress)
     if job.arm == "head_only":
-        from study import head_only_arm
+        from study.arms import head_only
 
-        feed = head_only_arm.features(model, data, settings.train, used)
+        feed = head_only.features(model, data, settings.train, used)
         rates, epochs = settings.head_only.learning_rates, settings.head_only.epochs
         runs = [Run("head_only", None, rate, seed) for rate in rates for seed in job.seeds]
-        return head_only_arm.train_head_only(model, runs, feed, chosen, epochs, used, progress)
+        return head_only.train_head_only(model, runs, feed, chosen, epochs, used, progress)
     from lora import peft_format
-    from study import lora_arm
+    from study.arms import lora
 
     rank = settings.lora.rank
-    config = lora_arm.config_of(settings.lora, rank, name)
+    config = lora.config_of(settings.lora, rank, name)
     rate = settings.lora.learning_rates[0]
     runs = [Run("lora", rank, rate, seed) for seed in job.seeds]
     configs = [config] * len(runs)
-    results = lora_arm.train_lora(model, configs, runs, data, chosen, used, progress)
+    results = lora.train_lora(model, configs, runs, data, chosen, used, progress)
     if job.folder is not None:
         model.to(torch.device("cpu"))
-        adapter = lora_arm.adapter_of(model, config, results[0].state)
+        adapter = lora.adapter_of(model, config, results[0].state)
         peft_format.save(adapter, Path(job.folder))
     return results
 

@@ -27,11 +27,11 @@ from transformers import (
 from benchmarks.clock import Channel, Clock
 from benchmarks.data import load_data
 from benchmarks.job import Job
-from study import settings as study_settings
-from study.environment import device
-from study.prepared import Prepared, Split
-from study.settings import Settings
-from study.sources import resolve_model
+from study.records.prepared import Prepared, Split
+from study.settings import whole as study_settings
+from study.settings.whole import Settings
+from study.sources.resolve import resolve_model
+from study.training.machine import device
 
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
 

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stages import cli
-from study.errors import StudyError
-from study.figures import rank_comparison, style
-from study.instruct import settings
-from study.instruct.page import page
-from study.instruct.results import compare, read_results
-from study.records import read_json, write_json
+from study.entry import command
+from study.entry.errors import StudyError
+from study.entry.sections import load
+from study.pages.figures import style
+from study.records.json_file import read_json, write_json
+from study.settings.seeds import SEEDS
+from study.studies.instruct import figure
+from study.studies.instruct.page import page
+from study.studies.instruct.results import compare, read_results
+from study.studies.instruct.settings import COMPARE, LORA
 
 
 def main() -> None:
     """Compare exactly the ranks that params.yaml names."""
-    chosen = settings.load()
+    chosen = load(SEEDS, LORA, COMPARE)
     base, records = read_results(chosen)
     record = compare(chosen, base, records, read_json("data.json"))
     write_json("all_results.json", record)
     with style.styled():
-        style.save(rank_comparison.draw(record), "rank_comparison")
+        style.save(figure.draw(record), "rank_comparison")
     seconds = _seconds(tuple(records))
     Path("README.md").write_text(page(record, seconds), encoding="utf-8")
     for entry in record["questions"]:
@@ -44,4 +47,4 @@ def _seconds(ranks: tuple[int, ...]) -> dict[int, float]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -1,25 +1,27 @@
 """Stage prepare of instruct/dvc.yaml: from the source to tokenised instruction–response pairs.
 
 Reads the source of `data.name` and the tokenizer of `model.name`; writes data/prepared/ (see
-`study.prepared`; labels are numbers of response tokens) and the report data.json: display names,
-rows and pairs, relatives kept out of the later splits, and of every split its pairs by kind of
-instruction, tokens, response tokens, lengths and responses that were cut.
+`study.records.prepared`; labels are numbers of response tokens) and the report data.json: display
+names, rows and pairs, relatives kept out of the later splits, and of every split its pairs by kind
+of instruction, tokens, response tokens, lengths and responses that were cut.
 
 Nothing is written until everything has been read, checked and tokenised.
 """
 
 from __future__ import annotations
 
-from stages.cli import run
-from study import prepared
-from study.instruct import settings
-from study.instruct.preparing import prepare
-from study.records import write_json
+from study.entry.command import run
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.model import MODEL
+from study.studies.instruct.preparing import prepare
+from study.studies.instruct.settings import DATA
 
 
 def main() -> None:
     """Prepare the pairs of params.yaml."""
-    wanted = settings.load()
+    wanted = load(DATA, MODEL)
     data, report = prepare(wanted.data, wanted.model.name)
     prepared.save(data, "data/prepared")
     write_json("data.json", report)

@@ -1,8 +1,8 @@
 """Stage rank@RANK of instruct/dvc.yaml: LoRA at one rank, all seeds and learning rates.
 
 Reads data/prepared/. Writes ranks/rank_{rank}/run_data.json (see
-`study.instruct.records.RankRecord`), data/adapters/r{rank}/s{seed}/ in PEFT's format, and, for
-nobody to depend on, machine/rank_{rank}.json.
+`study.studies.instruct.records.RankRecord`), data/adapters/r{rank}/s{seed}/ in PEFT's format, and,
+for nobody to depend on, machine/rank_{rank}.json.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages import cli
-from study import prepared
-from study.environment import Machine
-from study.instruct import settings
-from study.instruct.arm import train_rank
-from study.records import write_json
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.settings.model import MODEL
+from study.settings.ray import RAY
+from study.settings.seeds import SEEDS
+from study.settings.train import TRAIN
+from study.studies.instruct.arm import train_rank
+from study.studies.instruct.settings import LORA
+from study.training.machine import Machine
 
 
 def main() -> None:
@@ -24,7 +29,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, required=True)
     rank = parser.parse_args().rank
     machine = Machine()
-    chosen = settings.load()
+    chosen = load(SEEDS, MODEL, TRAIN, RAY, LORA)
     data = prepared.load("data/prepared")
     trained = train_rank(chosen, data, rank, f"rank-{rank}")
     trained.save_adapters(Path(f"data/adapters/r{rank}"))
@@ -34,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.words import counted, rough
+from study.words.phrases import counted, rough
 
 _WRITTEN = 12  # seeds that a command names one by one
 _FEASIBLE = 1000  # seeds; nobody trains more

@@ -13,7 +13,7 @@ from study.claims.advice import with_ranks
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.statements import below, within
 from study.claims.verdicts import CannotTell, Verdict
-from study.words import counted, margin
+from study.words.phrases import counted, margin
 
 
 def alike_from(rank: int) -> Test:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from study.analyses.results.sweep import seed_accuracies
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.statements import Statement, above
 from study.claims.trends import rises
 from study.claims.verdicts import FAILS, CannotTell, Verdict
-from study.labels import arm_label
-from study.records import ArmRecord
-from study.results import seed_accuracies
-from study.words import margin, share
+from study.records.runs import ArmRecord
+from study.words.arms import arm_label
+from study.words.phrases import margin, share
 
 
 def between_the_others(study: Study) -> Verdict:

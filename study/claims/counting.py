@@ -12,8 +12,8 @@ from typing import Any
 from study.claims.evidence import Study, Test, part
 from study.claims.near import FEW, share_of
 from study.claims.verdicts import CONSTRUCTION, COUNTED, Verdict, exactly
-from study.labels import FULL, LORA
-from study.words import share
+from study.words.arms import FULL, LORA
+from study.words.phrases import share
 
 MUCH = 0.1
 """More than this share of a model's bytes is much memory."""

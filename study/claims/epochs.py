@@ -13,8 +13,8 @@ from study.claims.estimates import over_seeds
 from study.claims.evidence import Study
 from study.claims.statements import above, below
 from study.claims.verdicts import CannotTell, Verdict
-from study.records import RunRecord
-from study.words import counted, margin
+from study.records.runs import RunRecord
+from study.words.phrases import counted, margin
 
 MANY = 10
 """Epochs from which on they are many; the sources call one to a few the usual."""

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.stats import nct
 from scipy.stats import t as student
 
+from study.analyses.sufficiency.planning import Components, Question, seeds_needed
 from study.claims.verdicts import CannotTell
-from study.crossed import Crossed
-from study.sufficiency.planning import Components, Question, seeds_needed
+from study.statistics.crossed import Crossed
 
 _MOST = 10**6  # seeds that are asked for; more is none
 
@@ -72,9 +72,9 @@ def published(
 ) -> Estimate:
     """Return an estimate in points of which a record has its interval and not its data.
 
-    The interval is Banerjee's (`study.crossed`): of its squared half-width the seeds' part follows
-    from the differences by seed, and what it leaves is laid on the sentences. At its own
-    confidence that gives the interval back, and at a higher one it is none too narrow.
+    The interval is Banerjee's (`study.statistics.crossed`): of its squared half-width the seeds'
+    part follows from the differences by seed, and what it leaves is laid on the sentences. At its
+    own confidence that gives the interval back, and at a higher one it is none too narrow.
 
     Args:
         key: of the value; its interval stands under `{key}_low` and `{key}_high`.

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.analyses.results.sweep import Sweep, read_sweep, scores
 from study.claims import statements
 from study.claims.advice import one_more_seed, with_ranks, with_seeds
 from study.claims.estimates import Estimate, estimate
 from study.claims.statements import Finding, Statement
 from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
-from study.crossed import crossed
-from study.errors import StudyError
-from study.records import ArmRecord, read_json
-from study.results import Sweep, read_sweep, scores
-from study.settings import Settings
-from study.words import listed
+from study.entry.errors import StudyError
+from study.records.json_file import read_json
+from study.records.runs import ArmRecord
+from study.statistics.crossed import crossed
+from study.words.phrases import listed
+
+if TYPE_CHECKING:
+    from study.settings.whole import Settings
 
 Record = Mapping[str, Any]
 Test = Callable[["Study"], Verdict]
@@ -118,8 +121,8 @@ class Study:
     def mix(self, *parts: tuple[float, ArmRecord]) -> Estimate:
         """Return a sum of test accuracies times factors, in points, paired.
 
-        Its interval is over seeds and test sentences crossed (`study.crossed`); with one seed over
-        sentences alone.
+        Its interval is over seeds and test sentences crossed (`study.statistics.crossed`); with one
+        seed over sentences alone.
         """
         return estimate(crossed(np.sum([factor * scores(arm) for factor, arm in parts], axis=0)))
 

@@ -8,7 +8,7 @@ from typing import Any
 from study.claims.evidence import Study
 from study.claims.list import Claim
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
-from study.errors import StudyError
+from study.entry.errors import StudyError
 
 Row = dict[str, Any]
 

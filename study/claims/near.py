@@ -12,9 +12,9 @@ from typing import Any
 from study.claims.advice import one_more_seed, with_ranks, with_seeds
 from study.claims.evidence import Study, Test, part, rank_words
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Numbers, Verdict
-from study.errors import StudyError
-from study.records import ArmRecord
-from study.words import margin, share
+from study.entry.errors import StudyError
+from study.records.runs import ArmRecord
+from study.words.phrases import margin, share
 
 NEAR = ("equivalent", "better")
 WORSE = "worse"

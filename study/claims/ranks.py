@@ -12,7 +12,7 @@ from study.claims.estimates import Estimate
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.statements import Statement, above, any_candidate, below, every
 from study.claims.verdicts import CannotTell, Verdict
-from study.words import margin
+from study.words.phrases import margin
 
 
 def gains_up_to(rank: int) -> Test:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from study.claims.evidence import Study, part
 from study.claims.verdicts import Verdict, exactly
-from study.labels import LORA
-from study.words import share
+from study.words.arms import LORA
+from study.words.phrases import share
 
 ROUNDING = 0.02
-"""Share of the sentences that another machine's rounding may decide otherwise: `study.capacity`."""
+"""Share of the sentences that another machine's rounding may decide otherwise.
+
+See `study.analyses.capacity`.
+"""
 
 
 def reusable(study: Study) -> Verdict:

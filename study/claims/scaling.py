@@ -18,18 +18,12 @@ from scipy.stats import t as student
 from study.claims.advice import run
 from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study, Test, part
-from study.claims.linear import (
-    SEEDS,
-    fit_falls,
-    scaling_table,
-    several_theory_ranks,
-    theory_ranks,
-)
+from study.claims.linear import SEEDS, fit_falls, scaling_table, several_theory_ranks, theory_ranks
 from study.claims.statements import Statement, above, below, within
 from study.claims.training import training_losses
 from study.claims.trends import falls
 from study.claims.verdicts import CannotTell, Verdict
-from study.words import listed
+from study.words.phrases import listed
 
 OPTIMIZERS = ("sgd", "adam")
 COMPARABLE = 0.25

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 
+from study.analyses.results.sweep import scores
 from study.claims.advice import run as command
 from study.claims.estimates import estimate
 from study.claims.evidence import Study
 from study.claims.statements import above, below
 from study.claims.verdicts import CannotTell, Verdict
-from study.crossed import crossed
-from study.labels import arm_label
-from study.results import scores
-from study.words import margin
+from study.statistics.crossed import crossed
+from study.words.arms import arm_label
+from study.words.phrases import margin
 
 
 def seeds_matter(study: Study) -> Verdict:

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 
 from study.claims.estimates import Estimate
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, Numbers
-from study.words import significant
+from study.words.phrases import significant
 
 
 @dataclass(frozen=True)

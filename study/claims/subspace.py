@@ -16,8 +16,8 @@ from study.claims.estimates import Estimate, over_seeds, published
 from study.claims.evidence import Study, part
 from study.claims.statements import Statement, above, below, within
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
-from study.labels import FULL, LORA
-from study.words import counted, margin, percent, share
+from study.words.arms import FULL, LORA
+from study.words.phrases import counted, margin, percent, share
 
 LOW = 0.1
 """Up to this share of the full rank a rank is a low one: r << min(d, k), read as a tenth."""
@@ -35,7 +35,8 @@ def energy_is_low_rank(study: Study) -> Verdict:
     """The energy rank of full fine-tuning's updates is at most a tenth of the matrices' full rank.
 
     Mean over the adapted matrices, by seed. Hu et al. 2021 ask for r << min(d, k). Beside it are
-    told two other ranks (`study.spectra.spectrum`) and the full one, means over matrices and seeds.
+    told two other ranks (`study.analyses.spectra.spectrum`) and the full one, means over matrices
+    and seeds.
     """
     full_rank = {
         row["module"]: row["vectors"] for row in part(study.spectra, "spectra", "intruders")

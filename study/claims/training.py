@@ -12,16 +12,16 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import f as fisher
 
+from study.analyses.results.sweep import seed_accuracies
 from study.claims.advice import run as command
 from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study
 from study.claims.statements import Statement, above, below
 from study.claims.trends import falls
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, exactly
-from study.labels import arm_label
-from study.records import ArmRecord, RunRecord
-from study.results import seed_accuracies
-from study.words import counted, margin
+from study.records.runs import ArmRecord, RunRecord
+from study.words.arms import arm_label
+from study.words.phrases import counted, margin
 
 
 def full_learns_fastest(study: Study) -> Verdict:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.analyses.sufficiency.trend import page
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Numbers
-from study.sufficiency.trend import page
 
 
 def rises(

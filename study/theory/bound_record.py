@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from study.settings import TheorySettings
+from study.settings.theory import TheorySettings
 from study.theory.bounds import (
     least_squares_risk,
     population_bound,

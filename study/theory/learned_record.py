@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from study.errors import StudyError
-from study.settings import TheorySettings
+from study.entry.errors import StudyError
+from study.settings.theory import TheorySettings
 from study.theory.bounds import population_risk, sample_optima
 from study.theory.learned import Learned, learn
 from study.theory.problem import ISOTROPIC, Array

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from study.errors import StudyError
+from study.entry.errors import StudyError
 from study.theory.adapter import adapt, losses, one_thread, tensors, updates
 from study.theory.problem import Array, Sample, Teacher
 

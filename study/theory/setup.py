@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from study.settings import TheorySettings
+from study.settings.theory import TheorySettings
 from study.theory.problem import (
     Inputs,
     Sample,

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import figure, report
 from benchmarks.rows import all_rows
 from benchmarks.study_cost import Sizes, Stage
-from study.figures import style
+from study.pages.figures import style
 from tests.benchmarks.made import variants
 from tests.study.test_figures import check_texts, drawn_texts
 

@@ -20,9 +20,9 @@ from benchmarks.job import Job
 from benchmarks.together import cost, report, timer, traffic, training
 from benchmarks.together.timer import Chunks, Cost, StepTimer
 from benchmarks.together.traffic import Traffic
-from study import settings as study_settings
-from study.errors import StudyError
-from study.figures import style
+from study.entry.errors import StudyError
+from study.pages.figures import style
+from study.settings import whole as study_settings
 from tests.benchmarks.command import ROOT, call
 from tests.benchmarks.made import variants
 from tests.pipeline import toys as pipeline_toys
@@ -196,7 +196,11 @@ def test_the_study_trains_its_lora_runs_in_the_largest_groups() -> None:
 
 def found(counts: Sequence[int], device: str, gpu: bool) -> dict[str, Any]:
     """A result file's content."""
-    waits = ("study/layout.py:201", "study/layout.py:201", "study/feeds.py:9") if gpu else None
+    waits = (
+        ("study/batches/layout.py:201", "study/batches/layout.py:201", "study/batches/feeds.py:9")
+        if gpu
+        else None
+    )
     rows = [
         {
             "runs": count,
@@ -245,7 +249,7 @@ def test_the_table_says_where_it_stopped_where_the_host_waits_and_how_far_the_go
     said = report.table(found(*DEVICES[0]))
     assert "stopped: 256 runs together do not fit in this device's memory" in said
     assert "32 runs in 2.83 times the time of one (goal: 2)" in said
-    assert "the host waits at study/layout.py:201, 2 a step" in said
+    assert "the host waits at study/batches/layout.py:201, 2 a step" in said
     assert "LoRA's as 16+2 together: 100 s" in said
     assert "90.0×" in said
     assert "45.0× and 16.5×" in said
@@ -273,7 +277,8 @@ def test_chunks_are_shortened_to_the_data_there_are() -> None:
 @pytest.fixture
 def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml, a bf16 model in `model` and prepared data in `data`."""
-    from study import prepared, preparing
+    from study.data import preparing
+    from study.records import prepared
 
     monkeypatch.chdir(tmp_path)
     pipeline_toys.write_model(tmp_path / "toys/model")

@@ -12,8 +12,8 @@ from benchmarks.__main__ import slug
 from benchmarks.interleave import turns
 from benchmarks.rows import all_rows, row
 from benchmarks.study_cost import Sizes, Stage, our_seconds, stages, trainer_seconds
-from study import settings
-from study.errors import StudyError
+from study.entry.errors import StudyError
+from study.settings import whole as settings
 from tests.benchmarks.made import measured, variants
 
 SIZES = Sizes(steps_per_epoch=10, validation=100, test=300)

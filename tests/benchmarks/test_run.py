@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.child import Child
 from benchmarks.job import Job
-from study.errors import StudyError
+from study.entry.errors import StudyError
 from tests.benchmarks.command import ROOT, call
 
 

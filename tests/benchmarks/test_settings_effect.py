@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import settings_effect
 from benchmarks.settings_effect import LONG, PLAIN, WAYS, row, told, under
-from study import settings
-from study.records import ArmRecord
+from study.records.runs import ArmRecord
+from study.settings import whole as settings
 from tests.benchmarks.command import ROOT, call
 from tests.study.fake_records import fake_arm
 

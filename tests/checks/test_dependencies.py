@@ -13,14 +13,14 @@ from checks import dependencies
 SOURCES = {
     "stages/__init__.py": "",
     "stages/train.py": "from study import training\nimport json\n",
-    "stages/plot.py": "def main():\n    from study.figures.bars import draw\n",
+    "stages/plot.py": "def main():\n    from study.pages.figures.bars import draw\n",
     "study/__init__.py": "",
-    "study/training.py": "import lora.layer as layer\nfrom .records import write\n",
-    "study/records.py": "import typing\nif typing.TYPE_CHECKING:\n    import study.bulk\n",
+    "study/training/loop.py": "import lora.layer as layer\nfrom .records import write\n",
+    "study/records/runs.py": "import typing\nif typing.TYPE_CHECKING:\n    import study.bulk\n",
     "study/bulk.py": "",
-    "study/figures/__init__.py": "",
-    "study/figures/bars.py": "from ..records import write\nfrom . import colours\n",
-    "study/figures/colours.py": "import study.figures.bars\n",
+    "study/pages/figures/__init__.py": "",
+    "study/pages/figures/bars.py": "from ..records import write\nfrom . import colours\n",
+    "study/pages/figures/colours.py": "import study.pages.figures.bars\n",
     "lora/__init__.py": "",
     "lora/layer.py": "import torch\n",
 }
@@ -66,8 +66,8 @@ def test_closure_follows_imports_and_packages(project: Path) -> None:
         "stages/__init__.py",
         "stages/train.py",
         "study/__init__.py",
-        "study/training.py",
-        "study/records.py",
+        "study/training/loop.py",
+        "study/records/runs.py",
         "lora/__init__.py",
         "lora/layer.py",
     }
@@ -78,10 +78,10 @@ def test_closure_sees_relative_imports_inside_functions_and_survives_cycles(proj
         "stages/__init__.py",
         "stages/plot.py",
         "study/__init__.py",
-        "study/figures/__init__.py",
-        "study/figures/bars.py",
-        "study/figures/colours.py",
-        "study/records.py",
+        "study/pages/figures/__init__.py",
+        "study/pages/figures/bars.py",
+        "study/pages/figures/colours.py",
+        "study/records/runs.py",
     }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from study import parsing
-from study.settings import Settings
+from study.entry import parser
+from study.settings.whole import Settings
 from tests.pipeline.study import REPOSITORY, Study
 
 
@@ -23,7 +23,7 @@ def declared(
     """
     pipeline = YAML(typ="safe").load(study.text(f"{folder or '.'}/dvc.yaml"))
     keys = [key.replace("${item.name}", name) for key in _keys(pipeline["stages"][stage])]
-    leaves = parsing.leaves(settings)
+    leaves = parser.leaves(settings)
     covered = {key: {s for s in leaves if s == key or s.startswith(key + ".")} for key in keys}
     for key, found in covered.items():
         assert found, f"{stage}: {key} is no setting"

@@ -38,7 +38,7 @@ def watch(note: Callable[[str], None]) -> None:
 
     What the stage itself puts in the place of settings, in copies of them, is none of the file.
     """
-    parsing: Any = importlib.import_module("study.parsing")
+    parsing: Any = importlib.import_module("study.entry.parser")
     parse = parsing.parse
     places: dict[int, tuple[Any, str]] = {}  # with the object, so that its id stays its own
     watched: set[type] = set()

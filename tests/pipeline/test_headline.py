@@ -77,11 +77,11 @@ def test_plots_show_and_diff_draw_every_plot(clone: Study) -> None:
 
 def test_the_gate_passes_in_the_clone_and_fails_on_an_edit(clone: Study) -> None:
     assert gate.findings(clone.root) == []
-    clone.append("study/training.py", "\n# another loop\n")
+    clone.append("study/training/loop.py", "\n# another loop\n")
     lines = gate.findings(clone.root)
     assert len(lines) == 1
     file, _, stages = lines[0].partition(": modified since ")
-    assert file == "study/training.py"
+    assert file == "study/training/loop.py"
     assert {"check", "head_only", "full", "lora@1", "lora@2"} <= set(
         stages.partition(" ran; run `dvc repro`")[0].split(", ")
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study import parsing
-from study.instruct.settings import InstructSettings
+from study.entry import parser
+from study.studies.instruct.settings import InstructSettings
 from tests.pipeline import toys
 from tests.pipeline.conftest import Once
 from tests.pipeline.declared import declared, read
@@ -72,7 +72,7 @@ def test_each_stage_reads_what_it_declares(tuned: Study) -> None:
     reviews = {"data.form": "reviews", "data.name": "reviews.csv", "data.max_length": 128}
     toys.change(tuned.root / PARAMS, reviews)
     found[0] |= read(tuned, [["instruct.prepare"]], folder="instruct")[0]
-    found[2] |= {key for key in parsing.leaves(InstructSettings) if key.startswith("ray.")}
+    found[2] |= {key for key in parser.leaves(InstructSettings) if key.startswith("ray.")}
     for (stage, *_), keys in zip(commands, found, strict=True):
         assert keys == declared(tuned, stage, "instruct", InstructSettings), stage
 

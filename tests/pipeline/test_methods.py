@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from study.settings import LORA_VARIANTS, OTHER_METHODS, leaves
+from study.settings.whole import leaves
+from study.studies.methods.settings import LORA_VARIANTS, OTHER_METHODS
 from tests.pipeline import toys
 from tests.pipeline.declared import declared, read
 from tests.pipeline.study import Study

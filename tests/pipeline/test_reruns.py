@@ -92,7 +92,7 @@ def test_git_and_dvc_checkout_mend_an_experiment_that_failed(study: Study) -> No
 
 
 def test_a_colour_redraws_the_plots_alone(study: Study) -> None:
-    study.append("study/figures/style.py", "\n# another colour\n")
+    study.append("study/pages/figures/style.py", "\n# another colour\n")
     assert study.repro().ran == ["plot", "report"]
 
 

@@ -7,7 +7,7 @@ do without.
 
 from __future__ import annotations
 
-from study.settings import leaves
+from study.settings.whole import leaves
 from tests.pipeline import toys
 from tests.pipeline.declared import declared, read
 from tests.pipeline.study import Study

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.settings import leaves
+from study.settings.whole import leaves
 from tests.pipeline import toys
 from tests.pipeline.conftest import Companion
 from tests.pipeline.declared import declared, read

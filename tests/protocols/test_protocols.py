@@ -17,10 +17,11 @@ from transformers import RobertaForSequenceClassification as Roberta
 
 from lora.inject import adapter_parameters, inject
 from protocols import resolve
-from study import arms, settings
-from study.errors import StudyError
-from study.lora_arm import config_of
-from study.training import Run
+from study.arms import arm
+from study.arms.lora import config_of
+from study.entry.errors import StudyError
+from study.settings import whole as settings
+from study.training.loop import Run
 from tests.pipeline import toys
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def lora_runs(name: str) -> list[Run]:
     return [
         run
         for rank in chosen.lora.ranks
-        for group in arms.plan("lora", rank, chosen.lora.learning_rates, chosen.seeds, 1)
+        for group in arm.plan("lora", rank, chosen.lora.learning_rates, chosen.seeds, 1)
         for run in group
     ]
 

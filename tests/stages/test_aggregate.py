@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import aggregate, cli
-from study import settings
+from stages import aggregate
+from study.entry import command
+from study.settings import whole as settings
 from tests.study.fake_records import write_study
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -47,7 +48,7 @@ def read() -> dict[str, bytes]:
 def fails(capsys: pytest.CaptureFixture[str]) -> str:
     """Run the stage as its command line does; return the error that it ends with."""
     with pytest.raises(SystemExit) as stopped:
-        cli.run(aggregate.main)
+        command.run(aggregate.main)
     assert stopped.value.code == 2
     return capsys.readouterr().err
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import agreement, cli
-from study import settings
-from study.results import read_results
+from stages import agreement
+from study.analyses.results.sweep import read_results
+from study.entry import command
+from study.settings import whole as settings
 from tests.study.agreement.made import write_logits
 from tests.study.fake_records import write_study
 
@@ -47,7 +48,7 @@ def test_it_writes_the_record_twice_the_same_and_prints_the_answer(here, capsys)
 def test_logits_that_are_missing_are_an_error_and_nothing_is_written(here, capsys):
     Path("metrics/logits/lora-r4.safetensors").unlink()
     with pytest.raises(SystemExit) as stopped:
-        cli.run(agreement.main)
-    assert stopped.value.code == cli.BAD_INPUT
+        command.run(agreement.main)
+    assert stopped.value.code == command.BAD_INPUT
     assert "metrics/logits/lora-r4.safetensors" in capsys.readouterr().err
     assert not RECORD.exists()

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from stages import capacity, cli, full, head_only, headline, lora
-from study import prepared
-from study.prepared import Prepared, Split
-from study.records import read_json
+from stages import capacity, full, head_only, headline, lora
+from study.entry import command
+from study.records import prepared
+from study.records.json_file import read_json
+from study.records.prepared import Prepared, Split
 from tests.pipeline import toys as study_toys
 from tests.study import toys
 
@@ -65,7 +66,7 @@ def study(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def record_of(study: Path) -> dict[str, Any]:
-    cli.run(capacity.main)
+    command.run(capacity.main)
     found: dict[str, Any] = read_json(study / "metrics/capacity.json")
     return found
 
@@ -115,7 +116,7 @@ def test_models_of_other_runs_are_refused(study: Path, capsys: pytest.CaptureFix
     for folder, stage in (("data/adapters/r32", "lora@32"), ("data/full", "full")):
         swap(study / folder)
         with pytest.raises(SystemExit):
-            cli.run(capacity.main)
+            command.run(capacity.main)
         said = capsys.readouterr().err
         assert f"{folder}/s0: classifies " in said
         assert "of 150 test sentences otherwise than its run in metrics/runs did" in said

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from stages import claims, cli
+from stages import claims
+from study.analyses.learning_rates.record import learning_rates
+from study.analyses.results.sweep import read_sweep
 from study.claims.list import CLAIMS
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
-from study.learning_rates import learning_rates
-from study.records import write_json
-from study.results import read_sweep
-from study.settings import Settings
+from study.entry import command
+from study.records.json_file import write_json
+from study.settings.whole import Settings
 from tests.study.fake_records import with_study, write_study
 from tests.study.fake_theory import toy_settings, toy_theory
 
@@ -153,11 +154,11 @@ def test_a_record_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
     write(chosen)
     Path("metrics/capacity.json").unlink()
     with pytest.raises(SystemExit):
-        cli.run(claims.main)
+        command.run(claims.main)
     assert "metrics/capacity.json: no such file" in capsys.readouterr().err
     write_json("metrics/capacity.json", {"curves": {}})
     with pytest.raises(SystemExit):
-        cli.run(claims.main)
+        command.run(claims.main)
     assert "metrics/capacity.json: no curves.weighted" in capsys.readouterr().err
 
 

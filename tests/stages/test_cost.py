@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import cli, cost, speed
-from study.cost import memory, table
+from stages import cost, speed
+from study.analyses.cost import memory, table
+from study.entry import command
 from tests.study.cost import small
 
 COST, MACHINE = Path("metrics/cost.json"), Path("metrics/machine/cost.json")
@@ -75,6 +76,6 @@ def test_speed_measures_every_arm_and_the_table_shows_it(here: Path, monkeypatch
 def test_adapters_that_are_missing_are_an_error(here: Path, stage, capsys):
     (here / "data/adapters").rename(here / "elsewhere")
     with pytest.raises(SystemExit) as stopped:
-        cli.run(stage.main)
-    assert stopped.value.code == cli.BAD_INPUT
+        command.run(stage.main)
+    assert stopped.value.code == command.BAD_INPUT
     assert "data/adapters/r1/s0: no such folder" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stages import learning_rate
-from study import settings
+from study.settings import whole as settings
 from tests.study.fake_records import write_study
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from checks import readme
-from stages import cli, full, head_only, lora_variant, method, methods, methods_plot, methods_speed
-from study import prepared
-from study.prepared import Prepared, Split
-from study.records import read_arm, read_json
+from stages import full, head_only
+from stages.methods import compare, lora_variant, method, plot, speed
+from study.entry import command
+from study.records import prepared
+from study.records.json_file import read_json
+from study.records.prepared import Prepared, Split
+from study.records.runs import read_arm
 from tests.pipeline import toys as study_toys
 from tests.study import toys
 
@@ -34,7 +37,7 @@ RECORD = "methods/metrics/comparison.json"
 def run(stage: Any, *arguments: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [stage.__name__, *arguments])
-        cli.run(stage.main)
+        command.run(stage.main)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +63,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run(lora_variant, "--name", name)
         for name in OTHERS:
             run(method, "--name", name)
-        run(methods)
-        run(methods_plot)
+        run(compare)
+        run(plot)
     return folder
 
 
@@ -141,15 +144,15 @@ def test_the_same_bytes_twice(study: Path) -> None:
     }
     run(method, "--name", "adapter")
     run(lora_variant, "--name", "dora")
-    run(methods)
-    run(methods_plot)
+    run(compare)
+    run(plot)
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
 def test_other_seeds_are_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study_toys.change(study / "params.yaml", {"seeds": [0, 5]})
     with pytest.raises(SystemExit):
-        run(methods)
+        run(compare)
     assert "seeds [0, 1], but the settings' are (0, 5)" in capsys.readouterr().err
 
 
@@ -168,14 +171,14 @@ def test_page_and_table_with_timings_and_without(
     study_toys.change(
         study / "params.yaml", {"methods.lora_variants": ["lora"], "methods.others": ["adapter"]}
     )
-    run(methods)
+    run(compare)
     capsys.readouterr()
-    run(methods, "--table")
+    run(compare, "--table")
     assert "Memory and times were not measured here" in capsys.readouterr().out
     words = readme.methods_blocks()
     assert "of full's operations" in words["words"]
     assert "was not measured" in words["orders"]
-    run(methods_speed)
+    run(speed)
     measured = read_json("methods/metrics/machine/comparison.json")
     names = ["full", "head_only", "lora", "adapter"]
     assert [r["arm"] for r in measured["training"]] == names
@@ -186,7 +189,7 @@ def test_page_and_table_with_timings_and_without(
     for name, content in readme.methods_blocks().items():
         page = readme.with_block(page, name, content)
     assert "-" not in [cell.strip() for cell in page.split("| Adapters | ")[-1].split("|")][1:4]
-    run(methods, "--table")
+    run(compare, "--table")
     assert "not measured" not in capsys.readouterr().out
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import aggregate, cli, plot
-from study.records import write_json
+from stages import aggregate, plot
+from study.entry import command
+from study.records.json_file import write_json
 from tests.study.fake_records import with_study, write_study
 from tests.study.fake_theory import toy_settings, toy_theory
 from tests.study.report.made import SHAPES, made_records
@@ -64,7 +65,7 @@ def test_nothing_else_is_written(study):
 def test_a_missing_input_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        cli.run(plot.main)
+        command.run(plot.main)
     assert "metrics/summary.json: no such file" in capsys.readouterr().err
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages import cli, prepare
-from study import prepared
+from stages import prepare
+from study.entry import command as cli
+from study.records import prepared
 from tests.study.tiny_models import write_bert
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from checks import dependencies
-from stages import cli, report
-from study import settings
-from study.errors import StudyError
-from study.report import contents, show
-from study.report.inputs import PATHS
-from study.report.page import make_page
+from stages import report
+from study.entry import command
+from study.entry.errors import StudyError
+from study.pages.report import contents, show
+from study.pages.report.inputs import PATHS
+from study.pages.report.page import make_page
+from study.settings import whole as settings
 from tests.study.report.made import SHAPES, made_page, made_settings, write_made
 from tests.study.report.made_machine import machine_files
 
@@ -84,7 +85,7 @@ def test_a_missing_record_stops_the_stage_with_its_name(name, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(settings, "load", lambda: made_settings(SHAPE))
     with pytest.raises(SystemExit):
-        cli.run(report.main)
+        command.run(report.main)
     said = capsys.readouterr().err
     assert said.startswith(f"error: {PATHS[name]}: no such file")
     assert said.count("\n") == 1
@@ -93,7 +94,9 @@ def test_a_missing_record_stops_the_stage_with_its_name(name, tmp_path, monkeypa
 
 def test_an_error_for_people_in_a_cell_comes_out_as_one(tmp_path):
     cell = {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": []}
-    source = "from study.errors import StudyError\nraise StudyError('data.name: no such file')"
+    source = (
+        "from study.entry.errors import StudyError\nraise StudyError('data.name: no such file')"
+    )
     notebook = tmp_path / "broken.ipynb"
     notebook.write_text(json.dumps(NOTEBOOK | {"cells": [cell | {"source": source}]}))
     with pytest.raises(StudyError, match=r"^data\.name: no such file$"):

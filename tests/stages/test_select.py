@@ -21,9 +21,11 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from stages import aggregate, cli, full, head_only, headline, lora, prepare, select
-from study import prepared
-from study.records import ArmRecord, read_arm, read_json, write_json
+from stages import aggregate, full, head_only, headline, lora, prepare, select
+from study.entry import command
+from study.records import prepared
+from study.records.json_file import read_json, write_json
+from study.records.runs import ArmRecord, read_arm
 from tests.pipeline import toys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +110,7 @@ def logits(model: Any) -> torch.Tensor:
 
 def fails(capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as stopped:
-        cli.run(select.main)
+        command.run(select.main)
     assert stopped.value.code == 2
     return capsys.readouterr().err
 

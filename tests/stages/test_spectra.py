@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages import rules_of_thumb, spectra
-from study import prepared
-from study.errors import StudyError
-from study.records import read_json, write_json
+from study.entry.errors import StudyError
+from study.records import prepared
+from study.records.json_file import read_json, write_json
 from tests.study.spectra.cases import write_runs
 from tests.study.test_rules_of_thumb import sufficient
 from tests.study.toys import prepared as made

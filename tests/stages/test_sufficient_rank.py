@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import cli, sufficient_rank
-from study import settings
+from stages import sufficient_rank
+from study.entry import command
+from study.settings import whole as settings
 from tests.study.fake_records import write_study
 from tests.study.sufficiency.fake_logits import write_logits
 
@@ -54,7 +55,7 @@ def test_it_writes_the_same_bytes_each_time(here):
 def test_missing_logits_are_an_error_and_nothing_is_written(here, capsys):
     Path("metrics/logits/lora-r4.safetensors").unlink()
     with pytest.raises(SystemExit) as stopped:
-        cli.run(sufficient_rank.main)
+        command.run(sufficient_rank.main)
     assert stopped.value.code == 2
     assert "lora-r4.safetensors: no such file" in capsys.readouterr().err
     assert not WRITTEN.exists()

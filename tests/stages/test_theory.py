@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages import cli, theory, theory_bound
+from stages import theory, theory_bound
+from study.entry import command
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -152,6 +153,6 @@ def read(path: Path) -> Any:
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:
     """Run the theory stage as its command line does; return what it says as it refuses."""
     with pytest.raises(SystemExit) as caught:
-        cli.run(theory.main)
-    assert caught.value.code == cli.BAD_INPUT
+        command.run(theory.main)
+    assert caught.value.code == command.BAD_INPUT
     return capsys.readouterr().err

@@ -16,12 +16,15 @@ import torch
 from ray.cluster_utils import Cluster
 from transformers import AutoModelForSequenceClassification
 
-from stages import cli, full, head_only, headline, lora
-from study import prepared, rank
-from study.full_arm import ids_in_use
-from study.logits import read_logits
-from study.prepared import Prepared, Split
-from study.records import read_arm, read_json
+from stages import full, head_only, headline, lora
+from study.arms import rank
+from study.arms.full import ids_in_use
+from study.entry import command as cli
+from study.records import prepared
+from study.records.json_file import read_json
+from study.records.logits import read_logits
+from study.records.prepared import Prepared, Split
+from study.records.runs import read_arm
 from tests.pipeline import toys as study_toys
 from tests.study import toys
 
@@ -418,7 +421,7 @@ def test_what_ray_cannot_give_is_refused_before_training(
     study_toys.change(params, {"ray.address": "local", "ray.gpus": 1000})
     message = refused(call, capsys, lora, "--rank", "2")
     assert "ray.gpus: 1000 for each task, but this machine has" in message
-    monkeypatch.delitem(sys.modules, "study.ray_executor", raising=False)
+    monkeypatch.delitem(sys.modules, "study.training.ray_executor", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     for stage in (head_only, full, headline):
         assert "pip install '.[ray]'" in refused(call, capsys, stage)

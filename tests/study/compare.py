@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.training import RunResult
+from study.training.loop import RunResult
 from tests.study.toys import lora_run
 
 # Same seed at two rates, other seeds, and a seed whose minibatches are of another length.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from study import frozen
+from study.models import frozen
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from study import lora_arm, settings
-from study.errors import StudyError
-from study.executors import Arm
-from study.lora_arm import LoraArm
-from study.progress import Progress
-from study.settings import Settings
-from study.training import Run, RunResult
+from study.arms import lora
+from study.arms.lora import LoraArm
+from study.entry.errors import StudyError
+from study.settings import whole as settings
+from study.settings.whole import Settings
+from study.training.executors import Arm
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
 from tests.study import toys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def noting_arm(notes: Path, **changes: int) -> NotingArm:
     """The arm of the toy study."""
     notes.mkdir(exist_ok=True)
     chosen = toy_settings()
-    config = lora_arm.config_of(chosen.lora, RANK, chosen.model.name)
+    config = lora.config_of(chosen.lora, RANK, chosen.model.name)
     return NotingArm(chosen, toys.prepared(), config, notes, **changes)
 
 

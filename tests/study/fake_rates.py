@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from study.records import ArmRecord
-from study.results import Results
+from study.analyses.results.sweep import Results
+from study.records.runs import ArmRecord
 from tests.study.fake_records import fake_arm
 
 RATES = (0.001, 0.002, 0.004, 0.008, 0.016)

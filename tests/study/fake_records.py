@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy.special import ndtri
 
-from study.records import ArmRecord, Evaluation, RunRecord, write_json
-from study.settings import Settings
+from study.records.json_file import write_json
+from study.records.runs import ArmRecord, Evaluation, RunRecord
+from study.settings.whole import Settings
 
 HIDDEN = 384
 BASE_PARAMETERS = 22_713_216

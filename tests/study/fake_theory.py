@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from study import settings
+from study.settings import whole as settings
 from study.theory.bound_record import bound_record
 from study.theory.learned_record import learned_record, read_bounds
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from lora.inject import inject
-from study import attention
-from study.attention import Packing
-from study.dropout import replace_dropout, use_generators
-from study.fused_layer import fuse
-from study.packing import pack
+from study.batches.packing import pack
+from study.models import attention
+from study.models.attention import Packing
+from study.models.dropout import replace_dropout, use_generators
+from study.models.fused_layer import fuse
 from tests.lora.models import FAMILIES, HIDDEN, config, generator, randomise
 from tests.study import toys
 

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from transformers import Trainer, get_linear_schedule_with_warmup
 
 from lora.inject import adapted_modules
-from study import lora_arm
-from study.models import PackedClassifier
-from study.packing import epoch_order
-from study.prepared import Prepared
+from study.arms import lora
+from study.batches.packing import epoch_order
+from study.models.packed import PackedClassifier
+from study.records.prepared import Prepared
 from tests.lora.models import Family
 from tests.study import toys
 from tests.study.toys import saved
@@ -110,7 +110,7 @@ def peft_of(family: Family, rank: int, **options: Any) -> tuple[Any, list[str]]:
     """
     plain, ours = toys.reference(saved(family.name)), toys.load(saved(family.name))
     names = lend_head(plain, ours)
-    lora_arm.adapt(ours, [toys.lora_config(family, rank)], [SEED])
+    lora.adapt(ours, [toys.lora_config(family, rank)], [SEED])
     adapted = peft.get_peft_model(
         plain,
         peft.LoraConfig(

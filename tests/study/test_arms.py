@@ -11,14 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study import arms
-from study.arms import Size
-from study.checkpoints import Checkpoints
-from study.errors import StudyError
-from study.executors import LocalExecutor
-from study.progress import Progress
-from study.records import Evaluation
-from study.training import Run, RunResult
+from study.arms import arm
+from study.arms.arm import Size
+from study.entry.errors import StudyError
+from study.records.runs import Evaluation
+from study.training.checkpoints import Checkpoints
+from study.training.executors import LocalExecutor
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
 from tests.lora.models import Family
 from tests.study import toys
 from tests.study.toys import each_family
@@ -43,30 +43,30 @@ def result(
 def test_groups_hold_every_run_once_and_never_two_rates(
     rates: list[float], seeds: list[int], fit: int
 ) -> None:
-    groups = arms.plan("lora", 4, rates, seeds, fit)
+    groups = arm.plan("lora", 4, rates, seeds, fit)
     everyone = [run for group in groups for run in group]
     assert everyone == [Run("lora", 4, rate, seed) for rate in rates for seed in seeds]
     for group in groups:
         assert 1 <= len(group) <= fit
         assert len({run.learning_rate for run in group}) == 1
     first = [group for group in groups if group[0].learning_rate == rates[0]]
-    assert first == arms.plan("lora", 4, rates[:1], seeds, fit)
+    assert first == arm.plan("lora", 4, rates[:1], seeds, fit)
 
 
 @each_family
 def test_at_least_one_run_fits_and_more_memory_holds_no_fewer(family: Family) -> None:
     data = toys.prepared()
     fits = [
-        arms.runs_that_fit(family.config, data, toys.train_settings(memory_gib=gib))
+        arm.runs_that_fit(family.config, data, toys.train_settings(memory_gib=gib))
         for gib in (1e-9, 1e-3, 0.1, 1.0, 64.0)
     ]
     assert fits == sorted(fits)
     assert fits[0] == 1
     assert fits[-1] > fits[1]
     bf16 = toys.train_settings(precision="bf16")
-    assert arms.runs_that_fit(family.config, data, bf16) >= fits[3]
+    assert arm.runs_that_fit(family.config, data, bf16) >= fits[3]
     large = toys.train_settings(batch_size=32)
-    assert arms.runs_that_fit(family.config, data, large) <= fits[3]
+    assert arm.runs_that_fit(family.config, data, large) <= fits[3]
 
 
 @each_family
@@ -75,7 +75,7 @@ def test_more_runs_fit_where_a_step_keeps_less(family: Family) -> None:
 
     def fit(**changes: Any) -> int:
         settings = toys.train_settings(memory_gib=0.01, batch_size=8, **changes)
-        return arms.runs_that_fit(family.config, data, settings)
+        return arm.runs_that_fit(family.config, data, settings)
 
     assert fit(gradient_accumulation_steps=1) == fit(activation_checkpointing=False) == fit()
     assert fit(gradient_accumulation_steps=2) in (2 * fit(), 2 * fit() + 1)
@@ -90,7 +90,7 @@ def recorded(scores: dict[float, list[float]]) -> float:
         for rate, accuracies in scores.items()
         for seed, accuracy in enumerate(accuracies)
     ]
-    return arms.record(results, data, SIZE, tuple(scores)).learning_rate
+    return arm.record(results, data, SIZE, tuple(scores)).learning_rate
 
 
 def test_the_rate_with_the_best_mean_over_seeds_is_picked() -> None:
@@ -110,7 +110,7 @@ def test_a_record_states_what_its_runs_did() -> None:
     wrong = labels.clone()
     wrong[:10] = 1 - wrong[:10]
     results = [result(runs[0], 0.75, labels.tolist()), result(runs[1], 0.5, wrong.tolist())]
-    record = arms.record(results, data, SIZE, (0.1,))
+    record = arm.record(results, data, SIZE, (0.1,))
     assert [run.test_accuracy for run in record.runs] == [1.0, 0.75]
     assert [run.validation_accuracy for run in record.runs] == [0.75, 0.5]
     assert [run.best_epoch for run in record.runs] == [2, 2]
@@ -141,30 +141,30 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoints:
 
 
 def test_results_come_in_the_order_of_the_groups(checkpoints: Checkpoints) -> None:
-    groups = arms.plan("lora", 2, [0.1, 0.2], [0, 1, 2], 2)
-    results = arms.train_groups("toy", groups, Trainer(), checkpoints, LocalExecutor())
+    groups = arm.plan("lora", 2, [0.1, 0.2], [0, 1, 2], 2)
+    results = arm.train_groups("toy", groups, Trainer(), checkpoints, LocalExecutor())
     assert [r.run for r in results] == [run for group in groups for run in group]
 
 
 def test_a_lost_run_is_named_and_the_others_are_kept(checkpoints: Checkpoints) -> None:
-    groups = arms.plan("lora", 2, [0.1, 9.0, 0.2], [0, 1], 2)
+    groups = arm.plan("lora", 2, [0.1, 9.0, 0.2], [0, 1], 2)
     wild = Trainer(lost_rate=9.0)
     with pytest.raises(StudyError) as caught:
-        arms.train_groups("toy", groups, wild, checkpoints, LocalExecutor())
+        arm.train_groups("toy", groups, wild, checkpoints, LocalExecutor())
     message = str(caught.value)
     assert "lora, rank 2, seed 0, learning rate 9, step 7" in message
     assert "seed 1, learning rate 9, step 7" in message
     assert "other 4 runs" in message
     assert wild.asked == groups
     again = Trainer()
-    tamer = arms.plan("lora", 2, [0.1, 0.3, 0.2], [0, 1], 2)
-    results = arms.train_groups("toy", tamer, again, checkpoints, LocalExecutor())
+    tamer = arm.plan("lora", 2, [0.1, 0.3, 0.2], [0, 1], 2)
+    results = arm.train_groups("toy", tamer, again, checkpoints, LocalExecutor())
     assert again.asked == [tamer[1]]
     assert [r.run for r in results] == [run for group in tamer for run in group]
 
 
 def test_what_was_trained_before_a_crash_is_not_trained_again(checkpoints: Checkpoints) -> None:
-    groups = arms.plan("full", None, [0.1], [0, 1, 2], 1)
+    groups = arm.plan("full", None, [0.1], [0, 1, 2], 1)
 
     def crashing(runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         if runs[0].seed == 2:
@@ -172,7 +172,7 @@ def test_what_was_trained_before_a_crash_is_not_trained_again(checkpoints: Check
         return Trainer()(runs, progress)
 
     with pytest.raises(KeyboardInterrupt):
-        arms.train_groups("toy", groups, crashing, checkpoints, LocalExecutor())
+        arm.train_groups("toy", groups, crashing, checkpoints, LocalExecutor())
     after = Trainer()
-    arms.train_groups("toy", groups, after, checkpoints, LocalExecutor())
+    arm.train_groups("toy", groups, after, checkpoints, LocalExecutor())
     assert after.asked == groups[2:]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from study import attention
-from study.attention import Packing, packed_attention
-from study.packing import pack
-from study.streams import generator
+from study.batches.packing import pack
+from study.batches.streams import generator
+from study.models import attention
+from study.models.attention import Packing, packed_attention
 from tests.lora.models import generator as seeded
 from tests.study import toys
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.capacity.readings import MEANING
-from study.capacity.record import (
+from study.analyses.capacity.readings import MEANING
+from study.analyses.capacity.record import (
     FULL,
     LARGEST,
     LORA,
@@ -21,9 +21,9 @@ from study.capacity.record import (
     Comparison,
     capacity_record,
 )
-from study.capacity.truncation import PLAIN, WEIGHTED
-from study.figures import capacity, style
-from study.settings import StatisticsSettings
+from study.analyses.capacity.truncation import PLAIN, WEIGHTED
+from study.pages.figures import capacity, style
+from study.settings.statistics import StatisticsSettings
 from tests.study.test_figures import check_texts, drawn_texts
 
 STATISTICS = StatisticsSettings(0.95, 50, 0, margins=(2.0,), power=0.8)

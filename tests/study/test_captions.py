@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from study.figures import dynamics, pareto, rank_curve, theory_bound, theory_scalings
-from study.theory_rows import (
+from study.pages.figures import dynamics, pareto, rank_curve, theory_bound, theory_scalings
+from study.pages.figures.theory_rows import (
     BOUND,
     FITTED,
     GRADIENT,

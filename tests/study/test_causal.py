@@ -13,10 +13,10 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from lora.config import LoRAConfig
 from lora.inject import adapter_parameters
-from study.causal import PackedCausalLM, load_causal
-from study.errors import StudyError
-from study.lora_arm import adapt
-from study.prepared import Split
+from study.arms.lora import adapt
+from study.entry.errors import StudyError
+from study.models.causal import PackedCausalLM, load_causal
+from study.records.prepared import Split
 from tests.lora.models import randomise
 from tests.study import toys as classifiers
 from tests.study.instruct import toys

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.checkpoints import FOLDER, Checkpoints
-from study.prepared import Prepared
-from study.records import Evaluation
-from study.training import Run, RunResult
+from study.records.prepared import Prepared
+from study.records.runs import Evaluation
+from study.training.checkpoints import FOLDER, Checkpoints
+from study.training.loop import Run, RunResult
 from tests.lora.models import generator
 from tests.study import toys
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.cleaning import (
+from study.data.cleaning import (
     Dropped,
     Label,
     Sentences,
@@ -19,7 +19,7 @@ from study.cleaning import (
     normalise,
     without,
 )
-from study.errors import StudyError
+from study.entry.errors import StudyError
 
 rows = st.lists(
     st.tuples(

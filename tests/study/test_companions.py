@@ -1,4 +1,4 @@
-"""`study.companions`: what would stop another pipeline is said, and stops nothing here."""
+"""`study.studies.companions`: what would stop another pipeline is said, and stops nothing here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from study import companions, feasible, settings
+from study.feasibility import check
+from study.settings import whole as settings
+from study.studies import companions
 from tests.benchmarks.command import ROOT
 from tests.pipeline import toys
 
@@ -36,7 +38,7 @@ def warnings(folder: Path, **changes: Any) -> list[str]:
     own = {key.replace("__", "."): value for key, value in changes.items()}
     toys.change(params, toys.SETTINGS | OTHERS | own)
     chosen = settings.load(params)
-    return companions.warnings(chosen, feasible.check(chosen))
+    return companions.warnings(chosen, check.check(chosen))
 
 
 def test_nothing_is_said_where_every_pipeline_can_run(folder: Path) -> None:

@@ -10,8 +10,8 @@ from scipy.stats import ttest_1samp
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from study.crossed import Crossed, crossed, crossed_interval
-from study.statistics import Draws, draw
+from study.statistics.crossed import Crossed, crossed, crossed_interval
+from study.statistics.resampling import Draws, draw
 from tests.study.sufficiency.simulated import at_most, repeated, study
 
 TRUE = -0.1  # accuracy .7 against .8

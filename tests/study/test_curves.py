@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from study.curves import dynamics, pareto, rank_curve
-from study.errors import StudyError
-from study.records import ArmRecord
-from study.results import Results, seed_accuracies
-from study.settings import StatisticsSettings
-from study.summary import summarise
+from study.analyses.results.curves import dynamics, pareto, rank_curve
+from study.analyses.results.summary import summarise
+from study.analyses.results.sweep import Results, seed_accuracies
+from study.entry.errors import StudyError
+from study.records.runs import ArmRecord
+from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm
 
 STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8)

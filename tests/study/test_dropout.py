@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from study.dropout import RunDropout, keep_mask, replace_dropout, use_generators
-from study.streams import generator
+from study.batches.streams import generator
+from study.models.dropout import RunDropout, keep_mask, replace_dropout, use_generators
 
 
 def dropout(p: float, seeds: list[int], row_tokens: tuple[int, ...] = ()) -> RunDropout:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.environment import Machine, compute_dtype, device
-from study.errors import StudyError
-from study.records import read_json
+from study.entry.errors import StudyError
+from study.records.json_file import read_json
+from study.training.machine import Machine, compute_dtype, device
 from tests.study import toys
 
 

@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from study import full_arm, head_only_arm, lora_arm
-from study.environment import compute_dtype
-from study.models import PackedClassifier, load_pretrained
-from study.optimizer import FlatParameters
-from study.packing import pack
-from study.prepared import Prepared
-from study.progress import Progress
-from study.sources import resolve_model
-from study.training import Run, RunResult, train
+from study.arms import full as full_arm
+from study.arms import head_only
+from study.arms import lora as lora_arm
+from study.batches.packing import pack
+from study.models.packed import PackedClassifier, load_pretrained
+from study.records.prepared import Prepared
+from study.sources.resolve import resolve_model
+from study.training.loop import Run, RunResult, train
+from study.training.machine import compute_dtype
+from study.training.optimizer import FlatParameters
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.plain import (
@@ -165,10 +167,8 @@ def test_cached_features_train_the_head_as_the_frozen_model_does(
     dtype = compute_dtype(settings)
     runs = [Run("head_only", None, rate, seed) for rate in (0.1, 0.02) for seed in (0, 1)]
     model = toys.load(saved(family.name), dtype=dtype)
-    feed = head_only_arm.features(model, data, settings, toys.CPU)
-    cached = head_only_arm.train_head_only(
-        model, runs, feed, settings, 2, toys.CPU, Progress("toy", 4)
-    )
+    feed = head_only.features(model, data, settings, toys.CPU)
+    cached = head_only.train_head_only(model, runs, feed, settings, 2, toys.CPU, Progress("toy", 4))
     classifier = PackedClassifier(
         toys.load(saved(family.name), dtype=dtype), [run.seed for run in runs]
     )
@@ -235,8 +235,8 @@ def test_no_arm_changes_the_base(family: Family, arm: str) -> None:
     modules = {name: (type(m), id(m)) for name, m in model.named_modules()}
     progress, runs = Progress("toy", 1), [Run(arm, None, 0.05, 0)]
     if arm == "head_only":
-        feed = head_only_arm.features(model, data, settings, toys.CPU)
-        head_only_arm.train_head_only(model, runs, feed, settings, 1, toys.CPU, progress)
+        feed = head_only.features(model, data, settings, toys.CPU)
+        head_only.train_head_only(model, runs, feed, settings, 1, toys.CPU, progress)
     elif arm == "full":
         full_arm.train_full(model, runs, data, settings, toys.CPU, progress)
     else:
@@ -264,7 +264,7 @@ def test_sizes_count_what_trains() -> None:
     plain = toys.reference(saved("bert"))
     total, head = sum(p.numel() for p in plain.parameters()), 16 * 2 + 2
     full = full_arm.size(model)
-    heads = head_only_arm.size(model)
+    heads = head_only.size(model)
     lora = lora_arm.size(model, toys.lora_config(family, 3))
     adapter = 2 * 2 * 3 * (16 + 16)
     assert (full.head, full.adapter, full.trainable, full.total) == (head, 0, total, total)

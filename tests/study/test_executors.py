@@ -14,13 +14,14 @@ import ray
 import torch
 from ray.cluster_utils import Cluster
 
-from study import arms, executors, ray_executor
-from study.checkpoints import Checkpoints
-from study.errors import StudyError
-from study.executors import Executor, LocalExecutor
-from study.progress import Progress
-from study.ray_executor import RayExecutor
-from study.training import Run, RunResult
+from study.arms import arm as arms
+from study.entry.errors import StudyError
+from study.training import executors, ray_executor
+from study.training.checkpoints import Checkpoints
+from study.training.executors import Executor, LocalExecutor
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
+from study.training.ray_executor import RayExecutor
 from tests.study.executor_arms import ROOT, Surroundings, noting_arm, toy_settings
 
 LOGITS = ("validation_logits", "test_logits")
@@ -173,7 +174,7 @@ def test_the_setting_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(executors.choose(chosen), LocalExecutor)
     on_ray = replace(chosen, train=replace(chosen.train, executor="ray"))
     assert isinstance(executors.choose(on_ray), RayExecutor)
-    monkeypatch.delitem(sys.modules, "study.ray_executor", raising=False)
+    monkeypatch.delitem(sys.modules, "study.training.ray_executor", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed
     with pytest.raises(StudyError, match=r"train.executor: ray, .*pip install '\.\[ray\]'"):
         executors.choose(on_ray)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.families import MIN_WORDS, families
+from study.data.near_duplicates import MIN_WORDS, families
 
 texts = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=9), max_size=12)
 

@@ -1,4 +1,4 @@
-"""`study.feasible`: settings that cannot work are refused before anything is trained."""
+"""`study.feasibility.check`: settings that cannot work are refused before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from study import feasible, settings
-from study.errors import StudyError
+from study.entry.errors import StudyError
+from study.feasibility import check
+from study.settings import whole as settings
 from tests.pipeline import toys
 
 
@@ -33,7 +34,7 @@ def changed(chosen: settings.Settings, section: str, **changes: Any) -> settings
 
 
 def test_a_study_that_can_work_passes(chosen: settings.Settings) -> None:
-    feasible.check(chosen)
+    check.check(chosen)
 
 
 @pytest.mark.parametrize(
@@ -53,13 +54,13 @@ def test_what_cannot_work_is_named(
     chosen: settings.Settings, section: str, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(StudyError, match=rf"(?s){said}"):
-        feasible.check(changed(chosen, section, **changes))
+        check.check(changed(chosen, section, **changes))
 
 
 def test_an_executor_that_is_not_installed_is_named(
     chosen: settings.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "study.ray_executor", raising=False)
+    monkeypatch.delitem(sys.modules, "study.training.ray_executor", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(StudyError, match=r"train.executor: ray, .*pip install '\.\[ray\]'"):
-        feasible.check(changed(chosen, "train", executor="ray"))
+        check.check(changed(chosen, "train", executor="ray"))

@@ -17,17 +17,17 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from study.curves import dynamics, pareto, rank_curve
-from study.figures import dynamics as dynamics_figure
-from study.figures import pareto as pareto_figure
-from study.figures import rank_curve as rank_figure
-from study.figures import style, theory_bound, theory_scalings
-from study.figures.axes import panels, rank_axis
-from study.figures.text import percent, short_count, spread
-from study.results import Results
-from study.settings import StatisticsSettings
-from study.summary import summarise
-from study.theory_rows import bound_rows, scaling_rows
+from study.analyses.results.curves import dynamics, pareto, rank_curve
+from study.analyses.results.summary import summarise
+from study.analyses.results.sweep import Results
+from study.pages.figures import dynamics as dynamics_figure
+from study.pages.figures import pareto as pareto_figure
+from study.pages.figures import rank_curve as rank_figure
+from study.pages.figures import style, theory_bound, theory_scalings
+from study.pages.figures.axes import panels, rank_axis
+from study.pages.figures.text import percent, short_count, spread
+from study.pages.figures.theory_rows import bound_rows, scaling_rows
+from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm
 from tests.study.fake_theory import toy_theory
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from study import frozen
-from study.frozen import FrozenLinear, can_pack
+from study.models import frozen
+from study.models.frozen import FrozenLinear, can_pack
 from tests.lora.models import generator
 
 OUT, IN, ROWS = 24, 16, 7

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from transformers import XmodConfig, XmodModel
 
-from study.fused_layer import fuse, picks_readout
-from study.models import PackedClassifier
-from study.packing import pack
+from study.batches.packing import pack
+from study.models.fused_layer import fuse, picks_readout
+from study.models.packed import PackedClassifier
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.fused_case import Case, bert, distance, factors_alone

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lora.inject import disabled
 from lora.merge import merge, merged, unmerge
-from study.dropout import replace_dropout
-from study.errors import StudyError
+from study.entry.errors import StudyError
+from study.models.dropout import replace_dropout
 from tests.lora.models import HIDDEN
 from tests.study.fused_case import ALL_SIX, Case, distance, each_shape, factors_alone
 

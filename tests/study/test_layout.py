@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from study.layout import HeadBlocks
-from study.packing import PackedBatch, pack
-from study.prepared import Split
+from study.batches.layout import HeadBlocks
+from study.batches.packing import PackedBatch, pack
+from study.records.prepared import Split
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import settings
-from study.learning_rates import learning_rates
-from study.results import Results
+from study.analyses.learning_rates.record import learning_rates
+from study.analyses.results.sweep import Results
+from study.settings import whole as settings
 from tests.study.fake_rates import RATES, arm, peaked, sweep
 
 STATISTICS = dataclasses.replace(

@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from study.errors import StudyError
-from study.logits import read_logits, write_logits
-from study.training import Run, RunResult
+from study.arms.logits_file import write_logits
+from study.entry.errors import StudyError
+from study.records.logits import read_logits
+from study.training.loop import Run, RunResult
 from tests.study import toys
 
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from study.errors import StudyError
-from study.lora_arm import config_of
-from study.settings import LoraSettings
+from study.arms.lora import config_of
+from study.entry.errors import StudyError
+from study.settings.lora import LoraSettings
 
 
 def settings(scaling: str) -> LoraSettings:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lora.adapter import extract
 from lora.inject import adapted_modules, adapter_parameters, eject
-from study import lora_arm
-from study.errors import StudyError
-from study.optimizer import FlatParameters
+from study.arms import lora
+from study.entry.errors import StudyError
+from study.training.optimizer import FlatParameters
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.compare import check_equal, far
@@ -122,7 +122,7 @@ def test_what_a_run_learned_is_an_adapter_of_the_untouched_model(family: str, na
     model = toys.load(saved(family))
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     for result in results:
-        adapter = lora_arm.adapter_of(model, config, result.state)
+        adapter = lora.adapter_of(model, config, result.state)
         plain = toys.reference(saved(family)).requires_grad_(False)
         for module, _ in adapter.factors.items():
             weight = plain.get_submodule(module).weight
@@ -136,7 +136,7 @@ def test_what_a_run_learned_is_an_adapter_of_the_untouched_model(family: str, na
 def test_a_fresh_adapter_of_each_variant_is_counted_with_its_magnitudes() -> None:
     family = FAMILIES["bert"]
     sizes = {
-        name: lora_arm.size(
+        name: lora.size(
             toys.load(saved("bert")), toys.lora_config(family, 3, **OURS[name].get("variant", {}))
         ).adapter
         for name in ("dora", "pissa", "loraplus")
@@ -157,7 +157,7 @@ def test_loraplus_gives_its_ratio_to_b_and_vectors_and_decays_as_peft_does() -> 
     theirs = {id(p): (g["lr"], g["weight_decay"] > 0) for g in groups for p in g["params"]}
     named = dict(other.named_parameters())
     model = toys.load(saved("bert"))
-    lora_arm.adapt(model, [toys.lora_config(family, RANK, use_dora=True)], [0])
+    lora.adapt(model, [toys.lora_config(family, RANK, use_dora=True)], [0])
     tensors = adapter_parameters(model)
     parameters = FlatParameters(
         tensors,
@@ -165,8 +165,8 @@ def test_loraplus_gives_its_ratio_to_b_and_vectors_and_decays_as_peft_does() -> 
         torch.float32,
         has_run_axis=lambda _: True,
         keep_fp32=lambda _: True,
-        also_decays=lora_arm.is_magnitude,
-        rate_factor=lora_arm.loraplus_factor(RATIO),
+        also_decays=lora.is_magnitude,
+        rate_factor=lora.loraplus_factor(RATIO),
     )
     for piece in parameters.pieces:
         expected = theirs[id(named[f"{PEFT_START}{piece.name}.default.weight"])]
@@ -177,7 +177,7 @@ def test_loraplus_gives_its_ratio_to_b_and_vectors_and_decays_as_peft_does() -> 
 def test_the_settings_reach_the_adapter() -> None:
     family = FAMILIES["bert"]
     model = toys.load(saved("bert"))
-    lora_arm.adapt(model, [toys.lora_config(family, 2, use_dora=True, init="pissa")], [0])
+    lora.adapt(model, [toys.lora_config(family, 2, use_dora=True, init="pissa")], [0])
     layers = adapted_modules(model).values()
     assert all(layer.principal is not None for layer in layers)
     assert extract(model).config.use_dora

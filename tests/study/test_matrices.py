@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from study.errors import StudyError
-from study.matrices import linear_modules, read_tuned, updates, weight_of
+from study.entry.errors import StudyError
+from study.models.matrices import linear_modules, read_tuned, updates, weight_of
 from tests.study.toys import each_family, load, saved
 
 PER_LAYER = {"bert": 6, "roberta": 6, "distilbert": 6, "gpt2": 4, "llama": 7}

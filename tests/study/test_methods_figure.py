@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from study.figures import methods, style
+from study.pages.figures import style
+from study.studies.methods import figure
 from tests.study.methods.made import record
 
 
 def test_a_line_for_each_method_the_best_on_top() -> None:
     with style.styled():
-        left, right = methods.draw(record(left_out="prefix")).axes
+        left, right = figure.draw(record(left_out="prefix")).axes
     labels = [label.get_text() for label in left.get_yticklabels()]
     assert labels == [
         *("Full fine-tuning  80.0 %", "Adapters  79.0 %", "LoRA  78.0 %", "QLoRA  77.0 %"),
@@ -28,7 +29,7 @@ def test_intervals_are_those_of_the_paired_differences() -> None:
     made = record()
     made["methods"][2]["to_full"] |= {"low": -0.024, "high": -0.016}  # LoRA's
     with style.styled():
-        left, _ = methods.draw(made).axes
+        left, _ = figure.draw(made).axes
     _, _, lora, *_ = left.containers
     (segment,) = lora.lines[2][0].get_segments()
     assert [x for x, _ in segment] == pytest.approx([-2.4, -1.6])
@@ -41,24 +42,24 @@ def test_caption_says_what_is_told_from_lora() -> None:
     for row in made["methods"]:
         if row["name"] == "prefix":
             row["to_lora"] |= {"low": -0.1, "high": 0.01}
-    assert told in methods.caption(made)
-    assert "holds 0. Told from it: Head only. The interval" in methods.caption(made)
+    assert told in figure.caption(made)
+    assert "holds 0. Told from it: Head only. The interval" in figure.caption(made)
     made["methods"][4]["to_lora"] |= {"low": 0.001}
-    assert methods.caption(made).startswith(
+    assert figure.caption(made).startswith(
         "Told from LoRA, by an interval that does not hold 0: Adapters and Head only."
     )
     made["methods"][4]["to_lora"] |= {"low": -0.001}
     made["methods"][1]["to_lora"] |= {"high": 0.001}
-    assert methods.caption(made).startswith("Nothing here is told from LoRA")
-    assert "LoRA:" not in methods.caption(record(left_out="lora"))
+    assert figure.caption(made).startswith("Nothing here is told from LoRA")
+    assert "LoRA:" not in figure.caption(record(left_out="lora"))
 
 
 def test_caption_and_alternative_have_the_numbers() -> None:
-    caption = methods.caption(record())
+    caption = figure.caption(record())
     assert "that of Adapters: 79.0 %, 1.0 points below full fine-tuning;" in caption
     assert "those of IA³: 500 or 0.05 % of all, for an accuracy 5.0 points below" in caption
     assert "holds 0 for Adapters, LoRA and QLoRA. Beside" in caption
-    alternative = methods.alternative(record())
+    alternative = figure.alternative(record())
     assert "Full fine-tuning 80.0 % with 1,000,000" in alternative
     assert "LoRA 78.0 % (-5.5 to +1.5 points) with 2,000" in alternative
 
@@ -67,5 +68,5 @@ def test_full_fine_tuning_alone() -> None:
     alone = record()
     alone["methods"] = alone["methods"][:2]
     with style.styled():
-        methods.draw(alone)
-    assert methods.caption(alone) == "Full fine-tuning reaches 80.0 %."
+        figure.draw(alone)
+    assert figure.caption(alone) == "Full fine-tuning reaches 80.0 %."

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import BertConfig, BertForSequenceClassification, MPNetConfig, T5Config
 
-from study.errors import StudyError
-from study.models import PackedClassifier, RunLinear, load_pretrained, parameter_count
-from study.packing import PackedBatch, pack
+from study.batches.packing import PackedBatch, pack
+from study.entry.errors import StudyError
+from study.models.packed import PackedClassifier, RunLinear, load_pretrained, parameter_count
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.toys import each_family, saved

@@ -11,13 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from study import environment, frozen, head_only_arm
-from study.errors import StudyError
-from study.methods.arm import train_method
-from study.methods.bitfit import BitFit
-from study.offload import frozen_linears, place
-from study.progress import Progress
-from study.training import Run
+from study.arms import head_only
+from study.entry.errors import StudyError
+from study.models import frozen
+from study.models.offload import frozen_linears, place
+from study.studies.methods.arm import train_method
+from study.studies.methods.bitfit import BitFit
+from study.training import machine
+from study.training.loop import Run
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.compare import RUNS, check_equal
@@ -107,7 +109,7 @@ def test_head_only_reads_its_features_through_offloaded_matrices(
         if offload:
             copies = Copies(monkeypatch)
         settings = toys.train_settings(offload_frozen=offload)
-        feed = head_only_arm.features(model, toys.prepared(), settings, toys.CPU)
+        feed = head_only.features(model, toys.prepared(), settings, toys.CPU)
         rows.append(torch.cat([batch.features for _, batch in feed.evaluation("test", 1)]))
     assert torch.equal(*rows)
     assert copies.fetched
@@ -122,4 +124,4 @@ def test_an_offloaded_bf16_weight_is_not_laid_out_for_the_cpu() -> None:
 def test_a_cpu_is_told_that_there_is_nothing_to_offload() -> None:
     settings = toys.train_settings(offload_frozen=True)
     with pytest.raises(StudyError, match=r"train\.offload_frozen: true.*allowed: false, or a CUDA"):
-        environment.training_device(settings)
+        machine.training_device(settings)

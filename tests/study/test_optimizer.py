@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import Trainer, get_linear_schedule_with_warmup, get_scheduler
 
-from study.models import PackedClassifier
-from study.optimizer import FlatParameters, RunAdamW
+from study.models.packed import PackedClassifier
+from study.training.optimizer import FlatParameters, RunAdamW
 from tests.lora.models import Family, generator
 from tests.study import toys
 from tests.study.toys import each_family, saved

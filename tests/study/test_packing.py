@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.feeds import FeatureFeed
-from study.packing import PackedBatch, by_length, epoch_order, pack
-from study.prepared import Split
+from study.batches.feeds import FeatureFeed
+from study.batches.packing import PackedBatch, by_length, epoch_order, pack
+from study.records.prepared import Split
 from tests.study import toys
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from study import full_arm
-from study.pieces import pack_pieces
-from study.progress import Progress
-from study.training import Run
+from study.arms import full
+from study.batches.pieces import pack_pieces
+from study.training.loop import Run
+from study.training.progress import Progress
 from tests.lora.models import Family
 from tests.study import toys
 from tests.study.compare import RUNS, check_equal, far
@@ -86,7 +86,7 @@ def test_pieces_hold_every_sentence_once_in_order(pooled: bool) -> None:
 def test_a_step_of_full_fine_tuning_in_pieces_is_the_step() -> None:
     run = Run("full", None, 0.003, 0)
     results = [
-        full_arm.train_full(
+        full.train_full(
             toys.load(saved("bert"), 0.2),
             [run],
             toys.prepared(),

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study import prepared
-from study.errors import StudyError
-from study.prepared import Prepared, Split
+from study.entry.errors import StudyError
+from study.records import prepared
+from study.records.prepared import Prepared, Split
 
 sentences = st.lists(
     st.tuples(st.lists(st.integers(0, 30521), min_size=1, max_size=6), st.integers(0, 2)),

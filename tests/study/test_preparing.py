@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from study.errors import StudyError
-from study.prepared import SPLITS, Prepared, Split
-from study.preparing import prepare
-from study.settings import DataSettings
+from study.data.preparing import prepare
+from study.entry.errors import StudyError
+from study.records.prepared import SPLITS, Prepared, Split
+from study.settings.data import DataSettings
 from tests.study.tiny_models import SPECIAL, write_bert
 
 SUBJECTS = ["film", "plot", "cast", "score", "script", "scene", "drama", "story"]

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from study import process
-from study.process import SETTINGS
+from study.entry import process
+from study.entry.process import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from study.figures import learning_rate, style, sufficient_rank
-from study.learning_rates import learning_rates
+from study.analyses.learning_rates.record import learning_rates
+from study.pages.figures import learning_rate, style, sufficient_rank
 from tests.study.fake_rates import RATES, arm, peaked, sweep
 from tests.study.sufficiency.test_record import STATISTICS, TWELVE, record_of
 from tests.study.test_figures import check_texts, drawn_texts

@@ -13,8 +13,8 @@ import datasets
 import pandas as pd
 import pytest
 
-from study.errors import StudyError
-from study.reading import Query, Rows, read
+from study.data.reading import Query, Rows, read
+from study.entry.errors import StudyError
 
 pytestmark = pytest.mark.usefixtures("no_network")
 

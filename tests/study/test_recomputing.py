@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from study import attention, full_arm, lora_arm
-from study.progress import Progress
-from study.recomputing import recomputing
-from study.training import Run, RunResult
+from study.arms import full, lora
+from study.models import attention
+from study.models.recomputing import recomputing
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.compare import RUNS, each_precision
@@ -49,7 +50,7 @@ def test_in_pieces_too() -> None:
 @pytest.mark.parametrize("family", ["bert", "gpt2"])
 def test_every_parameter_trained(family: str) -> None:
     results = [
-        full_arm.train_full(
+        full.train_full(
             toys.load(saved(family), 0.2),
             [Run("full", None, 0.003, 0)],
             toys.prepared(pad=FAMILIES[family].config.pad_token_id or 0),
@@ -65,7 +66,7 @@ def test_every_parameter_trained(family: str) -> None:
 def test_a_layer_that_dora_unfuses() -> None:
     config = replace(toys.lora_config(FAMILIES["bert"], dropout=0.2), use_dora=True)
     results = [
-        lora_arm.train_lora(
+        lora.train_lora(
             toys.load(saved("bert"), 0.2),
             [config],
             [lora_run(0)],
@@ -91,8 +92,8 @@ def test_each_layer_is_computed_twice_a_step_and_once_afterwards(
         calls += 1
         return plain(*arguments)
 
-    monkeypatch.setattr("study.attention.attend", counted)
-    monkeypatch.setattr("study.fused_layer.attend", counted)
+    monkeypatch.setattr("study.models.attention.attend", counted)
+    monkeypatch.setattr("study.models.fused_layer.attend", counted)
     counts = []
     for anew in (False, True):
         calls = 0

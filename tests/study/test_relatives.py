@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from study.prepared import Split
-from study.relatives import related
-from study.tokenising import Tokenizer
+from study.data.relatives import related
+from study.data.tokenising import Tokenizer
+from study.records.prepared import Split
 from tests.study.tiny_models import write_bert
 
 WORDS = "the film is good bad and very long . ! ?"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from study import response_loss
-from study.records import Evaluation
-from study.response_loss import ResponseLoss, TokenLosses, responses
+from study.models import response_loss
+from study.models.response_loss import ResponseLoss, TokenLosses, responses
+from study.records.runs import Evaluation
 from tests.study.instruct import toys
 
 

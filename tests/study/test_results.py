@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import StudyError
-from study.records import ArmRecord, read_arm, write_json
-from study.results import read_results, read_sweep, scores, seed_accuracies
-from study.settings import Settings, load
+from study.analyses.results.sweep import read_results, read_sweep, scores, seed_accuracies
+from study.entry.errors import StudyError
+from study.records.json_file import write_json
+from study.records.runs import ArmRecord, read_arm
+from study.settings.whole import Settings, load
 from tests.study.fake_records import fake_arm, with_study, write_study
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

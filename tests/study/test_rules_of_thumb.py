@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from study.rules_of_thumb import Pick, compared, rules_record, spectral, verdict
+from study.analyses.rules_of_thumb.record import Pick, compared, rules_record, spectral, verdict
 
 RANKS = [32, 1, 2, 4, 8, 16]  # unsorted
 

@@ -16,9 +16,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from study import settings
-from study.errors import StudyError
-from study.yaml_core import CoreLoader
+from study.entry.errors import StudyError
+from study.entry.yaml_core import CoreLoader
+from study.settings import whole as settings
 
 DEFAULTS = Path(__file__).parents[2] / "params.yaml"
 

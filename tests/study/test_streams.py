@@ -6,7 +6,7 @@ import itertools
 
 import torch
 
-from study.streams import generator
+from study.batches.streams import generator
 
 
 def test_no_two_streams_coincide_and_each_repeats() -> None:

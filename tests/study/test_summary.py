@@ -8,10 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from study.results import Results, scores
-from study.settings import StatisticsSettings
-from study.summary import entries, summarise
-from study.table import arms_table
+from study.analyses.results.summary import entries, summarise
+from study.analyses.results.sweep import Results, scores
+from study.analyses.results.table import arms_table
+from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm
 
 STATISTICS = StatisticsSettings(0.95, 400, seed=0, margins=(1.0,), power=0.8)

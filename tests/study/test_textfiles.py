@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.errors import StudyError
-from study.textfiles import delimited
+from study.data.textfiles import delimited
+from study.entry.errors import StudyError
 
 # NA, null, 1e5: what a guessing reader would turn into something else.
 cells = st.sampled_from(["NA", "null", "", "1e5", "007", " x "]) | st.text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.theory_rows import (
+from study.pages.figures.theory_rows import (
     BOUND,
     FITTED,
     GRADIENT,

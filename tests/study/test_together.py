@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from study import head_only_arm, lora_arm
-from study.environment import compute_dtype
-from study.models import load_pretrained
-from study.progress import Progress
-from study.training import Run, RunResult
+from study.arms import head_only as head_only_arm
+from study.arms import lora
+from study.models.packed import load_pretrained
+from study.training.loop import Run, RunResult
+from study.training.machine import compute_dtype
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.compare import RUNS, check_equal, each_precision, far
@@ -72,7 +73,7 @@ def test_together_equals_alone_on_the_default_model(
         model = load_pretrained(name, 2, compute_dtype(settings), 0.0, toys.LONGEST)
         progress = Progress("toy", len(runs))
         data = toys.prepared()
-        return lora_arm.train_lora(
+        return lora.train_lora(
             model, [config] * len(runs), runs, data, settings, toys.CPU, progress
         )
 
@@ -141,7 +142,7 @@ def test_padded_ranks_stay_zero_and_change_nothing(precision: str) -> None:
                 assert tensor.abs().max() > 0
             torch.testing.assert_close(tensor, own, atol=1e-5, rtol=0)
         adapters = [
-            lora_arm.adapter_of(model, toys.lora_config(FAMILIES["bert"], rank), one.state)
+            lora.adapter_of(model, toys.lora_config(FAMILIES["bert"], rank), one.state)
             for one in (result, alone)
         ]
         for name, (A, B) in adapters[0].factors.items():

@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from study.errors import StudyError
-from study.tokenising import Tokenizer, Tokens
+from study.data.tokenising import Tokenizer, Tokens
+from study.entry.errors import StudyError
 from tests.study.tiny_models import write_bert, write_gpt2
 
 UNK, CLS, SEP, GOOD, BAD, FILM = 1, 2, 3, 4, 5, 6

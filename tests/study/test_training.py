@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from study import lora_arm
-from study.models import PackedClassifier
-from study.objective import Classification
-from study.packing import epoch_order
-from study.progress import Progress
-from study.training import _Log
+from study.arms import lora
+from study.batches.packing import epoch_order
+from study.models.objective import Classification
+from study.models.packed import PackedClassifier
+from study.training.loop import _Log
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.compare import RUNS, check_equal, far
@@ -57,7 +57,7 @@ def first_step(rank: int | None, seeds: Sequence[int]) -> dict[int, tuple[Tensor
     PackedClassifier(model, seeds)  # draws the heads
     if rank is not None:
         config = toys.lora_config(FAMILIES["bert"], rank)
-        lora_arm.adapt(model, [config] * len(seeds), seeds)
+        lora.adapt(model, [config] * len(seeds), seeds)
     feed = toys.token_feed(toys.prepared(), 4)
     labels = torch.cat([batch.labels for (batch,) in feed.training(seeds, 1)], dim=1)
     weight = model.classifier.weight.detach()
@@ -87,7 +87,7 @@ def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
         assert result.best_epoch == 1 + accuracies.index(max(accuracies))
         model = toys.load(saved("bert"))
         classifier = PackedClassifier(model, [0])
-        lora_arm.adapt(model, [config], [0])
+        lora.adapt(model, [config], [0])
         rows = dict(classifier.named_parameters())
         with torch.no_grad():
             for name, tensor in result.state.items():
@@ -141,7 +141,7 @@ def test_training_ends_when_no_run_goes_on_and_a_lost_run_holds_up_nobody() -> N
     config = toys.lora_config(FAMILIES["bert"])
     model = toys.load(saved("bert"))
     data = toys.prepared()
-    still, lost = lora_arm.train_lora(model, [config] * 2, runs, data, settings, toys.CPU, counted)
+    still, lost = lora.train_lora(model, [config] * 2, runs, data, settings, toys.CPU, counted)
     assert counted.epochs == 2
     assert [point.epoch for point in still.validation] == [1, 2]
     assert (still.best_epoch, still.diverged_at, lost.diverged_at) == (1, None, 2)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from study.yaml_core import CoreLoader
+from study.entry.yaml_core import CoreLoader
 
 WORDS = "1e-4 1.0e-4 .5 -3 +7 010 0x1f 0o17 no off yes y on true True null ~ 12:30 2020-01 1_000"
 

@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from lora.config import LoRAConfig
-from study import lora_arm
-from study.feeds import TokenFeed
-from study.models import load_pretrained
-from study.prepared import Prepared, Split
-from study.progress import Progress
-from study.settings import TrainSettings
-from study.training import Run, RunResult
+from study.arms import lora
+from study.batches.feeds import TokenFeed
+from study.models.packed import load_pretrained
+from study.records.prepared import Prepared, Split
+from study.settings.train import TrainSettings
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES, VOCABULARY, Family, generator
 
 CPU = torch.device("cpu")
@@ -143,7 +143,7 @@ def train_lora(
     """
     settings = train_settings(**changes)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    return lora_arm.train_lora(
+    return lora.train_lora(
         load(saved(family), dropout, dtype),
         [lora_config(FAMILIES[family], run.rank or 1, dropout, **variant or {}) for run in runs],
         runs,

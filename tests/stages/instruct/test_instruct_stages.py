@@ -15,13 +15,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from stages import cli
 from stages.instruct import base, compare, prepare, rank
-from study import arms, prepared
-from study.causal import PackedCausalLM
-from study.feeds import TokenFeed
-from study.instruct.records import read_base, read_rank
-from study.records import read_json
+from study.arms import arm
+from study.batches.feeds import TokenFeed
+from study.entry import command
+from study.models.causal import PackedCausalLM
+from study.records import prepared
+from study.records.json_file import read_json
+from study.studies.instruct.records import read_base, read_rank
 from tests.pipeline.toys import change
 from tests.study.instruct import toys
 
@@ -49,7 +50,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Call:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [stage.__name__, *arguments, "--study", "mine"])
             patch.chdir(Path.cwd())
-            cli.run(stage.main)
+            command.run(stage.main)
 
     return run
 
@@ -153,16 +154,16 @@ def test_seeds_train_together_as_alone_and_a_finished_group_is_not_trained_again
 ) -> None:
     change(study / "params.yaml", {"seeds": [0, 1], "lora.learning_rates": [0.02, 0.005]})
     call(prepare)
-    monkeypatch.setattr(arms, "runs_that_fit", lambda *_: 1)
+    monkeypatch.setattr(arm, "runs_that_fit", lambda *_: 1)
     call(rank, "--rank", "2")
     alone = read_rank(study / "ranks/rank_2/run_data.json")
-    monkeypatch.setattr(arms, "runs_that_fit", lambda *_: 2)
+    monkeypatch.setattr(arm, "runs_that_fit", lambda *_: 2)
     written = rank.write_json
     monkeypatch.setattr(rank, "write_json", _killed)
     with pytest.raises(KeyboardInterrupt):
         call(rank, "--rank", "2")  # trained both groups, and wrote nothing
     monkeypatch.setattr(rank, "write_json", written)
-    monkeypatch.setattr("study.lora_arm.train", _killed)
+    monkeypatch.setattr("study.arms.lora.train", _killed)
     call(rank, "--rank", "2")
     together = read_rank(study / "ranks/rank_2/run_data.json")
     assert len(together.runs) == 4
@@ -192,7 +193,7 @@ def test_the_evaluations_mean_is_over_response_tokens(study: Path, call: Call) -
     call(prepare)
     data = prepared.load(study / "data/prepared")
     feed = TokenFeed(data, 8, torch.device("cpu"))
-    from study.causal import load_causal
+    from study.models.causal import load_causal
 
     lm = PackedCausalLM(load_causal(str(study / "model"), torch.float32, 0.0, 96), [0]).eval()
     total = sum(float(lm(batch)[0, :, 0].sum().detach()) for _, batch in feed.evaluation("test", 1))
@@ -208,7 +209,7 @@ def test_a_study_that_is_not_there_is_named(
     for arguments in (["--study", "elsewhere"], ["--study"]):
         monkeypatch.setattr(sys, "argv", ["stage", *arguments])
         with pytest.raises(SystemExit) as stop:
-            cli.run(prepare.main)
-        assert stop.value.code == cli.BAD_INPUT
+            command.run(prepare.main)
+        assert stop.value.code == command.BAD_INPUT
         assert "--study" in capsys.readouterr().err
     shutil.rmtree(study)

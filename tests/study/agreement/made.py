@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from study.agreement.record import swept
-from study.records import ArmRecord
-from study.results import Results
-from study.settings import StatisticsSettings
+from study.analyses.agreement.record import swept
+from study.analyses.results.sweep import Results
+from study.records.runs import ArmRecord
+from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm
 
 STATISTICS = StatisticsSettings(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from study.agreement.disagreement import MORE
-from study.agreement.record import agreement as make_record
-from study.figures import agreement, calibration, style
+from study.analyses.agreement.disagreement import MORE
+from study.analyses.agreement.record import agreement as make_record
+from study.pages.figures import agreement, calibration, style
 from tests.study.agreement.made import STATISTICS, all_logits, study
 from tests.study.test_captions import tidy
 from tests.study.test_figures import check_texts, drawn_texts

@@ -8,8 +8,8 @@ from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
-from study.agreement import calibration as module
-from study.agreement.calibration import BINS, calibration, ece, ece_by_chance, reliability
+from study.analyses.agreement import calibration as module
+from study.analyses.agreement.calibration import BINS, calibration, ece, ece_by_chance, reliability
 from tests.study.agreement.made import STATISTICS
 
 

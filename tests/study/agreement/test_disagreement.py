@@ -7,8 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.agreement.disagreement import LESS, MORE, UNTOLD, differ, disagreement, predictions
-from study.records import ArmRecord
+from study.analyses.agreement.disagreement import (
+    LESS,
+    MORE,
+    UNTOLD,
+    differ,
+    disagreement,
+    predictions,
+)
+from study.records.runs import ArmRecord
 from tests.study.agreement.made import STATISTICS
 from tests.study.fake_records import fake_arm
 

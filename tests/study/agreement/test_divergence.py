@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr, softmax
 
-from study.agreement.disagreement import MORE
-from study.agreement.divergence import between, divergence, kl
+from study.analyses.agreement.disagreement import MORE
+from study.analyses.agreement.divergence import between, divergence, kl
 from tests.study.agreement.made import STATISTICS, all_logits, study
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.agreement.pairs import different_seeds, same_seed
-from study.crossed import crossed
+from study.analyses.agreement.pairs import different_seeds, same_seed
+from study.statistics.crossed import crossed
 
 
 def values(num_seeds: int, num_sentences: int = 50) -> np.ndarray:

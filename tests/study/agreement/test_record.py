@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from study.agreement.disagreement import MORE, UNTOLD
-from study.agreement.record import agreement, answer, read_test_logits
-from study.errors import StudyError
+from study.analyses.agreement.disagreement import MORE, UNTOLD
+from study.analyses.agreement.record import agreement, answer, read_test_logits
+from study.entry.errors import StudyError
 from tests.study.agreement.made import STATISTICS, all_logits, study, write_logits
 
 

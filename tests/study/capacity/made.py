@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from study import settings
-from study.settings import Settings
+from study.settings import whole as settings
+from study.settings.whole import Settings
 from tests.study import toys
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"

@@ -11,13 +11,13 @@ from torch import Tensor
 from lora import peft_format
 from lora.adapter import Adapter
 from lora.stacking import truncated
-from study import lora_arm
-from study.attached import read_adapter
-from study.capacity.adapters import adapter_predictions
-from study.environment import compute_dtype
-from study.errors import StudyError
-from study.matrices import linear_modules, weight_of
-from study.training import RunResult
+from study.analyses.capacity.adapters import adapter_predictions
+from study.arms import lora
+from study.arms.attached import read_adapter
+from study.entry.errors import StudyError
+from study.models.matrices import linear_modules, weight_of
+from study.training.loop import RunResult
+from study.training.machine import compute_dtype
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.compare import each_precision
@@ -33,7 +33,7 @@ def trained(family: str, precision: str = "fp32", seed: int = 0) -> tuple[RunRes
     (result,) = toys.train_lora([run], family=family, data=DATA, precision=precision)
     config = toys.lora_config(FAMILIES[family], RANK)
     model = toys.load(toys.saved(family))
-    return result, lora_arm.adapter_of(model, config, result.state)
+    return result, lora.adapter_of(model, config, result.state)
 
 
 def predicted(family: str, adapters: list[Adapter], precision: str = "fp32") -> Tensor:

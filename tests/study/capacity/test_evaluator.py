@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from study import full_arm
-from study.capacity.evaluator import Evaluator, first
-from study.errors import StudyError
-from study.matrices import linear_modules, weight_of
-from study.prepared import Prepared
-from study.progress import Progress
-from study.training import Run
+from study.analyses.capacity.evaluator import Evaluator, first
+from study.arms import full
+from study.entry.errors import StudyError
+from study.models.matrices import linear_modules, weight_of
+from study.records.prepared import Prepared
+from study.training.loop import Run
+from study.training.progress import Progress
 from tests.study import toys
 from tests.study.capacity.made import toy_settings, tuned_by_hand
 from tests.study.toys import each_family
@@ -73,7 +73,7 @@ def test_pretrained_holds_the_base_as_it_was(family) -> None:
 def test_what_full_fine_tuning_trained_predicts_as_its_run_did(family, precision) -> None:
     chosen, data = toy_settings(family, precision=precision), toys.prepared(test=300)
     run = Run("full", None, 0.01, 0)
-    (result,) = full_arm.train_full(
+    (result,) = full.train_full(
         toys.load(toys.saved(family)), [run], data, chosen.train, toys.CPU, Progress("toy", 1)
     )
     evaluator = Evaluator(chosen, data)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.capacity.questions import QUESTIONS, Compared, Difference, p_values
-from study.capacity.readings import MEANING, level, read, reading_of
-from study.crossed import crossed, crossed_interval
-from study.statistics import Interval
+from study.analyses.capacity.questions import QUESTIONS, Compared, Difference, p_values
+from study.analyses.capacity.readings import MEANING, level, read, reading_of
+from study.statistics.crossed import crossed, crossed_interval
+from study.statistics.resampling import Interval
 
 MARGIN = 2.0
 SENTENCES = 1000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.capacity.record import (
+from study.analyses.capacity.record import (
     CURVES,
     FULL,
     LARGEST,
@@ -17,8 +17,8 @@ from study.capacity.record import (
     Comparison,
     capacity_record,
 )
-from study.capacity.truncation import PLAIN, WEIGHTED
-from study.settings import StatisticsSettings
+from study.analyses.capacity.truncation import PLAIN, WEIGHTED
+from study.settings.statistics import StatisticsSettings
 
 STATISTICS = StatisticsSettings(0.95, 300, 0, margins=(0.5, 2.0, 1.0), power=0.8)
 SENTENCES = 4000

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lora.spectra import truncate_weighted
-from study.capacity.truncation import KINDS, PLAIN, WEIGHTED, TruncatedUpdate
+from study.analyses.capacity.truncation import KINDS, PLAIN, WEIGHTED, TruncatedUpdate
 
 OUT, IN = 7, 5
 SHAPES = [(7, 5), (5, 7), (6, 6)]

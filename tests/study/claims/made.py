@@ -6,9 +6,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study.analyses.results.sweep import Sweep
 from study.claims.evidence import Study
-from study.records import ArmRecord, Evaluation, RunRecord
-from study.results import Sweep
+from study.records.runs import ArmRecord, Evaluation, RunRecord
 
 SENTENCES = 2000
 LABELS = (0, 1) * (SENTENCES // 2)

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from study.analyses.results.sweep import Sweep
 from study.claims.evidence import RECORDS, Study
 from study.claims.judge import claims_record
 from study.claims.list import CLAIMS
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
-from study.results import Sweep
 from tests.study.report.made import SHAPES, made_records, made_results, made_settings
 
 

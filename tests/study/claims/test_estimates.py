@@ -8,7 +8,7 @@ from scipy.stats import t as student
 
 from study.claims.estimates import estimate, over_seeds, published
 from study.claims.verdicts import CannotTell
-from study.crossed import crossed
+from study.statistics.crossed import crossed
 
 SENTENCES = 500
 

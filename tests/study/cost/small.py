@@ -12,11 +12,12 @@ import yaml
 from lora import peft_format
 from lora.adapter import Adapter, extract
 from lora.inject import eject
-from study import prepared, settings
-from study.cost.plain import load_plain
-from study.lora_arm import adapt, config_of
-from study.prepared import Prepared, Split
-from study.settings import Settings
+from study.analyses.cost.plain import load_plain
+from study.arms.lora import adapt, config_of
+from study.records import prepared
+from study.records.prepared import Prepared, Split
+from study.settings import whole as settings
+from study.settings.whole import Settings
 from tests.lora.models import FAMILIES, VOCABULARY, randomise
 from tests.study import toys
 from tests.study.fake_records import write_study

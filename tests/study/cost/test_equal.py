@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.cost.equal import EQUAL, FASTER, SLOWER, UNTOLD, paired_ratio, verdict, words
-from study.cost.intervals import Interval
+from study.analyses.cost.equal import EQUAL, FASTER, SLOWER, UNTOLD, paired_ratio, verdict, words
+from study.analyses.cost.intervals import Interval
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from study.cost.intervals import Interval, Spread, median_ratio
+from study.analyses.cost.intervals import Interval, Spread, median_ratio
 
 
 def test_a_spread_is_the_median_and_the_ends():

@@ -7,18 +7,10 @@ import pytest
 import torch
 
 from lora.adapter import attach
-from study.cost import latency
-from study.cost.latency import (
-    BASE,
-    DOUBLE,
-    merged,
-    shares,
-    time_calls,
-    unmerged,
-    variants,
-)
-from study.cost.plain import load_plain, padded_batches
-from study.cost.speed import described, merged_ranks
+from study.analyses.cost import latency
+from study.analyses.cost.latency import BASE, DOUBLE, merged, shares, time_calls, unmerged, variants
+from study.analyses.cost.plain import load_plain, padded_batches
+from study.analyses.cost.speed import described, merged_ranks
 from tests.lora.models import Family
 from tests.study.cost import small
 from tests.study.toys import each_family

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures.process import BrokenProcessPool
 
-from study import prepared
-from study.cost import memory
+from study.analyses.cost import memory
+from study.records import prepared
 from tests.study.cost import small
 
 

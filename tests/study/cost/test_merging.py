@@ -7,9 +7,9 @@ import torch
 
 from lora import merge
 from lora.inject import is_adapted
-from study.cost.merging import TOLERANCE, check_merging
-from study.cost.plain import load_plain, padded_batches
-from study.errors import StudyError
+from study.analyses.cost.merging import TOLERANCE, check_merging
+from study.analyses.cost.plain import load_plain, padded_batches
+from study.entry.errors import StudyError
 from tests.lora.models import Family
 from tests.study.cost import small
 from tests.study.toys import each_family

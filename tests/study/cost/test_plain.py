@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.cost.plain import first, load_plain, padded_batches
+from study.analyses.cost.plain import first, load_plain, padded_batches
 from tests.lora.models import Family
 from tests.study import toys
 from tests.study.cost import small

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
-from study.cost.flops import training_flops
-from study.cost.record import cost
-from study.errors import StudyError
-from study.lora_arm import config_of
-from study.results import read_results
-from study.summary import entries, summarise
+from study.analyses.cost.flops import training_flops
+from study.analyses.cost.record import cost
+from study.analyses.results.summary import entries, summarise
+from study.analyses.results.sweep import read_results
+from study.arms.lora import config_of
+from study.entry.errors import StudyError
 from tests.study.cost import small
 
 

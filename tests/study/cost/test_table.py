@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from study.cost import table
+from study.analyses.cost import table
 
 COST: dict[str, Any] = {
     "arms": [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.cost import throughput
-from study.cost.throughput import StepTimer, Trainer
+from study.analyses.cost import throughput
+from study.analyses.cost.throughput import StepTimer, Trainer
 from tests.lora.models import Family
 from tests.study.cost import small
 from tests.study.toys import each_family

@@ -14,17 +14,18 @@ import torch
 from lora import peft_format
 from lora.adapter import Adapter
 from lora.stacking import Part, stack
-from study import lora_arm
-from study.drift.outputs import change, every_arm
-from study.drift.text import general_text, load_text, save_text
-from study.errors import StudyError
-from study.heads import read_head, save_heads
-from study.overlap import chosen, standing_in
-from study.settings import Settings, SourceSettings
-from study.stacking.combinations import ALONE, SELECTED, Combination, combinations
-from study.stacking.evaluate import evaluate
-from study.stacking.together import check, put_together
-from study.training import RunResult
+from study.arms import lora
+from study.arms.saved_heads import read_head, save_heads
+from study.data.overlap import chosen, standing_in
+from study.entry.errors import StudyError
+from study.settings.source import SourceSettings
+from study.settings.whole import Settings
+from study.studies.drift.outputs import change, every_arm
+from study.studies.drift.text import general_text, load_text, save_text
+from study.studies.stacking.combinations import ALONE, SELECTED, Combination, combinations
+from study.studies.stacking.evaluate import evaluate
+from study.studies.stacking.together import check, put_together
+from study.training.loop import RunResult
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.capacity.made import toy_settings, tuned_by_hand
@@ -38,7 +39,7 @@ def trained(seed: int = 0) -> tuple[RunResult, Adapter]:
     run = toys.lora_run(seed, 0.1, 3)
     (result,) = toys.train_lora([run], data=DATA)
     model = toys.load(toys.saved("bert"))
-    return result, lora_arm.adapter_of(model, toys.lora_config(FAMILIES["bert"]), result.state)
+    return result, lora.adapter_of(model, toys.lora_config(FAMILIES["bert"]), result.state)
 
 
 def test_each_arm_gives_its_own_outputs_and_states(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.drift.given import Given, Name, load_outputs, save_outputs
-from study.drift.page import blocks
-from study.drift.record import drift_record
-from study.figures import drift as figure
-from study.figures import style
-from study.results import Sweep
+from study.analyses.results.sweep import Sweep
+from study.pages.figures import style
+from study.studies.drift import figure
+from study.studies.drift.given import Given, Name, load_outputs, save_outputs
+from study.studies.drift.page import blocks
+from study.studies.drift.record import drift_record
 from tests.study.agreement.made import STATISTICS
 from tests.study.fake_records import fake_arm
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from study.instruct import settings
-from study.instruct.records import BaseRecord, PairRun, RankRecord
-from study.instruct.results import compare
-from study.records import Evaluation
+from study.records.runs import Evaluation
+from study.studies.instruct import settings
+from study.studies.instruct.records import BaseRecord, PairRun, RankRecord
+from study.studies.instruct.results import compare
 from tests.study.instruct.toys import ROOT
 
 DATA: dict[str, Any] = {

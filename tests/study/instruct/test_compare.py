@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.errors import StudyError
-from study.figures import rank_comparison, style
-from study.instruct.compare import Held, difference, joint, levels, nats, verdicts
-from study.instruct.page import page
-from study.instruct.records import BaseRecord, RankRecord
-from study.words import p_words
+from study.entry.errors import StudyError
+from study.pages.figures import style
+from study.studies.instruct import figure as rank_comparison
+from study.studies.instruct.compare import Held, difference, joint, levels, nats, verdicts
+from study.studies.instruct.page import page
+from study.studies.instruct.records import BaseRecord, RankRecord
+from study.words.phrases import p_words
 from tests.study.instruct import made
 
 EQUAL = {8: 3.0, 16: 3.0, 32: 3.0, 64: 3.0}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from study import parsing
-from study.errors import StudyError
-from study.instruct import settings
-from study.instruct.settings import InstructSettings
-from study.yaml_core import read_yaml
+from study.entry import parser
+from study.entry.errors import StudyError
+from study.entry.yaml_core import read_yaml
+from study.studies.instruct import settings
+from study.studies.instruct.settings import InstructSettings
 from tests.pipeline.toys import change
 from tests.study.instruct.toys import ROOT
 
@@ -33,7 +33,7 @@ def test_the_file_holds_every_setting_once_in_order_of_the_sections() -> None:
         for name, part in raw.items()
         for key in (part if isinstance(part, dict) else [name])
     ]
-    assert sorted(keys) == sorted(parsing.leaves(InstructSettings))
+    assert sorted(keys) == sorted(parser.leaves(InstructSettings))
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from study.errors import StudyError
-from study.instruct.templates import Pair
-from study.instruct.tokenising import PairTokenizer
+from study.entry.errors import StudyError
+from study.studies.instruct.templates import Pair
+from study.studies.instruct.tokenising import PairTokenizer
 from tests.study.instruct import toys
 
 PAIR = Pair("alpaca", "Name a colour.", "warm", "red")

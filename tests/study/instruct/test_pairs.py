@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from study.errors import StudyError
-from study.instruct import settings
-from study.instruct.pairs import read_pairs
-from study.instruct.preparing import prepare
-from study.instruct.settings import PairSettings
-from study.instruct.templates import TEMPLATES, pairs_of
+from study.entry.errors import StudyError
+from study.studies.instruct import settings
+from study.studies.instruct.pairs import read_pairs
+from study.studies.instruct.preparing import prepare
+from study.studies.instruct.settings import PairSettings
+from study.studies.instruct.templates import TEMPLATES, pairs_of
 from tests.pipeline import toys as reviews
 from tests.study.instruct import toys
 

@@ -17,9 +17,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from study.instruct.settings import InstructSettings, load
-from study.packing import PackedBatch, pack
-from study.prepared import Split
+from study.batches.packing import PackedBatch, pack
+from study.records.prepared import Split
+from study.studies.instruct.settings import InstructSettings, load
 from tests.pipeline.toys import change
 
 ROOT = Path(__file__).resolve().parents[3]

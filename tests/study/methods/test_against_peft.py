@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from study import streams
-from study.methods.arm import train_method
-from study.methods.ia3 import IA3, targets
-from study.methods.prefix import PrefixTuning
-from study.progress import Progress
-from study.training import Run, RunResult
+from study.batches import streams
+from study.studies.methods.arm import train_method
+from study.studies.methods.ia3 import IA3, targets
+from study.studies.methods.prefix import PrefixTuning
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.plain import (

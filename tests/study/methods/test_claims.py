@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from study.methods.claims import Case, claims
-from study.records import ArmRecord
+from study.records.runs import ArmRecord
+from study.studies.methods.claims import Case, claims
 from tests.study.fake_records import fake_arm
 from tests.study.methods import made
 

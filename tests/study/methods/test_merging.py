@@ -11,12 +11,13 @@ import torch
 from lora import peft_format
 from lora.adapter import extract
 from lora.inject import eject
-from study import lora_arm, settings
-from study.cost.plain import load_plain, padded_batches
-from study.errors import StudyError
-from study.methods.choose import choose
-from study.methods.merging import merging
-from study.methods.trained import save_state
+from study.analyses.cost.plain import load_plain, padded_batches
+from study.arms import lora
+from study.entry.errors import StudyError
+from study.settings import whole as settings
+from study.studies.methods.choose import choose
+from study.studies.methods.merging import merging
+from study.studies.methods.trained import save_state
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.methods.test_methods import trained
@@ -63,7 +64,7 @@ def test_an_adapter_is_merged(tmp_path: Path) -> None:
     config = toys.lora_config(FAMILIES["bert"])
     (result,) = toys.train_lora([toys.lora_run()])
     model = toys.load(toys.saved("bert"))
-    peft_format.save(lora_arm.adapter_of(model, config, result.state), tmp_path)
+    peft_format.save(lora.adapter_of(model, config, result.state), tmp_path)
     found = merging("lora", METHODS, *plain("bert"), tmp_path)
     assert found["mergeable"]
     assert found["merge_difference"] < 1e-5
@@ -72,7 +73,7 @@ def test_an_adapter_is_merged(tmp_path: Path) -> None:
 def test_a_base_in_four_bit_takes_no_adapter_in(tmp_path: Path) -> None:
     model = wide_model(FAMILIES["bert"])
     config = toys.lora_config(FAMILIES["bert"])
-    lora_arm.adapt(model, [config], [0])
+    lora.adapt(model, [config], [0])
     peft_format.save(extract(model), tmp_path)
     eject(model)
     inputs = {"input_ids": torch.ones(1, 3, dtype=torch.int64)}

@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from study import streams
-from study.errors import StudyError
-from study.methods.arm import size, train_method
-from study.methods.bitfit import BitFit
-from study.methods.bottleneck import Bottleneck, BottleneckAdapters
-from study.methods.ia3 import IA3
-from study.methods.method import Method, NotApplicable
-from study.methods.prefix import PrefixTuning
-from study.methods.trained import read_state, save_state, with_state
-from study.models import PackedClassifier, parameter_count
-from study.packing import pack
-from study.progress import Progress
-from study.training import Run, RunResult
+from study.batches import streams
+from study.batches.packing import pack
+from study.entry.errors import StudyError
+from study.models.packed import PackedClassifier, parameter_count
+from study.studies.methods.arm import size, train_method
+from study.studies.methods.bitfit import BitFit
+from study.studies.methods.bottleneck import Bottleneck, BottleneckAdapters
+from study.studies.methods.ia3 import IA3
+from study.studies.methods.method import Method, NotApplicable
+from study.studies.methods.prefix import PrefixTuning
+from study.studies.methods.trained import read_state, save_state, with_state
+from study.training.loop import Run, RunResult
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES
 from tests.study import toys
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from study.methods.quality import difference, kept, less, rates
-from study.records import ArmRecord
+from study.records.runs import ArmRecord
+from study.studies.methods.quality import difference, kept, less, rates
 from tests.study.fake_records import fake_arm
 
 CONFIDENCE = 0.95

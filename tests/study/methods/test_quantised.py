@@ -17,12 +17,12 @@ from torch import nn
 
 from lora.inject import adapted_modules, eject, inject
 from lora.merge import merge
-from study import lora_arm
-from study.methods.method import NotApplicable
-from study.methods.quantised import quantise, weight_bytes
-from study.models import PackedClassifier, parameter_count
-from study.packing import pack
-from study.progress import Progress
+from study.arms import lora
+from study.batches.packing import pack
+from study.models.packed import PackedClassifier, parameter_count
+from study.studies.methods.method import NotApplicable
+from study.studies.methods.quantised import quantise, weight_bytes
+from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family, generator
 from tests.study import toys
 
@@ -107,7 +107,7 @@ def test_factors_train_on_it_in_fp32_and_are_not_merged(family: Family) -> None:
     settings, progress = toys.train_settings(), Progress("toy", 2)
     codes = {n: p.clone() for n, p in model.named_parameters() if getattr(p, "quant_state", None)}
     assert codes
-    results = lora_arm.train_lora(model, [config] * 2, runs, data, settings, toys.CPU, progress)
+    results = lora.train_lora(model, [config] * 2, runs, data, settings, toys.CPU, progress)
     for result in results:
         factors = [x for n, x in result.state.items() if n.endswith(".lora_B")]
         assert factors

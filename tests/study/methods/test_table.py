@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.methods import table
+from study.studies.methods import table
 from tests.study.methods.made import machine, record
 
 

@@ -18,9 +18,8 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from lora.adapter import Adapter
 from lora.config import LoRAConfig
-from study import curves
-from study.agreement.record import agreement, swept
-from study.capacity.record import (
+from study.analyses.agreement.record import agreement, swept
+from study.analyses.capacity.record import (
     CURVES,
     FULL,
     LORA,
@@ -29,20 +28,21 @@ from study.capacity.record import (
     Comparison,
     capacity_record,
 )
-from study.capacity.truncation import PLAIN, WEIGHTED
-from study.learning_rates import learning_rates
-from study.records import write_json
-from study.report import show
-from study.report.contents import TITLES
-from study.report.inputs import PATHS, Study
-from study.report.page import render
-from study.results import Results, scores
-from study.rules_of_thumb import rules_record
-from study.settings import Settings
-from study.spectra.record import spectra_record
-from study.spectra.updates import Matrix, Updates
-from study.sufficiency.record import sufficient_rank
-from study.summary import summarise
+from study.analyses.capacity.truncation import PLAIN, WEIGHTED
+from study.analyses.learning_rates.record import learning_rates
+from study.analyses.results import curves
+from study.analyses.results.summary import summarise
+from study.analyses.results.sweep import Results, scores
+from study.analyses.rules_of_thumb.record import rules_record
+from study.analyses.spectra.record import spectra_record
+from study.analyses.spectra.updates import Matrix, Updates
+from study.analyses.sufficiency.record import sufficient_rank
+from study.pages.report import show
+from study.pages.report.contents import TITLES
+from study.pages.report.inputs import PATHS, Study
+from study.pages.report.page import render
+from study.records.json_file import write_json
+from study.settings.whole import Settings
 from tests.study.fake_records import fake_arm, with_study
 from tests.study.fake_theory import toy_settings, toy_theory
 from tests.study.report.made_machine import machine_files
@@ -79,7 +79,7 @@ def made_settings(shape: Shape) -> Settings:
 
 @functools.cache
 def made_records(shape: Shape) -> dict[str, Any]:
-    """Return what stands in every file of `study.report.inputs.PATHS`, by name."""
+    """Return what stands in every file of `study.pages.report.inputs.PATHS`, by name."""
     gc.freeze()  # statsmodels collects garbage at every call: half a second, with torch loaded
     settings = made_settings(shape)
     results, statistics = made_results(shape), settings.statistics

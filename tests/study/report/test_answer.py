@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from study.report.answer import QUESTIONS, answer, interval_words
+from study.pages.report.answer import QUESTIONS, answer, interval_words
 
 RULE = "the smallest rank within one paired standard error of the best"
 

@@ -7,8 +7,8 @@ import html
 import re
 from typing import Any
 
-from study.report import claims
-from study.report.html import Html
+from study.pages.report import claims
+from study.pages.report.html import Html
 from tests.study.report.made import SHAPES, made_study
 
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from study.report import html
-from study.report.html import Html
+from study.pages.report import html
+from study.pages.report.html import Html
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from study.figures import rank_curve, style
-from study.report import claims, closing, measures, rates, sections, show, speed, tables
-from study.report.contents import TITLES, contents
-from study.report.figures import FIGURES, svg_of
-from study.report.html import Html
+from study.pages.figures import rank_curve, style
+from study.pages.report import claims, closing, measures, rates, sections, show, speed, tables
+from study.pages.report.contents import TITLES, contents
+from study.pages.report.figures import FIGURES, svg_of
+from study.pages.report.html import Html
 from tests.study.report.made import REPOSITORY, SHAPES, made_page, made_study
 
 

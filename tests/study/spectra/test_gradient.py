@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from study.matrices import linear_modules
-from study.models import PackedClassifier
-from study.spectra.gradient import first, initial_gradients
+from study.analyses.spectra.gradient import first, initial_gradients
+from study.models.matrices import linear_modules
+from study.models.packed import PackedClassifier
 from tests.study.toys import each_family, load, padded, prepared, reference, saved
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.spectra.intruders import first_left_vectors, nearest_cosines, random_floor
-from study.spectra.updates import full_svd
+from study.analyses.spectra.intruders import first_left_vectors, nearest_cosines, random_floor
+from study.analyses.spectra.updates import full_svd
 from tests.study.spectra.cases import normal, orthonormal
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from study.spectra.record import ONE_SEED
-from study.spectra.spectrum import ZERO
+from study.analyses.spectra.record import ONE_SEED
+from study.analyses.spectra.spectrum import ZERO
 from tests.study.spectra.cases import orthonormal, planted, record_of
 from tests.study.toys import each_family
 

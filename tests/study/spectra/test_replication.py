@@ -8,7 +8,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from study.spectra.replication import by_chance, principal_angles, replicated, shared
+from study.analyses.spectra.replication import by_chance, principal_angles, replicated, shared
 from tests.study.spectra.cases import normal, orthonormal
 
 

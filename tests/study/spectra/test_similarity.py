@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.spectra.similarity import chance, similarity
+from study.analyses.spectra.similarity import chance, similarity
 from tests.study.spectra.cases import orthonormal
 
 

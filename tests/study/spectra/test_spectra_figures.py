@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from study.figures import amplification, intruders, rules_of_thumb, similarity, spectra, style
-from study.rules_of_thumb import rules_record
+from study.analyses.rules_of_thumb.record import rules_record
+from study.pages.figures import amplification, intruders, rules_of_thumb, similarity, spectra, style
 from tests.study.spectra.cases import planted, record_of
 from tests.study.test_figures import check_texts, drawn_texts
 from tests.study.test_rules_of_thumb import sufficient

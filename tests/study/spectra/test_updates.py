@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lora.adapter import Adapter
-from study.errors import StudyError
-from study.spectra.updates import Matrix, lora_svd, read_updates
+from study.analyses.spectra.updates import Matrix, lora_svd, read_updates
+from study.entry.errors import StudyError
 from tests.study.spectra.cases import write_runs
 from tests.study.toys import each_family, load, saved
 

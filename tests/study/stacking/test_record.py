@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.figures import stacking as figure
-from study.figures import style
-from study.settings import SourceSettings, StackingSettings
-from study.stacking.combinations import combinations
-from study.stacking.page import blocks
-from study.stacking.record import stacking_record
-from study.stacking.right import Key, Right, both, load_right, save_right
+from study.pages.figures import style
+from study.settings.source import SourceSettings
+from study.studies.stacking import figure
+from study.studies.stacking.combinations import combinations
+from study.studies.stacking.page import blocks
+from study.studies.stacking.record import stacking_record
+from study.studies.stacking.right import Key, Right, both, load_right, save_right
+from study.studies.stacking.settings import StackingSettings
 from tests.study.agreement.made import STATISTICS
 
 SOURCE = SourceSettings("x", None, "train", "text", "label", None)

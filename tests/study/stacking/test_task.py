@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import torch
 
-from study.errors import StudyError
-from study.overlap import standing_in
-from study.prepared import SPLITS, Prepared, Split
-from study.preparing import prepare
-from study.relatives import related
-from study.settings import Settings, SourceSettings
-from study.stacking.task import other_data, prepare_other
+from study.data.overlap import standing_in
+from study.data.preparing import prepare
+from study.data.relatives import related
+from study.entry.errors import StudyError
+from study.records.prepared import SPLITS, Prepared, Split
+from study.settings.source import SourceSettings
+from study.settings.whole import Settings
+from study.studies.stacking.task import other_data, prepare_other
 from tests.study.capacity.made import toy_settings
 from tests.study.tiny_models import write_bert
 

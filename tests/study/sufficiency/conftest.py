@@ -1,4 +1,4 @@
-"""Fixtures of the tests of `study.sufficiency`."""
+"""Fixtures of the tests of `study.analyses.sufficiency`."""
 
 from __future__ import annotations
 

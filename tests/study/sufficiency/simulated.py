@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from study.crossed import Crossed, crossed
+from study.statistics.crossed import Crossed, crossed
 
 EASE, LUCK, ANSWER = 1.2, 0.03, 0.6  # standard deviations: a sentence's, a seed's, an answer's
 

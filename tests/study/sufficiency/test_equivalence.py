@@ -7,9 +7,9 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_paired
 
-from study.crossed import crossed
-from study.sufficiency.equivalence import equivalent, judge, step_down, verdicts
-from study.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
+from study.analyses.sufficiency.equivalence import equivalent, judge, step_down, verdicts
+from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
+from study.statistics.crossed import crossed
 from tests.study.sufficiency.simulated import at_most, differences, repeated, study
 
 ALPHA = 0.05

@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from study.crossed import crossed
-from study.sufficiency.equivalence import equivalent
-from study.sufficiency.planning import (
+from study.analyses.sufficiency.equivalence import equivalent
+from study.analyses.sufficiency.planning import (
     Components,
     Question,
     power,
     seeds_needed,
     sentences_needed,
 )
+from study.statistics.crossed import crossed
 from tests.study.sufficiency.simulated import repeated, stacked, study
 
 HALF = Question(margin=0.005, alpha=0.05, power=0.8)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import settings
-from study.records import write_json
-from study.results import Results
-from study.sufficiency.reasons import reason
-from study.sufficiency.record import sufficient_rank
+from study.analyses.results.sweep import Results
+from study.analyses.sufficiency.reasons import reason
+from study.analyses.sufficiency.record import sufficient_rank
+from study.records.json_file import write_json
+from study.settings import whole as settings
 from tests.study.fake_records import fake_arm
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"

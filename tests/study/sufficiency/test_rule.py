@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study import statistics as study_statistics
-from study.crossed import crossed
-from study.settings import StatisticsSettings
-from study.statistics import draw
-from study.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
-from study.sufficiency.rule import one_standard_error
-from study.sufficiency.verdicts import NONE
+from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
+from study.analyses.sufficiency.rule import one_standard_error
+from study.analyses.sufficiency.verdicts import NONE
+from study.settings.statistics import StatisticsSettings
+from study.statistics import resampling as study_statistics
+from study.statistics.crossed import crossed
+from study.statistics.resampling import draw
 from tests.study.sufficiency.simulated import study
 
 STATISTICS = StatisticsSettings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.sufficiency.trend import trend
+from study.analyses.sufficiency.trend import trend
 
 
 def correct(accuracies: list[list[float]], sentences: int = 1000) -> np.ndarray:

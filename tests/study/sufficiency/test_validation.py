@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study import settings
-from study.errors import StudyError
-from study.settings import Settings
-from study.sufficiency.validation import read_validation
+from study.analyses.sufficiency.validation import read_validation
+from study.entry.errors import StudyError
+from study.settings import whole as settings
+from study.settings.whole import Settings
 from tests.study.fake_records import with_study
 from tests.study.sufficiency.fake_logits import write_logits
 

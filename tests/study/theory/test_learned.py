@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.settings import load
+from study.settings.whole import load
 from study.theory.bounds import sample_bound, sample_optima, train_loss
 from study.theory.learned import learn
 from study.theory.setup import problems

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from study.errors import StudyError
-from study.settings import load
+from study.entry.errors import StudyError
+from study.settings.whole import load
 from study.theory.adapter import adapt
 from study.theory.bounds import sample_bound
 from study.theory.problem import Array, isotropic

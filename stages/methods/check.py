@@ -1,0 +1,27 @@
+"""Stage check of methods/: settings that cannot work stop here, before any method is trained.
+
+Reads methods/params.yaml and what of params.yaml decides whether a method fits the model. Writes
+methods/metrics/checked.json, which never changes.
+"""
+
+from __future__ import annotations
+
+from study.entry.command import run
+from study.entry.sections import load
+from study.records.json_file import write_json
+from study.settings.data import DATA
+from study.settings.lora import LORA
+from study.settings.model import MODEL
+from study.settings.train import TRAIN
+from study.studies.methods.feasible import check
+from study.studies.methods.settings import METHODS
+
+
+def main() -> None:
+    """Check the methods against the model."""
+    check(load(MODEL, DATA, TRAIN, LORA, METHODS))
+    write_json("methods/metrics/checked.json", {"settings": "fit the model"})
+
+
+if __name__ == "__main__":
+    run(main)

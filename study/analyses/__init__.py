@@ -1,0 +1,4 @@
+"""Numbers from finished runs:
+
+In come records, logits and weights, out goes one record an analysis.
+"""

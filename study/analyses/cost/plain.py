@@ -1,0 +1,75 @@
+"""The model, its adapters and sentences as anybody has them: transformers' modules, padding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+from study.entry.errors import StudyError
+from study.models.packed import load_pretrained
+from study.records.prepared import Prepared, Split
+from study.sources.resolve import resolve_model
+
+Inputs = dict[str, Tensor]  # input_ids and attention_mask, (batch, longest)
+
+
+def load_plain(name: str, data: Prepared, dtype: torch.dtype) -> PreTrainedModel:
+    """Load the pretrained classifier with the attention that transformers chooses for it.
+
+    Args:
+        name: as in the settings; see `study.sources.resolve.resolve_model`.
+        data: says how many classes the head has, and which token pads.
+
+    Raises:
+        StudyError: as `study.models.packed.load_pretrained`, which reads and checks the files.
+    """
+    packed = load_pretrained(name, data.num_labels, dtype, 0.0, data.max_length)
+    config = AutoConfig.from_pretrained(
+        resolve_model(name), trust_remote_code=False, num_labels=data.num_labels
+    )
+    if config.pad_token_id is None:  # a decoder finds a sentence's end by it
+        config.pad_token_id = data.pad_token_id
+    model: Any = AutoModelForSequenceClassification.from_config(config, dtype=dtype)
+    model.load_state_dict(packed.state_dict())
+    model.requires_grad_(False).eval()
+    return model
+
+
+def adapter_folder(root: Path, rank: int, seed: int) -> Path:
+    """Return where the sweep's adapter of a rank and seed is.
+
+    Args:
+        root: of the study.
+
+    Raises:
+        StudyError: it is not there.
+    """
+    folder = root / f"data/adapters/r{rank}/s{seed}"
+    if not folder.is_dir():
+        raise StudyError(f"{folder}: no such folder; run `dvc repro lora@{rank}`")
+    return folder
+
+
+def first(split: Split, sentences: int | None) -> Split:
+    """Return the first sentences of a split, None for all. They stand in no order of their own."""
+    if sentences is None or sentences >= len(split):
+        return split
+    tokens = int(split.offsets[sentences])
+    return Split(split.input_ids[:tokens], split.lengths[:sentences], split.labels[:sentences])
+
+
+def padded_batches(split: Split, size: int, pad_token_id: int) -> list[Inputs]:
+    """Cut a split into batches of `size` sentences, each padded to its longest."""
+    sentences = split.input_ids.long().split(split.lengths.tolist())
+    batches = []
+    for start in range(0, len(sentences), size):
+        rows = list(sentences[start : start + size])
+        ids = pad_sequence(rows, batch_first=True, padding_value=pad_token_id)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+        batches.append({"input_ids": ids, "attention_mask": mask})
+    return batches

@@ -1,0 +1,172 @@
+"""`metrics/cost.json`: what each method costs, as far as it follows from the study without a clock.
+
+trainable_parameters    adapter and head, or everything; share: of base, head and adapter
+storage_bytes           of one task: the files of an adapter, the weights' file of a tuned model,
+                        a head's numbers in fp32
+optimizer_state_bytes   AdamW's two moments in fp32: 8 bytes a trainable parameter. (The study's
+                        own full fine-tuning leaves out rows of the embedding that no sentence
+                        uses, and with them their moments.)
+flops_per_token         of a training step (`study.analyses.cost.flops`), on the training sentences
+training_flops          of a run as the study trains it, without evaluation. Head-only runs its
+                        encoder once and then trains on what it gave
+inference_flops_per_token    unmerged; merged it is the base's
+mergeable               checked on a batch of test sentences: merged logits are the unmerged ones
+                        within `merge_tolerance`, and unmerging gives the base back bit for bit.
+                        None where there is nothing to merge
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig
+
+from lora import peft_format
+from study.analyses.cost.flops import Flops, inference_flops, training_flops
+from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
+from study.analyses.cost.plain import adapter_folder, first, load_plain, padded_batches
+from study.analyses.results.sweep import scores
+from study.arms import lora
+from study.entry.errors import StudyError
+from study.records.prepared import Prepared
+from study.records.runs import ArmRecord, read_arm
+from study.sources.resolve import resolve_model
+from study.statistics.crossed import crossed_interval
+from study.training.machine import device
+from study.words.arms import FULL, HEAD_ONLY, LORA
+
+if TYPE_CHECKING:
+    from study.settings.whole import Settings
+
+_FP32 = 4  # bytes
+_MOMENTS = 2  # of AdamW
+
+
+def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str, Any]:
+    """Return the record.
+
+    Args:
+        root: of the study: holds metrics/runs/, data/adapters/ and data/full/.
+
+    Raises:
+        StudyError: a file is missing, an adapter does not fit the model, or merging one fails.
+    """
+    root = Path(root)
+    ranks = sorted(settings.lora.ranks)
+    arms = [(HEAD_ONLY, None), *((LORA, rank) for rank in ranks), (FULL, None)]
+    records = {(arm, rank): read_arm(_runs(root, arm, rank)) for arm, rank in arms}
+    flops = _flops(settings, data, ranks)
+    merging = _merging(settings, data, root, ranks)
+    lengths = data.train.lengths.double()
+    rows = []
+    for (arm, rank), record in records.items():
+        row = {"arm": arm, "rank": rank} | size(record)
+        row["storage_bytes"] = storage(record, root, settings.seeds[0])
+        row["optimizer_state_bytes"] = optimizer_state(record)
+        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm), arm)
+        row["mergeable"] = None if rank is None else True  # else checking has raised
+        row |= {"merge_difference": None if rank is None else merging[rank].difference}
+        rows.append(row | accuracy(record, settings))
+    return {
+        "arms": rows,
+        "train_sentences": len(lengths),
+        "train_tokens": int(lengths.sum()),
+        "merge_tolerance": TOLERANCE,
+        "confidence": settings.statistics.confidence,
+    }
+
+
+def _runs(root: Path, arm: str, rank: int | None) -> Path:
+    return root / "metrics/runs" / (f"{arm}.json" if rank is None else f"{arm}-r{rank}.json")
+
+
+def _flops(
+    settings: Settings, data: Prepared, ranks: list[int]
+) -> dict[tuple[str, int | None], tuple[Flops, Flops]]:
+    """Return the operations of training and of inference of every arm."""
+    config = AutoConfig.from_pretrained(resolve_model(settings.model.name), trust_remote_code=False)
+    labels = data.num_labels
+    plain = inference_flops(config, labels)
+    found: dict[tuple[str, int | None], tuple[Flops, Flops]] = {
+        (arm, None): (training_flops(config, labels, arm), plain) for arm in (HEAD_ONLY, FULL)
+    }
+    for rank in ranks:
+        adapter = lora.config_of(settings.lora, rank, settings.model.name)
+        trained = training_flops(config, labels, LORA, adapter)
+        found[LORA, rank] = trained, inference_flops(config, labels, adapter)
+    return found
+
+
+def _merging(
+    settings: Settings, data: Prepared, root: Path, ranks: list[int]
+) -> dict[int, Merging]:
+    """Check the first seed's adapter of every rank on one batch of test sentences, in fp32."""
+    used = device(settings.train)
+    model = load_plain(settings.model.name, data, torch.float32).to(used)
+    size = settings.train.batch_size
+    (batch,) = padded_batches(first(data.test, size), size, data.pad_token_id)
+    inputs = {name: tensor.to(used) for name, tensor in batch.items()}
+    found = {}
+    for rank in ranks:
+        folder = adapter_folder(root, rank, settings.seeds[0])
+        adapter = peft_format.load(folder)
+        found[rank] = check_merging(model, adapter, inputs, str(folder))
+    return found
+
+
+def size(record: ArmRecord) -> dict[str, Any]:
+    """Return how much an arm trains, in numbers and as a share of all."""
+    trained = record.trainable_parameters
+    return {
+        "trainable_parameters": trained,
+        "trainable_share": trained / (record.total_parameters + record.adapter_parameters),
+    }
+
+
+def optimizer_state(record: ArmRecord) -> int:
+    """Return the bytes of AdamW's moments."""
+    return _FP32 * _MOMENTS * record.trainable_parameters
+
+
+def storage(record: ArmRecord, root: Path, seed: int) -> int:
+    """Return the bytes that one task takes beside the base model; of all seeds the same."""
+    if record.arm == HEAD_ONLY:
+        return _FP32 * record.head_parameters
+    if record.arm == FULL:
+        path = root / f"data/full/s{seed}/model.safetensors"
+        if not path.is_file():
+            raise StudyError(f"{path}: no such file; run `dvc repro full`")
+        return path.stat().st_size
+    assert record.rank is not None
+    folder = adapter_folder(root, record.rank, seed)
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _epochs(settings: Settings, arm: str) -> int:
+    return settings.head_only.epochs if arm == HEAD_ONLY else settings.train.epochs
+
+
+def operations(
+    training: Flops, inference: Flops, lengths: Tensor, epochs: int, arm: str
+) -> dict[str, float]:
+    """Return the operations of a token and of a run, for training sentences of these lengths."""
+    sentences, tokens, squares = len(lengths), float(lengths.sum()), float(lengths.square().sum())
+    epoch = training.of(sentences, tokens, squares)
+    whole = epochs * epoch
+    if arm == HEAD_ONLY:  # all but the parts that read one vector a sentence runs once
+        whole = epoch + (epochs - 1) * training.of(sentences, 0, 0)
+    return {
+        "flops_per_token": epoch / tokens,
+        "training_flops": whole,
+        "inference_flops_per_token": inference.of(sentences, tokens, squares) / tokens,
+    }
+
+
+def accuracy(record: ArmRecord, settings: Settings) -> dict[str, float]:
+    """Return the test accuracy, mean over seeds, with the interval of `metrics/summary.json`."""
+    right = scores(record)
+    interval = crossed_interval(right, settings.statistics.confidence, least=0, most=1)
+    return {"test_accuracy": float(right.mean()), "low": interval.low, "high": interval.high}

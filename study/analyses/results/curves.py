@@ -1,0 +1,148 @@
+"""The rows behind the figures, for matplotlib here and Vega in `dvc plots` alike.
+
+Each function returns a flat list of rows that all have the same keys, as DVC wants them. A row
+names its arm twice: `arm` and `rank` for programs, `label` for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.analyses.results.summary import entries
+from study.analyses.results.sweep import Results, seed_accuracies
+from study.entry.errors import StudyError
+from study.records.runs import ArmRecord, RunRecord
+from study.words.arms import LORA, arm_label
+
+Row = dict[str, Any]
+
+_LOSS_POINTS = 24  # of a loss curve: fewer and less noisy points than the runs logged
+
+
+def rank_curve(results: Results, summary: Mapping[str, Any]) -> list[Row]:
+    """Return test accuracy by rank: a row per LoRA rank, and the two other arms at each rank.
+
+    `low` and `high` are the interval, `seed_accuracies` the single runs. `headline` marks the
+    headline's rank, `in_sweep` is false where that rank is no part of the sweep.
+    """
+    arms = results.arms()
+    ranks = [arm.rank for arm in arms if arm.arm == LORA]
+    entry_of = entries(summary)
+    rows = []
+    for arm in arms:
+        for rank in [arm.rank] if arm.arm == LORA else ranks:
+            rows.append(
+                _name(arm)
+                | {"rank": rank}
+                | _accuracy(entry_of[arm.arm, arm.rank])
+                | {"seed_accuracies": seed_accuracies(arm)}
+                | {"headline": _is_headline(arm, summary), "in_sweep": rank in results.lora}
+            )
+    return rows
+
+
+def pareto(results: Results, summary: Mapping[str, Any]) -> list[Row]:
+    """Return test accuracy by trainable parameters, a row per arm, fewest parameters first.
+
+    An arm is `on_front` (the Pareto front) if no other is better in one of the two and no worse in
+    the other.
+    """
+    entry_of = entries(summary)
+    rows = []
+    for arm in results.arms():
+        entry = entry_of[arm.arm, arm.rank]
+        size = {key: entry[key] for key in ("trainable_parameters", "trainable_share")}
+        rows.append(_name(arm) | size | _accuracy(entry) | {"headline": _is_headline(arm, summary)})
+    for row in rows:
+        row["on_front"] = not any(_dominates(other, row) for other in rows)
+    return sorted(rows, key=lambda row: row["trainable_parameters"])
+
+
+def dynamics(results: Results) -> list[Row]:
+    """Return how training went, of the picked learning rate: rows by arm, quantity and step.
+
+    `quantity` is "training loss" (mean since the step before) or "validation accuracy" (at the
+    ends of epochs); `value` is the mean over seeds, `low` and `high` the lowest and highest seed.
+    Where a seed stopped early, the arm's curves end with it.
+
+    Raises:
+        StudyError: the seeds of an arm were not measured at the same steps.
+    """
+    rows = []
+    for arm in results.arms():
+        runs = arm.picked()
+        losses = _same_steps(arm, [run.loss_steps for run in runs])
+        values = np.array([run.loss_values[: len(losses)] for run in runs])
+        rows += _rows(arm, "training loss", *_thin(losses, values, _LOSS_POINTS))
+        evaluations = _same_steps(arm, [_evaluation_steps(run) for run in runs])
+        points = [run.validation[: len(evaluations)] for run in runs]
+        values = np.array([[point.accuracy for point in each] for each in points])
+        rows += _rows(arm, "validation accuracy", evaluations, values)
+    return rows
+
+
+def _rows(arm: ArmRecord, quantity: str, steps: list[int], values: NDArray[Any]) -> list[Row]:
+    """Write (num_seeds, num_points) as rows."""
+    named = _name(arm) | {"quantity": quantity}
+    columns = zip(steps, values.mean(0), values.min(0), values.max(0), strict=True)
+    return [
+        named | {"step": step, "value": float(mean), "low": float(low), "high": float(high)}
+        for step, mean, low, high in columns
+    ]
+
+
+def _thin(
+    steps: list[int], values: NDArray[Any], num_points: int
+) -> tuple[list[int], NDArray[Any]]:
+    """Join neighbours of (num_seeds, num_points) until few enough are left.
+
+    A point is the mean over the steps since the point before, and stays so: neighbours are weighted
+    by how many steps each stands for.
+    """
+    starts = np.arange(0, len(steps), -(-len(steps) // num_points))
+    ends = np.append(starts[1:], len(steps)) - 1
+    weights = np.diff(steps, prepend=0)
+    means = np.add.reduceat(values * weights, starts, axis=1) / np.add.reduceat(weights, starts)
+    return [steps[end] for end in ends], means
+
+
+def _evaluation_steps(run: RunRecord) -> tuple[int, ...]:
+    return tuple(point.step for point in run.validation)
+
+
+def _same_steps(arm: ArmRecord, steps: list[tuple[int, ...]]) -> list[int]:
+    """Return the steps that all seeds share: all that they have, but for those that stopped early.
+
+    The last point of such a seed may stand for fewer steps than the others' there, and is left out.
+    """
+    longest = max(steps, key=len)
+    shared = min(len(each) for each in steps)
+    if any(each[:shared] != longest[:shared] for each in steps):
+        shared -= 1
+    if shared < 1 or any(each[:shared] != longest[:shared] for each in steps):
+        label = arm_label(arm.arm, arm.rank)
+        raise StudyError(f"{label}: its seeds were measured at different steps; rerun this arm")
+    return list(longest[:shared])
+
+
+def _name(arm: ArmRecord) -> Row:
+    return {"label": arm_label(arm.arm, arm.rank), "arm": arm.arm, "rank": arm.rank}
+
+
+def _accuracy(entry: Mapping[str, Any]) -> Row:
+    return {key: entry[key] for key in ("test_accuracy", "low", "high")}
+
+
+def _is_headline(arm: ArmRecord, summary: Mapping[str, Any]) -> bool:
+    return arm.arm == LORA and arm.rank == summary["headline"]["rank"]
+
+
+def _dominates(other: Row, row: Row) -> bool:
+    """Whether `other` is better in one respect and no worse in the other."""
+    fewer: int = row["trainable_parameters"] - other["trainable_parameters"]
+    better: float = other["test_accuracy"] - row["test_accuracy"]
+    return fewer >= 0 and better >= 0 and (fewer > 0 or better > 0)

@@ -1,0 +1,165 @@
+"""The runs that the settings name, read and held against each other.
+
+Every comparison in the study is paired: the same seeds and the same test sentences in every arm.
+Here it is checked that they are, once, so that what computes from the results can rely on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.entry.errors import StudyError
+from study.records.runs import ArmRecord, read_arm
+from study.words.arms import FULL, HEAD_ONLY, LORA
+
+if TYPE_CHECKING:
+    from study.settings.whole import Settings
+
+_SAME_ACCURACY = 1e-6  # an accuracy may have been rounded to fp32 on its way into the file
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One record per arm; `lora` by rank, ascending."""
+
+    head_only: ArmRecord
+    full: ArmRecord
+    lora: dict[int, ArmRecord]
+
+
+@dataclass(frozen=True)
+class Results(Sweep):
+    """The sweep and the headline, which may be of a rank outside it."""
+
+    headline: ArmRecord
+
+    def arms(self) -> tuple[ArmRecord, ...]:
+        """Return every arm once: head-only, LoRA by rank with the headline's, full fine-tuning."""
+        lora = self.lora | {rank_of(self.headline): self.headline}
+        return (self.head_only, *(lora[rank] for rank in sorted(lora)), self.full)
+
+
+def rank_of(record: ArmRecord) -> int:
+    """Return the rank of a LoRA record."""
+    assert record.rank is not None
+    return record.rank
+
+
+def scores(record: ArmRecord) -> NDArray[np.bool_]:
+    """Return which seed got which test sentence right, (num_seeds, num_sentences)."""
+    predictions = np.array([run.test_predictions for run in record.picked()])
+    right: NDArray[np.bool_] = predictions == np.array(record.test_labels)
+    return right
+
+
+def seed_accuracies(record: ArmRecord) -> list[float]:
+    """Return the test accuracy of every seed, in order of seed."""
+    return [float(accuracy) for accuracy in scores(record).mean(axis=1)]
+
+
+def read_sweep(settings: Settings, folder: str | Path = "metrics") -> Sweep:
+    """Read the runs of every arm but the headline that the settings name, and no others.
+
+    A file of a rank that was taken out of `lora.ranks` may lie beside them; it is not read.
+
+    Raises:
+        StudyError: a record is missing, is of another arm, rank or seeds than its name and the
+            settings say, contradicts itself, or was tested on other sentences than the rest. The
+            file is named, and the command that makes it anew.
+    """
+    folder = Path(folder)
+    ranks = sorted(settings.lora.ranks)
+    wanted = [
+        _first(folder),
+        _Wanted(folder / "runs/full.json", FULL, None, "full"),
+        *(
+            _Wanted(folder / f"runs/lora-r{rank}.json", LORA, rank, f"lora@{rank}")
+            for rank in ranks
+        ),
+    ]
+    records = [_read(each, settings.seeds) for each in wanted]
+    for each, record in zip(wanted[1:], records[1:], strict=True):
+        _check_same_test(wanted[0], records[0], each, record)
+    head_only, full, *lora = records
+    return Sweep(head_only, full, dict(zip(ranks, lora, strict=True)))
+
+
+def read_results(settings: Settings, folder: str | Path = "metrics") -> Results:
+    """Read the runs of every arm and of the headline.
+
+    Raises:
+        StudyError: as `read_sweep`, or the headline is another run than the sweep's of its rank.
+    """
+    folder = Path(folder)
+    sweep = read_sweep(settings, folder)
+    rank = settings.lora.rank
+    wanted = _Wanted(folder / "headline.json", LORA, rank, "headline")
+    headline = _read(wanted, settings.seeds)
+    _check_same_test(_first(folder), sweep.head_only, wanted, headline)
+    if sweep.lora.get(rank, headline) != headline:
+        raise wanted.stale(f"not the run of rank {rank} in the sweep")
+    return Results(sweep.head_only, sweep.full, sweep.lora, headline)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A record that the settings name, and the stage that writes it."""
+
+    path: Path
+    arm: str
+    rank: int | None
+    stage: str
+
+    def stale(self, problem: str) -> StudyError:
+        return StudyError(f"{self.path}: {problem}; run `dvc repro {self.stage}`")
+
+
+def _first(folder: Path) -> _Wanted:
+    """The record that the others are held against."""
+    return _Wanted(folder / "runs/head_only.json", HEAD_ONLY, None, "head_only")
+
+
+def _read(wanted: _Wanted, seeds: tuple[int, ...]) -> ArmRecord:
+    try:
+        record = read_arm(wanted.path)
+    except StudyError as error:
+        raise StudyError(f"{error}; run `dvc repro {wanted.stage}`") from error
+    for problem in _problems(record, wanted, sorted(seeds)):
+        raise wanted.stale(problem)
+    return record
+
+
+def _problems(record: ArmRecord, wanted: _Wanted, seeds: list[int]) -> Iterator[str]:
+    """Say what is wrong with the record, the most telling first."""
+    if (record.arm, record.rank) != (wanted.arm, wanted.rank):
+        found, expected = (record.arm, record.rank), (wanted.arm, wanted.rank)
+        yield "holds arm {} of rank {}, wanted is arm {} of rank {}".format(*found, *expected)
+    found_seeds = [run.seed for run in record.picked()]
+    if found_seeds != seeds:
+        rate = record.learning_rate
+        yield f"seeds {found_seeds} at learning rate {rate}, but the settings' seeds are {seeds}"
+    if not record.test_labels:
+        yield "no test sentences"
+    for run in record.picked():
+        if len(run.test_predictions) != len(record.test_labels):
+            counts = f"{len(run.test_predictions)} predictions for {len(record.test_labels)}"
+            yield f"seed {run.seed} has {counts} test sentences"
+    for run, accuracy in zip(record.picked(), seed_accuracies(record), strict=True):
+        if abs(run.test_accuracy - accuracy) > _SAME_ACCURACY:
+            said = f"test_accuracy {run.test_accuracy}"
+            yield f"seed {run.seed} has {said}, but its predictions give {accuracy}"
+
+
+def _check_same_test(
+    first: _Wanted, first_record: ArmRecord, other: _Wanted, other_record: ArmRecord
+) -> None:
+    if first_record.label_names != other_record.label_names:
+        raise other.stale(f"other label_names than {first.path}")
+    if first_record.test_labels != other_record.test_labels:
+        raise other.stale(f"other test sentences (test_labels) than {first.path}")

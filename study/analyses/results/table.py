@@ -1,0 +1,65 @@
+"""The table of the arms, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.analyses.results.summary import entries
+from study.statistics.resampling import binomial_standard_error
+from study.words import markdown
+from study.words.arms import LORA, arm_label
+from study.words.text_table import align
+
+_COLUMNS = (
+    "arm",
+    "test accuracy, %",
+    "gap to full, points",
+    "learning rate",
+    "trainable parameters",
+    "share, %",
+)
+
+
+def arms_table(summary: Mapping[str, Any]) -> str:
+    """Return `metrics/summary.json` as a table for people, in percent, with a legend below."""
+    accuracy = summary["headline"]["test_accuracy"]
+    error = binomial_standard_error(accuracy, summary["test_sentences"])
+    num_seeds = len(summary["seeds"])
+    seeds = "One seed" if num_seeds == 1 else f"Means of {num_seeds} seeds"
+    legend = [
+        f"* the headline rank. {seeds}, {summary['test_sentences']:,} test sentences.",
+        f"In brackets: {100 * summary['confidence']:g} % intervals over "
+        f"{summary['interval']}{' crossed' if num_seeds > 1 else ' alone'}; gaps are paired.",
+        f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points.",
+    ]
+    return "\n".join([*align([_COLUMNS, *_rows(summary)]), "", *legend])
+
+
+def markdown_table(summary: Mapping[str, Any]) -> str:
+    """Return the rows of `arms_table` as a Markdown table."""
+    return markdown.table(_COLUMNS, _rows(summary))
+
+
+def _rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    headline = summary["headline"]["rank"]
+    return [
+        _row(arm_label(arm, rank) + " *" * ((arm, rank) == (LORA, headline)), entry)
+        for (arm, rank), entry in entries(summary).items()
+    ]
+
+
+def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    gap = "-"
+    if "gap_to_full" in entry:
+        keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
+        gap = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * entry[key] for key in keys))
+    keys = ("test_accuracy", "low", "high")
+    return (
+        label,
+        "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * entry[key] for key in keys)),
+        gap,
+        f"{entry['learning_rate']:g}",
+        f"{entry['trainable_parameters']:,}",
+        f"{100 * entry['trainable_share']:.3g}",
+    )

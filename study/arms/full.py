@@ -1,0 +1,184 @@
+"""The full fine-tuning arm: every parameter, one run at a time.
+
+The weights of one run fill the machine by themselves, so runs do not share a pass. What is trained
+is fp32 throughout; the matrices are cast to the dtype of computing once a step, while embeddings
+stay fp32, because their gradients add up many rows of the same token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+from transformers import PreTrainedModel
+
+from study.arms.arm import Size
+from study.batches.feeds import TokenFeed
+from study.models.dropout import no_dropout
+from study.models.packed import PackedClassifier, parameter_count
+from study.records.prepared import SPLITS, Prepared, Split
+from study.settings.train import TrainSettings
+from study.training.executors import Arm
+from study.training.loop import Run, RunResult, train
+from study.training.machine import compute_dtype, training_device
+from study.training.optimizer import FlatParameters
+from study.training.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class FullArm(Arm):
+    """Full fine-tuning, as work for an executor."""
+
+    @cached_property
+    def model(self) -> PreTrainedModel:
+        """The model in fp32; training the first group trims its embedding."""
+        return self.load(torch.float32)
+
+    @cached_property
+    def trimmed(self) -> Prepared:
+        """The data with the ids of the trimmed embedding."""
+        return trim_embedding(self.model, self.data)
+
+    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+        settings = self.settings.train
+        used = training_device(settings)
+        return train_full(self.model, runs, self.trimmed, settings, used, progress)
+
+
+def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
+    """Keep only the rows of the token embedding that the data uses, and renumber its ids.
+
+    Rows of other tokens get no gradient, so that predictions are the same without them, while the
+    optimiser has a third less to do on the default study. The model's own table is replaced.
+    """
+    used = ids_in_use(data)
+    old = model.get_input_embeddings()
+    assert isinstance(old, nn.Embedding)
+    new = nn.Embedding.from_pretrained(old.weight.detach()[used.long()].clone(), freeze=True)
+    model.set_input_embeddings(new)
+
+    def renumber(ids: Tensor) -> Tensor:
+        return torch.searchsorted(used, ids).to(torch.int32)
+
+    def trimmed(split: Split) -> Split:
+        return Split(renumber(split.input_ids), split.lengths, split.labels)
+
+    return replace(
+        data,
+        train=trimmed(data.train),
+        validation=trimmed(data.validation),
+        test=trimmed(data.test),
+        pad_token_id=int(renumber(torch.tensor([data.pad_token_id]))),
+    )
+
+
+def ids_in_use(data: Prepared) -> Tensor:
+    """Return the token ids that any sentence uses, and padding's, ascending, int32."""
+    pad = torch.tensor([data.pad_token_id], dtype=torch.int32)
+    splits: list[Split] = [getattr(data, name) for name in SPLITS]
+    used: Tensor = torch.cat([pad, *(split.input_ids for split in splits)]).unique()
+    return used
+
+
+def train_full(
+    model: PreTrainedModel,
+    runs: Sequence[Run],
+    data: Prepared,
+    settings: TrainSettings,
+    device: torch.device,
+    progress: Progress,
+) -> list[RunResult]:
+    """Train every parameter of the model for one run. The model's own weights do not change.
+
+    Args:
+        model: fp32.
+        runs: exactly one.
+    """
+    (run,) = runs
+    classifier = PackedClassifier(model, [run.seed]).to(device)
+    parameters, hooks = all_parameters(classifier, compute_dtype(settings))
+    feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
+    try:
+        return train(classifier, parameters, [run], feed, settings, settings.epochs, progress)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def all_parameters(
+    classifier: PackedClassifier, dtype: torch.dtype
+) -> tuple[FlatParameters, list[RemovableHandle]]:
+    """Return every parameter of a classifier of one run, in fp32, to be computed with in `dtype`.
+
+    Embeddings and head stay fp32; hooks, returned too, cast what embeddings give.
+    """
+    tables = {
+        name: module
+        for name, module in classifier.named_modules()
+        if isinstance(module, nn.Embedding)
+    }
+    hooks = [table.register_forward_hook(_cast_output(dtype)) for table in tables.values()]
+    heads = set(classifier.head_names)
+    parameters = FlatParameters(
+        dict(classifier.named_parameters()),
+        1,
+        dtype,
+        has_run_axis=heads.__contains__,
+        keep_fp32=lambda name: name in heads or name.removesuffix(".weight") in tables,
+    )
+    return parameters, hooks
+
+
+def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None:
+    """Write each run's model as an ordinary Hugging Face folder, fp32, under s{seed}/.
+
+    Rows of the embedding that training left out (`trim_embedding`) are the pretrained ones, as they
+    would be had they taken part.
+    """
+    model = arm.load(torch.float32)  # anew: the arm's own has lost those rows
+    table = next(
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if module is model.get_input_embeddings()
+    )
+    used = ids_in_use(arm.data).long()
+    config = model.config
+    config.architectures = [type(model).__name__]
+    config.id2label = dict(enumerate(arm.data.label_names))
+    config.label2id = {label: i for i, label in config.id2label.items()}
+    for result in results:
+        tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
+        for name, tensor in result.state.items():
+            name = name.removeprefix("model.")
+            if name == table:
+                tensors[name] = tensors[name].index_copy(0, used, tensor)
+            else:
+                tensors[name] = tensor
+        target = folder / f"s{result.run.seed}"
+        target.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+        config.save_pretrained(target)
+
+
+def size(model: PreTrainedModel) -> Size:
+    """Count a single run's head and the whole model, all of which is trained."""
+    classifier = PackedClassifier(model, seeds=[0])
+    every = dict(classifier.named_parameters())
+    head = sum(every[name].numel() for name in classifier.head_names)
+    total = parameter_count(model)
+    return Size(head=head, adapter=0, trainable=total, total=total)
+
+
+def _cast_output(dtype: torch.dtype) -> Any:
+    def hook(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
+        return output.to(dtype)
+
+    return hook

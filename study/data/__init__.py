@@ -1,0 +1,1 @@
+"""From a source to token ids: in come rows of text and label, out come tokenised splits."""

@@ -1,0 +1,162 @@
+"""Turns rows into labelled sentences without empty texts and duplicates, and counts what it drops.
+
+Two texts are the same when they differ only in case and white space. A text that occurs with two
+labels is dropped in all its occurrences: which label is right cannot be known, and keeping the
+first would let the order of the file decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from study.entry.errors import StudyError
+
+Label = str | int | float | bool | None
+_WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Texts and the names of their classes, in the order of the source."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self.texts)
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """How many rows were dropped, by reason; each row counts once."""
+
+    empty: int
+    duplicate: int
+    conflicting: int
+
+
+def clean(
+    texts: Sequence[str | None], labels: Sequence[Label], origin: str
+) -> tuple[Sentences, Dropped]:
+    """Drop empty texts, then conflicting ones, then all but the first of each.
+
+    Args:
+        texts, labels: of every row, None where there is none.
+        origin: names the source in errors.
+
+    Raises:
+        StudyError: nothing is left, a text has no label, or the labels are no classes.
+    """
+    stripped = [(text or "").strip() for text in texts]
+    full = [i for i, text in enumerate(stripped) if text]
+    names = label_names([labels[i] for i in full], [stripped[i] for i in full], origin)
+
+    labels_of: dict[str, set[str]] = {}
+    for i, name in zip(full, names, strict=True):
+        labels_of.setdefault(normalise(stripped[i]), set()).add(name)
+    kept: dict[str, tuple[str, str]] = {}
+    conflicting = 0
+    for i, name in zip(full, names, strict=True):
+        key = normalise(stripped[i])
+        if len(labels_of[key]) > 1:
+            conflicting += 1
+        else:
+            kept.setdefault(key, (stripped[i], name))
+    if not kept:
+        raise StudyError(f"{origin}: no sentence is left of {len(texts)} rows")
+    dropped = Dropped(
+        empty=len(texts) - len(full),
+        duplicate=len(full) - conflicting - len(kept),
+        conflicting=conflicting,
+    )
+    texts_kept, labels_kept = zip(*kept.values(), strict=True)
+    return Sentences(texts_kept, labels_kept), dropped
+
+
+def normalise(text: str) -> str:
+    """Return what two texts have in common that differ only in case and white space."""
+    return " ".join(text.casefold().split())
+
+
+def without(sentences: Sentences, others: Sentences) -> Sentences:
+    """Return the sentences whose texts are not among the others'."""
+    taken = {normalise(text) for text in others.texts}
+    pairs = zip(sentences.texts, sentences.labels, strict=True)
+    kept = [(text, label) for text, label in pairs if normalise(text) not in taken]
+    return Sentences(tuple(text for text, _ in kept), tuple(label for _, label in kept))
+
+
+def label_names(labels: Sequence[Label], texts: Sequence[str], origin: str) -> list[str]:
+    """Write every label as the name of its class: 1, 1.0 and "1" are one class.
+
+    Raises:
+        StudyError: a text has no label, or the labels are numbers with a fraction.
+    """
+    missing = [i for i, label in enumerate(labels) if label is None or _text(label) in ("", "nan")]
+    if missing:
+        raise StudyError(
+            f"{origin}: {len(missing)} of {len(labels)} texts have no label, first "
+            f"{texts[missing[0]][:60]!r}; allowed: a label for every text"
+        )
+    names = [_text(label) for label in labels]
+    fractions = [name for name in names if _is_number(name) and not _WHOLE.fullmatch(name)]
+    if fractions and all(map(_is_number, names)):
+        raise StudyError(
+            f"{origin}: {fractions[0]} has a fraction, so the labels are measurements; "
+            "allowed: two or more classes (names or whole numbers)"
+        )
+    return names
+
+
+def class_names(sentences: Sentences, declared: Sequence[str] | None, origin: str) -> list[str]:
+    """Return the names of the classes that occur, in the order of their indices.
+
+    The order is the source's own where it declares one; else numbers stand by value, names by
+    letter.
+
+    Raises:
+        StudyError: there is only one class.
+    """
+    found = set(sentences.labels)
+    if len(found) < 2:
+        raise StudyError(
+            f"{origin}: every sentence has the label {found.pop()!r}; allowed: two or more classes"
+        )
+    if declared is not None:
+        return [name for name in map(_text, declared) if name in found]
+    if all(_WHOLE.fullmatch(name) for name in found):
+        return sorted(found, key=int)
+    return sorted(found)
+
+
+def indices(sentences: Sentences, classes: Sequence[str], origin: str) -> list[int]:
+    """Return the class index of every sentence.
+
+    Raises:
+        StudyError: a label is none of the classes.
+    """
+    unseen = sorted(set(sentences.labels) - set(classes))
+    if unseen:
+        raise StudyError(
+            f"{origin}: labels {', '.join(unseen[:10])} do not occur in the training data; "
+            f"allowed: {', '.join(classes[:10])}"
+        )
+    index = {name: i for i, name in enumerate(classes)}
+    return [index[label] for label in sentences.labels]
+
+
+def _text(label: Label) -> str:
+    text = str(label).strip()
+    whole = _WHOLE.fullmatch(text)
+    return str(int(whole[1])) if whole else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,213 @@
+"""From the settings' source to tokenised splits: read, clean, split, tokenise, report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from study.data.cleaning import Dropped, Sentences, class_names, clean, indices, without
+from study.data.near_duplicates import families
+from study.data.reading import Query, read
+from study.data.splitting import Stretch, stretches
+from study.data.tokenising import Tokenizer, Tokens
+from study.entry.errors import StudyError
+from study.records.prepared import Prepared, Split
+from study.settings.data import DataSettings
+
+
+@dataclass(frozen=True)
+class Source:
+    """A cleaned source, and what cleaning dropped.
+
+    Attributes:
+        rows: read, after data.where and before cleaning.
+        classes: that the source declares, in its order; None if it declares none.
+    """
+
+    display_name: str
+    rows: int
+    classes: tuple[str, ...] | None
+    sentences: Sentences
+    dropped: Dropped
+
+
+@dataclass(frozen=True)
+class Part:
+    """The sentences of one split.
+
+    Attributes:
+        relatives: sentences of the same source that were set aside because they quote, or are
+            quoted by, one of these.
+    """
+
+    texts: tuple[str, ...]
+    labels: tuple[int, ...]
+    relatives: int
+
+
+def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, Any]]:
+    """Read, clean, split and tokenise the data.
+
+    With a `test_name`, no training or validation text occurs anywhere in that source or is of one
+    family with a text there, whether or not all of it is tested on.
+
+    Returns:
+        the data to train on, and the report on it (metrics/data.json).
+
+    Raises:
+        StudyError: the source or a setting is no good; see `study.data.reading`,
+            `study.data.cleaning`, `study.data.splitting` and `study.data.tokenising`.
+    """
+    tokenizer = Tokenizer(model_name, data.max_length)  # first: it fails fast
+    main = read_source(Query.of(data, "data."))
+    tests = None if data.test_name is None else read_source(_test_query(data, data.test_name))
+    classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
+    if tests is None:
+        parts = _split_one(data, main.sentences, classes)
+        sources = {"main": _source_report(main)}
+    else:
+        pool = without(main.sentences, tests.sentences)
+        parts = _split_two(data, pool, tests.sentences, classes)
+        in_test = len(main.sentences) - len(pool)
+        sources = {"main": _source_report(main, in_test), "test": _source_report(tests)}
+    _check_classes(parts, classes)
+
+    tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
+    splits = {
+        name: Split(t.input_ids, t.lengths, torch.tensor(parts[name].labels))
+        for name, t in tokens.items()
+    }
+    prepared = Prepared(
+        **splits,
+        label_names=tuple(classes),
+        model_name=tokenizer.display_name,
+        max_length=data.max_length,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    report = {
+        "model": tokenizer.display_name,
+        "classes": len(classes),
+        "token_ids_in_use": len(torch.cat([t.input_ids for t in tokens.values()]).unique()),
+        "sources": sources,
+        "relatives_set_aside": {name: parts[name].relatives for name in ("test", "validation")},
+        "splits": {name: _split_report(parts[name], tokens[name], classes) for name in parts},
+    }
+    return prepared, report
+
+
+def _test_query(data: DataSettings, name: str) -> Query:
+    """Ask for test sentences; of another source neither data.subset nor data.where is asked."""
+    same = name == data.name
+    return Query(
+        name=name,
+        subset=data.subset if same else None,
+        split=data.test_split or data.split,
+        text=data.test_text or data.text,
+        label=data.test_label or data.label,
+        where=(data.where or ()) if same else (),
+        prefix="data.test_",
+    )
+
+
+def read_source(query: Query) -> Source:
+    """Read a source and clean it.
+
+    Raises:
+        StudyError: see `study.data.reading` and `study.data.cleaning`.
+    """
+    rows = read(query)
+    sentences, dropped = clean(rows.texts, rows.labels, f"{query.prefix}label: {query.name}")
+    return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped)
+
+
+def _split_one(data: DataSettings, sentences: Sentences, classes: Sequence[str]) -> dict[str, Part]:
+    """Cut test, validation and train off one source, in this order (see `study.data.splitting`)."""
+    sizes = [
+        ("data.test_size", data.test_size),
+        ("data.validation_size", data.validation_size),
+        ("data.train_size", data.train_size),
+    ]
+    labels = indices(sentences, classes, f"data.label: {data.name}")
+    found = stretches(labels, families(sentences.texts), sizes, data.seed, data.name)
+    test, validation, train = (_part(sentences, labels, stretch) for stretch in found)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _split_two(
+    data: DataSettings, pool: Sentences, tests: Sentences, classes: Sequence[str]
+) -> dict[str, Part]:
+    """Take test from its own source, then validation and train from what is no relative of it."""
+    name = str(data.test_name)
+    family = families((*tests.texts, *pool.texts))
+    of_tests, of_pool = family[: len(tests)], family[len(tests) :]
+    test_labels = indices(tests, classes, f"data.test_label: {name}")
+    test_size = ("data.test_size", data.test_size)
+    (test,) = stretches(test_labels, of_tests, [test_size], data.seed, name)
+
+    apart = np.flatnonzero(~np.isin(of_pool, of_tests))
+    if not len(apart):
+        raise StudyError(f"data.test_name: {name} holds every sentence of {data.name}")
+    relatives = len(pool) - len(apart)
+    pool = Sentences(*(tuple(column[i] for i in apart) for column in (pool.texts, pool.labels)))
+    labels = indices(pool, classes, f"data.label: {data.name}")
+    sizes = [("data.validation_size", data.validation_size), ("data.train_size", data.train_size)]
+    found = stretches(labels, of_pool[apart], sizes, data.seed, data.name)
+    validation, train = (_part(pool, labels, stretch) for stretch in found)
+    return {
+        "train": train,
+        "validation": validation,
+        "test": _part(tests, test_labels, Stretch(test.chosen, relatives)),
+    }
+
+
+def _part(sentences: Sentences, labels: Sequence[int], stretch: Stretch) -> Part:
+    texts = tuple(sentences.texts[i] for i in stretch.chosen)
+    return Part(texts, tuple(labels[i] for i in stretch.chosen), stretch.relatives)
+
+
+def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
+    """Refuse splits that cannot be learned from or measured on."""
+    missing = sorted(set(range(len(classes))) - set(parts["train"].labels))
+    if missing:
+        raise StudyError(
+            f"data.train_size: {len(parts['train'].labels)} sentences hold none of the class "
+            f"{classes[missing[0]]!r}; allowed: some of each of the {len(classes)} classes"
+        )
+    for name in ("validation", "test"):
+        if len(set(parts[name].labels)) < 2:
+            raise StudyError(
+                f"data.{name}_size: {len(parts[name].labels)} sentences hold only the class "
+                f"{classes[parts[name].labels[0]]!r}; allowed: sentences of at least two classes"
+            )
+
+
+def _source_report(source: Source, in_test: int = 0) -> dict[str, Any]:
+    dropped = dataclasses.asdict(source.dropped) | {"in_test": in_test}
+    return {
+        "name": source.display_name,
+        "rows": source.rows,
+        "dropped": dropped,
+        "sentences": len(source.sentences) - in_test,
+    }
+
+
+def _split_report(part: Part, tokens: Tokens, classes: Sequence[str]) -> dict[str, Any]:
+    """Report sizes, class balance, and lengths in tokens before long texts were cut."""
+    n = len(part.labels)
+    lengths = sorted(tokens.full_lengths.tolist())
+    counts = [part.labels.count(c) for c in range(len(classes))]
+    return {
+        "sentences": n,
+        "class_counts": dict(zip(classes, counts, strict=True)),
+        "class_shares": {name: count / n for name, count in zip(classes, counts, strict=True)},
+        "length_mean": sum(lengths) / n,
+        **{f"length_p{p:02}": lengths[(n - 1) * p // 100] for p in (5, 25, 50, 75, 95, 99)},
+        "length_max": lengths[-1],
+        "tokens": int(tokens.lengths.sum()),
+        "truncated_share": sum(map(int, tokens.full_lengths > tokens.lengths)) / n,
+    }

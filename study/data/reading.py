@@ -1,0 +1,310 @@
+"""Reads texts and labels from a source, through `datasets`; only preparing the data imports this.
+
+Sources on this disk go through a temporary cache, so that nothing stale is read and nothing is left
+behind. Data sets of the hub use the user's own Hugging Face cache.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import datasets
+import pyarrow as pa
+
+from study.data.textfiles import decoded, delimited
+from study.entry.errors import StudyError
+from study.sources.resolve import DATA_SUFFIXES, Source, resolve
+
+Label = str | int | float | bool | None
+_LABEL_TYPES = ("string", "large_string", "bool", "int", "uint", "float")
+
+
+class Sourced(Protocol):
+    """A section of the settings that names sentences; see `study.settings.whole`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def subset(self) -> str | None: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def where(self) -> tuple[tuple[str, str | int | float | bool], ...] | None: ...
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to read of a source.
+
+    Attributes:
+        name, subset, split, text, label, where: as in the settings (`study.settings.whole`).
+        prefix: of these settings' keys, for errors: "data." or "data.test_".
+        where_key: of `where`, for errors.
+    """
+
+    name: str
+    subset: str | None
+    split: str
+    text: str
+    label: str
+    where: tuple[tuple[str, str | int | float | bool], ...]
+    prefix: str
+    where_key: str = "data.where"
+
+    @classmethod
+    def of(cls, source: Sourced, prefix: str) -> Query:
+        """Ask for what a section of the settings names; `prefix` is of its keys."""
+        return cls(
+            name=source.name,
+            subset=source.subset,
+            split=source.split,
+            text=source.text,
+            label=source.label or source.text,  # what is not asked for is not looked at
+            where=source.where or (),
+            prefix=prefix,
+            where_key=f"{prefix}where",
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was read.
+
+    Attributes:
+        texts, labels: of every row; None where there is none.
+        classes: names in the order that the source declares; None if it declares none.
+        display_name: of the source.
+    """
+
+    texts: tuple[str | None, ...]
+    labels: tuple[Label, ...]
+    classes: tuple[str, ...] | None
+    display_name: str
+
+
+def read(query: Query) -> Rows:
+    """Read a source's texts and labels.
+
+    Raises:
+        StudyError: the source is not there or cannot be read, has no such split, column or value,
+            or its columns are not texts and labels.
+    """
+    with _open(query) as (table, name):
+        return _rows(table, query, name)
+
+
+def read_texts(
+    query: Query, columns: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[dict[str, tuple[str | None, ...]], str]:
+    """Read columns of text, whatever columns the query names.
+
+    Args:
+        optional: columns that may be missing; each is then None in every row.
+
+    Returns:
+        every column's texts, None where there is none, and the source's display name.
+
+    Raises:
+        StudyError: as `read`.
+    """
+    with _open(query) as (table, name):
+        if not len(table):
+            raise StudyError(f"{query.prefix}name: {query.name} has no rows")
+        found: dict[str, tuple[str | None, ...]] = {}
+        for column in (*columns, *optional):
+            if column in optional and column not in table.column_names:
+                found[column] = (None,) * len(table)
+                continue
+            if column not in table.column_names:
+                raise StudyError(
+                    f"{query.prefix}name: {query.name} has no column {column!r}, only "
+                    f"{', '.join(table.column_names)}; allowed: columns {', '.join(columns)}"
+                )
+            kind = _dtype(table.features[column])
+            if kind not in ("string", "large_string", "null"):
+                raise StudyError(
+                    f"{query.prefix}name: column {column!r} of {query.name} holds {kind}; "
+                    "allowed: text"
+                )
+            found[column] = tuple(table[column])
+        return found, name
+
+
+@contextmanager
+def _open(query: Query) -> Iterator[tuple[datasets.Dataset, str]]:
+    """Give the rows that a query asks for, and the source's display name.
+
+    Everything is to be taken into memory inside: the cache is gone afterwards.
+    """
+    source = resolve(query.name, "data", f"{query.prefix}name")
+    with _quiet(), tempfile.TemporaryDirectory(prefix="lora-rank-study-") as cache:
+        try:
+            table = _load(source, query, cache)
+        except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
+            raise StudyError(_unreadable(source, query, error)) from error
+        yield _matching(table, query), source.display_name
+
+
+def _load(source: Source, query: Query, cache: str) -> datasets.Dataset:
+    if source.path is None:
+        return datasets.load_dataset(source.name, query.subset, split=query.split)
+    if query.subset is not None and not source.path.is_dir():
+        raise StudyError(f"data.subset: {query.subset!r}; allowed for the file {query.name}: null")
+    if source.path.is_file():
+        return _from_files([source.path], query, cache)
+    if any((source.path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
+        saved = datasets.load_from_disk(str(source.path))
+        if isinstance(saved, datasets.Dataset):
+            return saved
+        return saved[_known_split(saved, query)]
+    return _from_folder(source.path, query, cache)
+
+
+def _from_folder(folder: Path, query: Query, cache: str) -> datasets.Dataset:
+    """Read a folder of data files, whose names or README tell the splits (as on the hub)."""
+    if not any(file.suffix.lower() in DATA_SUFFIXES for file in folder.rglob("*")):
+        raise FileNotFoundError(f"no data files in {folder}")
+    builder = datasets.load_dataset_builder(str(folder), query.subset, cache_dir=cache)
+    splits: Mapping[str, Sequence[str]] = builder.config.data_files
+    files = [Path(file) for file in splits[_known_split(splits, query)]]
+    if all(file.suffix.lower() in (".csv", ".tsv") for file in files):
+        return _from_files(files, query, cache)
+    for file in files:
+        if file.suffix.lower() in (".json", ".jsonl"):
+            decoded(file)
+    builder.download_and_prepare()
+    return builder.as_dataset(split=query.split)
+
+
+def _from_files(files: Sequence[Path], query: Query, cache: str) -> datasets.Dataset:
+    """Read files of one format.
+
+    Not through `load_dataset`: given the name of a format, it reports the load over the network.
+    """
+    names = [str(file) for file in files]
+    suffix = files[0].suffix.lower()
+    if suffix == ".parquet":
+        return datasets.Dataset.from_parquet(names, cache_dir=cache)
+    if suffix in (".json", ".jsonl"):
+        for file in files:
+            decoded(file)
+        return datasets.Dataset.from_json(names, cache_dir=cache)
+    parts = [datasets.Dataset.from_dict(delimited(file)) for file in files]
+    return datasets.concatenate_datasets(parts)
+
+
+def _known_split(splits: Mapping[str, Any], query: Query) -> str:
+    if query.split not in splits:
+        raise StudyError(
+            f"{query.prefix}split: {query.split!r} is not in {query.name}; "
+            f"allowed: {', '.join(str(split) for split in splits)}"
+        )
+    return query.split
+
+
+def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
+    """Keep the rows that have the wanted values; values are compared as they are written."""
+    for column, wanted in query.where:
+        if column not in table.column_names:
+            raise StudyError(
+                f"{query.where_key}.{column}: no such column in {query.name}; allowed: "
+                f"{', '.join(table.column_names)}, or {query.where_key} null"
+            )
+        values = _plain(table, column)
+        kept = [i for i, value in enumerate(values) if str(value) == str(wanted)]
+        if not kept:
+            there = sorted({str(value) for value in values})
+            more = ", ..." if len(there) > 10 else ""
+            raise StudyError(
+                f"{query.where_key}.{column}: no row of {query.name} has {wanted!r}; "
+                f"allowed: {', '.join(there[:10])}{more}"
+            )
+        table = table.select(kept)
+    return table
+
+
+def _rows(table: datasets.Dataset, query: Query, display_name: str) -> Rows:
+    """Take the two columns, once they are known to be texts and labels."""
+    for key, column in (("text", query.text), ("label", query.label)):
+        if column not in table.column_names:
+            raise StudyError(
+                f"{query.prefix}{key}: {query.name} has no column {column!r}; "
+                f"allowed: {', '.join(table.column_names)}"
+            )
+    if not len(table):
+        raise StudyError(f"{query.prefix}name: {query.name} has no rows")
+    text, label = table.features[query.text], table.features[query.label]
+    if _dtype(text) not in ("string", "large_string", "null"):
+        raise StudyError(
+            f"{query.prefix}text: column {query.text!r} of {query.name} holds {_dtype(text)}; "
+            "allowed: text"
+        )
+    if _dtype(label).rstrip("0123456789") not in (*_LABEL_TYPES, "null"):
+        raise StudyError(
+            f"{query.prefix}label: column {query.label!r} of {query.name} holds {_dtype(label)}; "
+            "allowed: text, whole numbers, true/false or class labels"
+        )
+    classes = tuple(label.names) if isinstance(label, datasets.ClassLabel) else None
+    return Rows(
+        texts=tuple(table[query.text]),
+        labels=tuple(_plain(table, query.label)),
+        classes=classes,
+        display_name=display_name,
+    )
+
+
+def _plain(table: datasets.Dataset, column: str) -> list[Any]:
+    """Return a column's values, class labels by name; the hub's -1 for "no label" is None."""
+    values = list(table[column])
+    feature = table.features[column]
+    if not isinstance(feature, datasets.ClassLabel):
+        return values
+    return [None if value is None or value < 0 else feature.names[value] for value in values]
+
+
+def _dtype(feature: Any) -> str:
+    return str(getattr(feature, "dtype", type(feature).__name__))
+
+
+def _unreadable(source: Source, query: Query, error: BaseException) -> str:
+    """Say what was looked for and why it could not be read, in one line."""
+    if source.path is not None:  # what went wrong is beneath "an error occurred"
+        while (cause := error.__cause__ or error.__context__) is not None:
+            error = cause
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if source.path is None:
+        of = f", subset {query.subset!r}" if query.subset else ""
+        return (
+            f"{query.prefix}name: looked for {source.name!r} as a path here and as a data set on "
+            f"the Hugging Face hub{of}, split {query.split!r}: {reason}"
+        )
+    return (
+        f"{query.prefix}name: {query.name} cannot be read: {reason}; "
+        f"allowed: {' '.join(DATA_SUFFIXES)}, a folder of them or one written by save_to_disk"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep `datasets` from reporting errors twice, and from drawing bars into log files."""
+    logging = datasets.utils.logging
+    verbosity, bars = logging.get_verbosity(), datasets.are_progress_bars_disabled()
+    logging.set_verbosity(logging.CRITICAL)
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if not bars:
+            datasets.enable_progress_bars()

@@ -1,0 +1,24 @@
+"""The kinds of values that settings are made of, each a type with the rule that it is held to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from study.entry.rules import columns, flag, number, optional, several, whole, words
+
+Text = Annotated[str, words()]
+TextOrNull = Annotated[str | None, optional(words())]
+Texts = Annotated[tuple[str, ...], several(words())]
+Count = Annotated[int, whole(1)]
+CountOrNull = Annotated[int | None, optional(whole(1))]
+TwoOrNull = Annotated[int | None, optional(whole(2))]  # what has a spread
+Seed = Annotated[int, whole(0, 2**32 - 1)]
+Seeds = Annotated[tuple[int, ...], several(whole(0, 2**32 - 1))]
+Ranks = Annotated[tuple[int, ...], several(whole(1))]
+Positive = Annotated[float, number(above=0)]
+NotNegative = Annotated[float, number(0)]
+Share = Annotated[float, number(0, 1)]
+Dropout = Annotated[float, number(0, below=1)]
+Flag = Annotated[bool, flag()]
+Rates = Annotated[tuple[float, ...], several(number(above=0))]
+Where = Annotated[tuple[tuple[str, str | int | float | bool], ...] | None, optional(columns())]

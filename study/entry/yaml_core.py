@@ -1,0 +1,73 @@
+"""YAML as DVC reads it.
+
+DVC reads params.yaml as YAML 1.2, PyYAML as YAML 1.1: there `1e-4` is a string, `no` is false,
+`010` is eight and 12:30 is 750. One file must not have two meanings, so plain values are resolved
+by the core schema of YAML 1.2 (section 10.3.2 of its specification) here, and a key that stands
+twice is an error as it is in DVC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from study.entry.errors import StudyError
+
+
+class CoreLoader(yaml.SafeLoader):
+    """`yaml.SafeLoader` with the plain values of YAML 1.2."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse a key that stands twice; PyYAML would let the last one win."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {name!r} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def _integer(loader: CoreLoader, node: yaml.ScalarNode) -> int:
+    digits = str(loader.construct_scalar(node))
+    return int(digits, 0) if digits[:2] in ("0x", "0o") else int(digits)
+
+
+CoreLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("merge", r"<<", "<"),
+):
+    CoreLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first)
+    )
+CoreLoader.add_constructor("tag:yaml.org,2002:int", _integer)
+
+
+def read_yaml(path: str | Path) -> object:
+    """Parse a YAML file.
+
+    Raises:
+        StudyError: it cannot be read, or is no YAML.
+    """
+    try:
+        value: object = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=CoreLoader)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not a YAML file ({error})") from error
+    return value

@@ -1,0 +1,4 @@
+"""Whether settings fit the model and the machine:
+
+In come settings, out goes nothing, or one clear error.
+"""

@@ -1,0 +1,122 @@
+"""A pretrained causal language model that reads packed instruction–response pairs.
+
+Hugging Face's own decoder does the work, one row of tokens a run; its output layer is applied where
+a response token is predicted and nowhere else (`study.models.response_loss`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from study.batches.packing import Batch, PackedBatch, pack
+from study.entry.errors import StudyError
+from study.models import pretrained
+from study.models.attention import Packing
+from study.models.dropout import replace_dropout, use_generators
+from study.models.objective import PackedModel
+from study.models.response_loss import ResponseLoss, TokenLosses, responses
+from study.records.prepared import Split
+
+_KIND = "a causal language model"
+
+
+class PackedCausalLM(PackedModel):
+    """A causal language model of transformers, frozen but for adapters inside its decoder.
+
+    Args:
+        model: with attention "packed".
+        seeds: of the runs, one row of a packed batch each.
+    """
+
+    objective = ResponseLoss()
+    head_names = ()
+
+    def __init__(self, model: PreTrainedModel, seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.runs = len(seeds)
+
+    def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
+        """Return of every pair the summed loss of its response and its right tokens, (R, B, 2).
+
+        Args:
+            generators: of dropout, one per run; needed in training mode only.
+
+        Raises:
+            StudyError: the output layer is adapted, or trained.
+        """
+        assert isinstance(batch, PackedBatch)  # there are no features of a language model to feed
+        use_generators(self, generators, batch.row_tokens, batch.share)
+        head = self.model.get_output_embeddings()
+        if not isinstance(head, nn.Linear) or head.weight.requires_grad:
+            raise StudyError("lora.target_modules: the output layer cannot be adapted here")
+        at = responses(batch)
+        rows = _decoded(self.model, batch, generators).index_select(0, at.predictors)
+        losses, right = TokenLosses.apply(rows, head.weight, head.bias, at.targets)
+        outputs = losses.new_zeros(batch.labels.numel(), 2)
+        outputs = outputs.index_add(0, at.pairs, torch.stack([losses, right.float()], dim=1))
+        by_run: Tensor = outputs.view(*batch.labels.shape, 2)
+        return by_run
+
+
+def _decoded(
+    model: PreTrainedModel, batch: PackedBatch, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Return the decoder's last hidden states, (R * N, hidden)."""
+    hidden: Tensor = model.base_model(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        packing=Packing(batch.layout, generators),
+        use_cache=False,
+    ).last_hidden_state
+    return hidden.reshape(-1, hidden.shape[-1])
+
+
+def load_causal(name: str, dtype: torch.dtype, dropout: float, max_length: int) -> PreTrainedModel:
+    """Load `model.name` with packed attention and our dropout, frozen, in evaluation mode.
+
+    Args:
+        name: as in the settings: a folder, a hub id or a GGUF file; see `study.sources.resolve`.
+        dtype: of every weight.
+        dropout: of hidden states and attention while training.
+        max_length: the most tokens of a pair.
+
+    Raises:
+        StudyError: there is no such model, it is no causal language model of a form this study can
+            read, or it has fewer positions than `max_length`.
+    """
+    model = pretrained.load(AutoModelForCausalLM, _KIND, name, dtype, dropout)
+    pretrained.check_positions(model, name, max_length)
+    replace_dropout(model)
+    model = model.requires_grad_(False).eval()
+    _check_form(model, name)
+    return model
+
+
+@torch.no_grad()
+def _check_form(model: PreTrainedModel, name: str) -> None:
+    """Refuse a model that looks ahead, or whose logits are not its output layer of its decoder's
+    states: some families scale or cap them in between.
+    """
+    ids = torch.arange(6, dtype=torch.int32) % model.config.vocab_size
+    split = Split(ids, torch.tensor([6], dtype=torch.int32), torch.tensor([5]))
+    batch = pack(split, [torch.tensor([0])], 0, blocks=1)
+    states = _decoded(model, batch, ())
+    other = replace(batch, input_ids=batch.input_ids.clone())
+    other.input_ids[0, 5] = 0
+    if not torch.equal(_decoded(model, other, ())[:5], states[:5]):
+        raise pretrained.unreadable(name, _KIND, "its tokens see those that come after them")
+    head = model.get_output_embeddings()
+    logits = model(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        packing=Packing(batch.layout, ()),
+        use_cache=False,
+    ).logits[0]
+    if not isinstance(head, nn.Linear) or not torch.equal(head(states), logits):
+        raise pretrained.unknown_form(model, "output layer")

@@ -1,0 +1,134 @@
+"""Loads a pretrained transformer of any task, as the settings name it, with packed attention."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, PreTrainedModel
+from transformers.utils import logging
+
+from study.entry.errors import StudyError
+from study.models import attention
+from study.sources.resolve import display_name, pretrained
+
+_DROPOUT_KEYS = (
+    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),  # BERT, RoBERTa
+    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),  # GPT-2
+    *("dropout", "attention_dropout", "seq_classif_dropout"),  # DistilBERT, Llama
+)
+
+
+def load(
+    auto: Any, kind: str, name: str, dtype: torch.dtype, dropout: float, **config_values: Any
+) -> PreTrainedModel:
+    """Load a model; weights that a checkpoint lacks are the same every time.
+
+    A GGUF file's weights are dequantised.
+
+    Args:
+        auto: the class of transformers that loads it, such as AutoModelForCausalLM.
+        kind: what that makes, for errors.
+        name: as in the settings; see `study.sources.resolve`.
+        dtype: of every weight.
+        dropout: of hidden states and attention while training.
+        config_values: put into the model's configuration.
+
+    Raises:
+        StudyError: there is no such model, its weights cannot be read, or its attention cannot be
+            told from outside.
+    """
+    attention.register()
+    path, options = pretrained(name)
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.manual_seed(0)  # what the checkpoint lacks is drawn the same every time
+        try:
+            config = AutoConfig.from_pretrained(
+                path, trust_remote_code=False, **options, **config_values
+            )
+            for key in _DROPOUT_KEYS:
+                if hasattr(config, key):
+                    setattr(config, key, dropout)
+            model, report = auto.from_pretrained(
+                path,
+                config=config,
+                dtype=dtype,
+                attn_implementation=attention.NAME,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
+                **options,
+            )
+        except (OSError, ValueError, SafetensorError, ImportError) as error:
+            raise unreadable(name, kind, error) from error
+    base = f"{model.base_model_prefix}."
+    wrong = sorted(key for key, *_ in report["mismatched_keys"] if key.startswith(base))
+    if wrong:
+        text = f"the sizes of {', '.join(wrong)} are not those of its config"
+        raise unreadable(name, kind, text)
+    absent = sorted(key for key in report["missing_keys"] if key.startswith(base))
+    if absent:
+        print(
+            f"model.name: {display_name(name)!r} lacks weights, which are drawn at random and stay "
+            f"so unless they are trained: {', '.join(absent)}",
+            file=sys.stderr,
+        )
+    if not model._supports_attention_backend:
+        raise unknown_form(model, "attention")
+    return model
+
+
+def unreadable(name: str, kind: str, error: Exception | str) -> StudyError:
+    """Say that a model cannot be loaded as a `kind`, and why, in one line."""
+    first_line = str(error).strip().splitlines()[0]
+    return StudyError(
+        f"model.name: {display_name(name)!r} cannot be loaded as {kind}: {first_line}"
+    )
+
+
+def unknown_form(model: PreTrainedModel, part: str) -> StudyError:
+    """Say that a part of the model is built in a way that is not known here."""
+    return StudyError(
+        f"model.name: the {part} of a {type(model).__name__} is of no form this study can read; "
+        "allowed are BERT, RoBERTa, DistilBERT, GPT-2, Llama and models built like them"
+    )
+
+
+def check_positions(model: PreTrainedModel, name: str, max_length: int) -> None:
+    """Refuse sentences that are longer than the model has positions.
+
+    Raises:
+        StudyError: it has fewer than `max_length`.
+    """
+    positions = getattr(model.config, "max_position_embeddings", math.inf) - first_position(model)
+    if max_length > positions:
+        raise StudyError(
+            f"data.max_length: {max_length} is more than the {positions} positions of "
+            f"model.name {display_name(name)!r}"
+        )
+
+
+def first_position(model: PreTrainedModel) -> int:
+    """RoBERTa counts positions from the padding id on, the others from zero."""
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else int(padding) + 1
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from reporting that a head is new, and from drawing bars."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,63 @@
+"""Accuracy by rank where LoRA was trained at one learning rate: there are no rates to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from study.pages.figures import style
+from study.pages.figures.axes import percent_axis, rank_axis
+from study.pages.figures.text import below
+
+Record = Mapping[str, Any]
+
+_LOOKS = {
+    "validation": style.Look(style.BLUE, "o", style.DASHED),
+    "test": style.Look(style.ORANGE, "D", style.SOLID),
+}
+
+
+def one_rate(record: Record) -> float | None:
+    """Return LoRA's learning rate if it was trained at one alone."""
+    lora = [arm for arm in record["arms"] if arm["rank"] is not None]
+    tried = {row["rate"] for arm in lora for row in arm["rates"]}
+    return tried.pop() if len(tried) == 1 else None
+
+
+def at_best(arm: Record) -> Record:
+    """Return an arm's row at its best rate."""
+    row: Record = next(row for row in arm["rates"] if row["rate"] == arm["best"])
+    return row
+
+
+def draw_one_rate(record: Record, rate: float) -> Figure:
+    """Draw LoRA's accuracy on validation and on test by rank, beside full fine-tuning's best."""
+    lora = [arm for arm in record["arms"] if arm["rank"] is not None]
+    full = next(arm for arm in record["arms"] if arm["arm"] == "full")
+    figure = Figure(figsize=(style.WIDTH, 3.6), layout="constrained")
+    figure.suptitle(f"LoRA at its one learning rate, {rate:g}", x=0.01, ha="left")
+    axes = figure.subplots()
+    ranks, best = [arm["rank"] for arm in lora], at_best(full)
+    for split, look in _LOOKS.items():
+        axes.plot(
+            ranks,
+            [at_best(arm)[split] for arm in lora],
+            color=look.color,
+            marker=look.marker,
+            linestyle=look.dashes,
+            label=f"LoRA, {split}",
+        )
+        axes.axhline(
+            best[split],
+            color=look.color,
+            linestyle=style.DOTTED if split == "validation" else style.DASH_DOTTED,
+            label=f"Full fine-tuning at {full['best']:g}, {split}",
+        )
+    rank_axis(axes, ranks, 400)
+    percent_axis(axes)
+    axes.set_xlabel("LoRA rank (log scale)")
+    axes.set_ylabel("Accuracy (%)")
+    below(figure, axes, "No other rate was tried for LoRA, so which is best is not known.")
+    return figure

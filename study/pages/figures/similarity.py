@@ -1,0 +1,127 @@
+"""Do two runs learn the same subspace? By how many directions are compared, with the floor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.pages.figures import style
+from study.pages.figures.axes import rank_axis
+from study.pages.figures.text import below
+from study.pages.figures.whiskers import draw_middles
+
+Record = Mapping[str, Any]
+Row = Mapping[str, Any]
+Lines = dict[str, dict[int, list[float]]]
+
+_LOOKS = (
+    style.Look(style.VERMILLION, "s", style.DASHED),
+    style.Look(style.BLUE, "o", style.SOLID),
+    style.Look(style.ORANGE, "D", style.DASH_DOTTED),
+    style.Look(style.GREEN, "^", style.DOTTED),
+)
+_SIDES = {"input": "Input side", "output": "Output side"}
+_APART = 0.12  # octaves between the bars of two lines
+
+
+def draw(record: Record) -> Figure:
+    """Draw `metrics/spectra.json`: the matrices that LoRA adapts."""
+    figure = Figure(figsize=(style.WIDTH, 4.2), layout="constrained")
+    figure.suptitle("Do two runs learn the same directions?", x=0.01, ha="left")
+    all_axes = figure.subplots(1, 2, sharey=True)
+    sizes: set[int] = set()
+    for axes, (side, title) in zip(all_axes, _SIDES.items(), strict=True):
+        lines = _lines(record, side)
+        for place, ((name, values), look) in enumerate(zip(lines.items(), _LOOKS, strict=False)):
+            beside = 2 ** (_APART * (place - (len(lines) - 1) / 2))
+            draw_middles(axes, [k * beside for k in values], list(values.values()), look, name)
+            sizes |= set(values)
+        floors = _floors(record, side)
+        axes.plot(list(floors), list(floors.values()), color=style.GREY, linewidth=1.2, marker="_")
+        axes.fill_between(
+            list(floors), 0, list(floors.values()), color=style.GREY, alpha=0.2, linewidth=0
+        )
+        sizes |= set(floors)
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_xlabel("Directions k (log scale)")
+        axes.plot([], [], color=style.GREY, linewidth=1.2, label="Two random subspaces")
+    for axes in all_axes:
+        rank_axis(axes, sorted(sizes or {1}), 220)
+    all_axes[0].set_ylim(0, 1.02)
+    all_axes[0].set_ylabel("Similarity φ(k, k)")
+    below(figure, all_axes[0], "Mean over adapted matrices; bars: lowest to highest matrix.")
+    return figure
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see."""
+    words = [
+        "Share of the top k directions that two runs have in common: 1 is the same subspace, the "
+        "grey line is what two random ones share."
+    ]
+    lines, floors = _lines(record, "input"), _floors(record, "input")
+    for name, values in lines.items():
+        if "two seeds" in name:
+            k = max(values)
+            words.append(
+                f"{name}: {np.mean(values[k]):.2f} on the input side at k = {k}, "
+                f"where chance gives {floors[k]:.2f}."
+            )
+    if len(record["settings"]["seeds"]) == 1:
+        words.append("With one seed, seeds cannot be compared.")
+    return " ".join(words)
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    parts = []
+    for side, title in _SIDES.items():
+        for name, values in _lines(record, side).items():
+            ends = [f"{np.mean(values[k]):.2f} at k = {k}" for k in (min(values), max(values))]
+            parts.append(f"{title.lower()}, {name}: {' and '.join(dict.fromkeys(ends))}")
+    return f"Two panels of similarity by number of directions. {'; '.join(parts)}."
+
+
+def _lines(record: Record, side: str) -> Lines:
+    """Return each line's values by k, one a matrix; without what the seed alone makes alike."""
+    ranks = record["settings"]["ranks"]
+    largest, before = ranks[-1], ranks[-2] if len(ranks) > 1 else None
+    targets = {row["module"] for row in record["full"] if row["target"]}
+    seeds = [r for r in record["similarity"]["between_seeds"] if r["side"] == side]
+    pairs = [r for r in record["similarity"]["between_ranks"] if r["side"] == side]
+    found = {
+        "Full, two seeds": [r for r in seeds if r["arm"] == "full" and r["module"] in targets],
+        f"LoRA r = {largest}, two seeds": [r for r in seeds if r["rank"] == largest],
+        f"LoRA r = {before} and {largest}": [
+            r
+            for r in pairs
+            if (r["rank"], r["other"]) == (before, largest) and not r.get("same_start")
+        ],
+        f"LoRA r = {largest} and full": [
+            r for r in pairs if (r["rank"], r["other"]) == (largest, None)
+        ],
+    }
+    return {name: _by_size(rows) for name, rows in found.items() if rows}
+
+
+def _by_size(rows: Sequence[Row]) -> dict[int, list[float]]:
+    values: dict[int, list[float]] = {}
+    for row in rows:
+        for k, value in zip(row["k"], row["similarity"], strict=True):
+            values.setdefault(k, []).append(value)
+    return dict(sorted(values.items()))
+
+
+def _floors(record: Record, side: str) -> dict[int, float]:
+    """Return the floor by k, of the matrices that LoRA adapts: the highest of them."""
+    targets = {row["module"] for row in record["full"] if row["target"]}
+    floors: dict[int, float] = {}
+    for rows in record["similarity"].values():
+        for row in rows:
+            if row["side"] == side and row["module"] in targets:
+                for k, floor in zip(row["k"], row["floor"], strict=True):
+                    floors[k] = max(floor, floors.get(k, 0))
+    return dict(sorted(floors.items()))

@@ -1,0 +1,119 @@
+"""The claims: each with its verdict, why, and the numbers that it rests on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from study.pages.report.contents import titled
+from study.pages.report.html import NOTHING, Html, badge, folded, paragraph, verdicts
+from study.pages.report.inputs import Study
+from study.pages.report.numbers import number, part
+from study.words.phrases import capitalised, counted, listed, spelled
+
+Record = Mapping[str, Any]
+
+_VERDICTS = ("holds", "does not hold", "cannot be told")
+_COUNTED = {  # one, many, and as a heading
+    "holds": ("holds", "hold", "Hold"),
+    "does not hold": ("does not hold", "do not hold", "Do not hold"),
+    "cannot be told": ("cannot be told", "cannot be told", "Cannot be told"),
+}
+
+_TEST = ("tested", "value", "low", "high", "level", "over", "correction", "shown")
+"""What a claim's numbers hold where a test decided: see `study.claims.statements`."""
+
+_P_VALUES = {f"p_{of}": f"p value for {of}" for of in ("equivalent", "worse", "better")}
+_WRITTEN = {"lora": "LoRA", "mb": "MB", "flops": "FLOPs", "sd": "SD"}
+
+
+def claims(study: Study) -> Html:
+    """Show every claim with its verdict and numbers, those that cannot be told folded away."""
+    rows: Sequence[Record] = study["claims"]
+    counts = Counter(row["verdict"] for row in rows)
+    said = [
+        f"{spelled(counts[verdict])} {_COUNTED[verdict][counts[verdict] != 1]}"
+        for verdict in _VERDICTS
+        if counts[verdict]
+    ]
+    groups = [
+        folded(
+            f"{_COUNTED[verdict][2]} ({counts[verdict]})",
+            verdicts(_judged(row) for row in rows if row["verdict"] == verdict),
+            opened=verdict != "cannot be told",
+        )
+        for verdict in _VERDICTS
+        if counts[verdict]
+    ]
+    return titled(
+        "claims",
+        paragraph(
+            f"Of {counted(len(rows), 'claim')} about LoRA, put to the numbers of this study, "
+            f"{listed(said)}."
+        ),
+        *groups,
+    )
+
+
+def _judged(row: Record) -> tuple[Html, str, Html]:
+    """Return a claim's verdict, the claim, and why, with the numbers and where it stands."""
+    numbers = dict(row["numbers"])
+    why, decided_by = (str(numbers.pop(key, "")).rstrip(".") for key in ("why", "decided_by"))
+    tested = _tested(numbers)
+    if tested:
+        numbers = {key: value for key, value in numbers.items() if key not in _TEST}
+    written = capitalised("; ".join(_written(numbers)))
+    basis = capitalised(decided_by)
+    lines = [capitalised(why), tested, written, basis, f"Source: {row['source']}"]
+    note = " ".join(f"{line}." for line in lines if line)
+    return badge(row["verdict"]), row["claim"], paragraph(note, "note")
+
+
+def _tested(numbers: Record) -> str:
+    """Write the statement that decided, its value, and the interval that it was tested with."""
+    if "tested" not in numbers:
+        return ""
+    ends = [numbers["low"], numbers["high"]]
+    interval = "no interval" if None in ends else f"{_value(ends[0])} to {_value(ends[1])}"
+    level = f"{100 * numbers['level']:.4g} % over {numbers['over']}"
+    correction = numbers.get("correction")
+    notes = [interval, level, *([f"correction: {correction}"] if correction else [])]
+    shown = f"; {numbers['shown']} shown alone" if "shown" in numbers else ""
+    found = f"{_value(numbers['value'])} ({'; '.join(notes)}){shown}"
+    return f"Tested: {numbers['tested']}. Found: {found}"
+
+
+def _written(numbers: Record) -> Iterator[str]:
+    """Write each number after its name, with its interval where there is one."""
+    for name, value in numbers.items():
+        of = name.removesuffix("_low").removesuffix("_high")
+        if of != name and of in numbers:
+            continue
+        ends = [numbers.get(f"{name}_{end}") for end in ("low", "high")]
+        interval = "" if None in ends else f" ({_value(ends[0])} to {_value(ends[1])})"
+        is_share = isinstance(value, float) and "share" in name.split("_")
+        yield f"{_spaced(name)} {part(value) if is_share else _value(value)}{interval}"
+
+
+def _spaced(name: str) -> str:
+    if name in _P_VALUES:
+        return _P_VALUES[name]
+    return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
+
+
+def _value(value: Any) -> str:
+    """Write a number, a word, a list or a mapping on one line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return NOTHING
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_spaced(str(key))}: {_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(item) for item in value)
+    return str(value)

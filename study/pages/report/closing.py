@@ -1,0 +1,185 @@
+"""The end of the page: data, settings, hardware, and how to make it all again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from study.pages.report.contents import titled
+from study.pages.report.html import (
+    NOTHING,
+    Html,
+    Text,
+    code,
+    commands,
+    facts,
+    paragraph,
+    subsection,
+    table,
+)
+from study.pages.report.inputs import MACHINE, Study
+from study.pages.report.numbers import number, stored
+from study.words.phrases import listed
+
+Record = Mapping[str, Any]
+
+
+def data(study: Study) -> Html:
+    """Show what was trained and tested on."""
+    record = study["data"]
+    rows: list[list[Text]] = []
+    for name, split in record["splits"].items():
+        shares = list(split["class_shares"].values())
+        rows.append(
+            [
+                name.capitalize(),
+                f"{split['sentences']:,}",
+                f"{100 * min(shares):.1f} to {100 * max(shares):.1f}",
+                number(split["length_mean"]),
+                f"{split['length_max']:,}",
+                f"{100 * split['truncated_share']:.1f}",
+            ]
+        )
+    return titled(
+        "data",
+        table(
+            "The splits",
+            (
+                "Split",
+                "Sentences",
+                "Share of a class, %",
+                "Mean length, tokens",
+                "Longest, tokens",
+                "Cut off, %",
+            ),
+            rows,
+        ),
+        *(_source(name, source) for name, source in record["sources"].items()),
+    )
+
+
+def _source(name: str, source: Record) -> Html:
+    dropped = [
+        f"{count:,} {why.replace('_', ' ')}" for why, count in source["dropped"].items() if count
+    ]
+    words = f"dropped: {listed(dropped)}" if dropped else "nothing was dropped"
+    label = "" if name == "main" else f"{name.capitalize()} sentences: "
+    return paragraph(
+        f"{label}`{source['name']}`, {source['rows']:,} rows, {words}; "
+        f"{source['sentences']:,} sentences were left.",
+        "note",
+    )
+
+
+def settings(study: Study) -> Html:
+    """Show every setting, as params.yaml has them."""
+    plain: dict[str, Any] = {}
+    sections: dict[str, Record] = {}
+    for name, value in study.settings.items():
+        (sections if isinstance(value, Mapping) else plain)[name] = value
+    parts = [facts(_pairs(plain), "settings")]
+    parts += [subsection(name, facts(_pairs(own), "settings")) for name, own in sections.items()]
+    columns = "\n".join(f"<div>{part}</div>" for part in parts)
+    return titled("settings", Html(f'<div class="columns">\n{columns}\n</div>'))
+
+
+def _pairs(own: Record) -> list[tuple[Text, Text]]:
+    return [(name, code(_setting(value))) for name, value in own.items()]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_setting(of)}" for name, of in value.items())
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(item, list | tuple) for item in value):
+            return ", ".join(f"{column}: {_setting(of)}" for column, of in value)  # data.where
+        return f"[{', '.join(_setting(item) for item in value)}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def machine(study: Study) -> Html:
+    """Show what the study ran on, as far as it was noted."""
+    files = {name: row for name, row in study.machine.items() if "versions" in row}
+    if not files:
+        return titled(
+            "machine",
+            paragraph(
+                f"Nothing is known of the machine: there is no file in `{MACHINE}/`.", "missing"
+            ),
+        )
+    found = {
+        "Device": [row.get("device") for row in files.values()],
+        "Precision": [row.get("precision") for row in files.values()],
+        "Threads": [row.get("threads") for row in files.values()],
+        "Python": [row.get("python") for row in files.values()],
+    }
+    packages = sorted({name for row in files.values() for name in row["versions"]})
+    for package in packages:
+        found[package] = [row["versions"].get(package) for row in files.values()]
+    rows = [
+        [
+            name,
+            NOTHING if row.get("seconds") is None else f"{row['seconds']:,.0f}",
+            stored(row.get("peak_memory_bytes")),
+            stored(row.get("peak_gpu_memory_bytes")),
+        ]
+        for name, row in sorted(files.items(), key=lambda item: _natural(item[0]))
+    ]
+    return titled(
+        "machine",
+        paragraph(
+            "As the machine was on which each stage last ran. Another machine gives other numbers "
+            "here and wherever time or memory was measured; no other number depends on it."
+        ),
+        facts([(name, _distinct(values)) for name, values in found.items()]),
+        table(
+            "Time and memory by stage",
+            ("Stage", "Seconds", "Peak memory", "Peak GPU memory"),
+            rows,
+        ),
+    )
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key by which lora-r2 comes before lora-r16."""
+    return [(int(part or 0), word) for word, part in re.findall(r"(\D+)(\d*)", name)]
+
+
+def _distinct(values: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values if value is not None)) or NOTHING
+
+
+REPRODUCE = """\
+git clone REPOSITORY lora-rank-study && cd lora-rank-study
+make repro    # install the pinned packages, run what is not up to date
+make check    # whether the committed results follow from code and settings
+make test"""
+
+VARY = """\
+dvc exp run -S 'lora.ranks=[1,2,4,8,16,32,64]'    # trains the new rank alone
+dvc exp run -S 'seeds=[0,1,2,3,4]'                # narrower intervals
+dvc exp run -S data.name=my/reviews.csv -S data.where=null \\
+            -S data.text=sentence -S data.label=stars
+dvc metrics diff"""
+
+
+def reproduce(study: Study) -> Html:
+    """Show the commands that make it all again."""
+    return titled(
+        "reproduce",
+        paragraph(
+            "Every number but those of the machine is a function of code, settings and data: the "
+            "same commit gives the same bytes on the same machine."
+        ),
+        commands(REPRODUCE),
+        paragraph(
+            "After it, `data/selected/` holds the adapter of the recommended rank in PEFT's format "
+            "and the model with it merged in, each with its card."
+        ),
+        paragraph("To ask another question, change a setting; only what depends on it runs again."),
+        commands(VARY),
+    )

@@ -1,0 +1,74 @@
+"""All that the report reads: the records that the stages left, and the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study.entry.errors import StudyError
+from study.records.json_file import read_json
+from study.settings.whole import load
+
+METRICS = (
+    "summary",
+    "data",
+    "sufficient_rank",
+    "capacity",
+    "spectra",
+    "rules_of_thumb",
+    "agreement",
+    "learning_rate",
+    "cost",
+    "theory_bound",
+    "theory",
+    "claims",
+)
+ROWS = ("rank_curve", "pareto", "dynamics")
+PATHS = {
+    **{name: f"metrics/{name}.json" for name in METRICS},
+    **{name: f"plots/{name}.json" for name in ROWS},
+}
+MACHINE = "metrics/machine"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study.
+
+    Attributes:
+        settings: those of params.yaml, by section.
+        records: what stands in the file of `PATHS`, by name.
+        machine: what each stage measured on the machine it ran on, by the file's name; empty
+            where no such file is.
+    """
+
+    settings: Mapping[str, Any]
+    records: Mapping[str, Any]
+    machine: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.records[name]
+
+
+def read_study(folder: str | Path, settings: Mapping[str, Any] | None = None) -> Study:
+    """Read a study's records below `folder`; without settings, those of its params.yaml too.
+
+    Raises:
+        StudyError: a record is missing or is no JSON file; it is named.
+    """
+    folder = Path(folder)
+    if settings is None:
+        settings = dataclasses.asdict(load(folder / "params.yaml"))
+    records = {name: _read(folder, path) for name, path in PATHS.items()}
+    files = sorted((folder / MACHINE).glob("*.json"))
+    return Study(settings, records, {path.stem: read_json(path) for path in files})
+
+
+def _read(folder: Path, path: str) -> Any:
+    try:
+        return read_json(folder / path)
+    except StudyError as error:
+        raise StudyError(str(error).replace(str(folder / path), path)) from error

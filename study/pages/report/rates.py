@@ -1,0 +1,117 @@
+"""Learning rates: what was tried, and what the choice of one does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.pages.figures.one_rate import one_rate
+from study.pages.report.html import Html, Text, folded, paragraph, table, text
+from study.pages.report.numbers import number
+from study.words.arms import arm_label
+from study.words.phrases import capitalised, counted, significant
+
+Record = Mapping[str, Any]
+
+
+def learning_rate(record: Record) -> list[Html]:
+    """Return validation and test accuracy by learning rate, and what follows from them."""
+    shown = _by_arm(record) if one_rate(record) is not None else _by_rate(record)
+    return [
+        shown,
+        paragraph(_ratio(record)),
+        *_nearest(record["exponent"]),
+        *_forced(record["forced"]),
+    ]
+
+
+def _by_rate(record: Record) -> Html:
+    """Return a row an arm, a column a rate."""
+    rates = sorted({row["rate"] for arm in record["arms"] for row in arm["rates"]})
+    rows = [
+        [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate) for rate in rates)]
+        for arm in record["arms"]
+    ]
+    return table(
+        "Accuracy by learning rate, %",
+        ("Arm", *(f"{rate:g}" for rate in rates)),
+        rows,
+        note="On validation, and below it on test. * the rate that validation picked.",
+    )
+
+
+def _by_arm(record: Record) -> Html:
+    """Return a row an arm and rate: of one rate for LoRA a column each would be nearly empty."""
+    rows = [
+        [
+            arm_label(arm["arm"], arm["rank"]),
+            f"{row['rate']:g}{' *' * (row['rate'] == arm['best'] and len(arm['rates']) > 1)}",
+            f"{100 * row['validation']:.1f}",
+            f"{100 * row['test']:.1f}",
+        ]
+        for arm in record["arms"]
+        for row in arm["rates"]
+    ]
+    several = any(len(arm["rates"]) > 1 for arm in record["arms"])
+    return table(
+        "Accuracy by learning rate, %",
+        ("Arm", "Learning rate", "Validation", "Test"),
+        rows,
+        note="* of several the rate that validation picked." if several else None,
+    )
+
+
+def _cell(arm: Record, rate: float) -> Text:
+    for row in arm["rates"]:
+        if row["rate"] == rate:
+            picked = " *" if rate == arm["best"] else ""
+            value = f"{100 * row['validation']:.1f}{picked}"
+            return Html(f'{text(value)}<span class="interval">{100 * row["test"]:.1f}</span>')
+    return ""
+
+
+def _ratio(record: Record) -> str:
+    """Say how LoRA's rates stand to full fine-tuning's."""
+    ratios = [row["ratio"] for row in record["ratio_to_full"]]
+    low, high = significant(min(ratios)), significant(max(ratios))
+    between = low if low == high else f"{low} to {high}"
+    expected = significant(record["ratio_expected"])
+    reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
+    ratio = f"LoRA's rate is {between} times full fine-tuning's"
+    if not reasons:
+        return f"{ratio}, where about {expected} is expected."
+    why = "; ".join(reasons)
+    return f"{ratio}, which does not test that about {expected} is expected: {why}."
+
+
+def _nearest(exponent: Record) -> list[Html]:
+    """Say which prediction is nearest; the caption tells the exponent, or why there is none."""
+    if "nearest" not in exponent:
+        return []
+    predicted = {row["scaling"]: row["exponent"] for row in exponent["predictions"]}
+    note = f"; {exponent['note']}" if exponent["note"] else ""
+    return [
+        paragraph(
+            f"Of the predicted powers of the rank, the one for alpha {exponent['nearest']}, "
+            f"{number(predicted[exponent['nearest']])}, is nearest to {number(exponent['value'])}, "
+            f"which was measured{note}."
+        )
+    ]
+
+
+def _forced(forced: Any) -> list[Html]:
+    """Return what turns over with each rate; the caption tells why where it cannot be told."""
+    if isinstance(forced, Mapping):
+        return []
+    lines = []
+    for row in forced:
+        turned = row["turned_over"]
+        words = f"With the rate {row['rate']:g} forced on every rank"
+        if turned:
+            items = "\n".join(f"<li>{text(capitalised(sentence))}.</li>" for sentence in turned)
+            count = counted(len(turned), "conclusion")
+            title = f"{words} {count} {'turns' if len(turned) == 1 else 'turn'} over"
+            lines.append(folded(title, Html(f"<ul>\n{items}\n</ul>")))
+        else:
+            lines.append(paragraph(f"{words} no conclusion turns over."))
+    return lines

@@ -1,0 +1,198 @@
+"""The tables of the answer: the arms, the verdicts on every rank, and how often each is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR
+from study.analyses.results.summary import entries
+from study.pages.report.answer import ranks_of
+from study.pages.report.html import NOTHING, Html, Text, badge, table, text, verdicts
+from study.pages.report.numbers import (
+    accuracy_with_interval,
+    gap_with_interval,
+    number,
+    part,
+    signed,
+)
+from study.words.arms import LORA, arm_label
+from study.words.phrases import capitalised, counted, listed, margin, rough
+
+Record = Mapping[str, Any]
+
+
+def arms(summary: Record, recommended: int) -> Html:
+    """Return what every arm scored, and what it trained; two ranks are marked.
+
+    Args:
+        recommended: the rank that the study recommends.
+    """
+    rows = [
+        [_named(arm, rank, summary["headline"]["rank"], recommended), *_arm_row(entry)]
+        for (arm, rank), entry in entries(summary).items()
+    ]
+    seeds = len(summary["seeds"])
+    over = "seeds and sentences alike" if seeds > 1 else "sentences alone, since there is one seed"
+    return table(
+        "Every arm on the test sentences",
+        (
+            "Arm",
+            "Test accuracy",
+            "Gap to full fine-tuning, points",
+            "Learning rate",
+            "Trainable parameters",
+            "Share of all",
+        ),
+        rows,
+        note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}; "
+        f"gaps are paired. The headline's rank is named in the settings beforehand; the "
+        f"recommended one is what validation picked.",
+    )
+
+
+def _named(arm: str, rank: int | None, headline: int, recommended: int) -> Text:
+    marks = [name for name, of in (("recommended", recommended), ("headline", headline))
+             if (arm, rank) == (LORA, of)]  # fmt: skip
+    label = arm_label(arm, rank)
+    return Html(f'{text(label)}<span class="interval">{listed(marks)}</span>') if marks else label
+
+
+def _arm_row(entry: Record) -> list[Text]:
+    gap: Text = NOTHING
+    if "gap_to_full" in entry:
+        keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
+        gap = gap_with_interval(*(100 * entry[key] for key in keys))
+    return [
+        accuracy_with_interval(entry["test_accuracy"], entry["low"], entry["high"]),
+        gap,
+        f"{entry['learning_rate']:g}",
+        f"{entry['trainable_parameters']:,}",
+        part(entry["trainable_share"]),
+    ]
+
+
+def equivalence(record: Record) -> Html:
+    """Return the verdict on every rank at every margin."""
+    tests = record["equivalence"]
+    rows = []
+    for rank in ranks_of(record):
+        found = [next(row for row in test["ranks"] if row["rank"] == rank) for test in tests]
+        error = found[0]["standard_error"]
+        difference = text(signed(found[0]["difference"], 2))
+        if error is not None:
+            difference = Html(f'{difference}<span class="interval">± {error:.2f}</span>')
+        rows.append([str(rank), difference, *(_verdict(row) for row in found)])
+    margins = [test["margin"] for test in tests]
+    smallest = [f"{rank_or_none(test['rank'])} at {margin(test['margin'])}" for test in tests]
+    return table(
+        "Is a rank equivalent to full fine-tuning?",
+        (
+            "Rank",
+            "Difference, points",
+            *(f"Within {margin(width)}" for width in margins),
+        ),
+        rows,
+        note=f"Smallest rank shown to be equivalent: {listed(smallest)}. Below each difference its "
+        f"standard error. Two one-sided tests, at {100 * record['alpha']:.3g} % for all ranks of a "
+        f"column together (Holm's procedure); worse and better are by more than the margin. “If "
+        f"equal”: what it would take, with {100 * record['power']:g} % power, to show a rank "
+        f"equivalent whose true difference is zero. With the difference measured it takes more, "
+        f"and where that is wider than the margin no number would do.",
+        words=(0, *range(2, 2 + len(margins))),
+    )
+
+
+def rank_or_none(rank: int | None) -> str:
+    """Name a rank, or say that there is none."""
+    return "none" if rank is None else f"rank {rank}"
+
+
+def _verdict(row: Record) -> Html:
+    if row["verdict"] != "cannot be told":
+        return badge(row["verdict"])
+    needed = "if equal: more of both"
+    for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "sentence")):
+        if row[key] is not None:
+            needed = f"if equal: {counted(rough(row[key]), thing)}"
+            break
+    return Html(f'{badge(row["verdict"])}<span class="interval">{needed}</span>')
+
+
+def choice(record: Record) -> Html:
+    """Return how often each rule would choose each rank."""
+    ranks = [str(rank) for rank in ranks_of(record)]
+    rules = record["choice"]
+    names = [*ranks, *(["none"] if any("none" in shares for shares in rules.values()) else [])]
+    rows = [
+        [rule, *(_chosen(shares.get(name)) for name in names)] for rule, shares in rules.items()
+    ]
+    return table(
+        "How often each rank would be chosen",
+        (
+            "Rule",
+            *(name if name == "none" else f"rank {name}" for name in names),
+        ),
+        rows,
+        note=f"Shares of resamples over {record['error_from']}, in percent.",
+    )
+
+
+def _chosen(share: float | None) -> str:
+    return NOTHING if share is None else f"{100 * share:.0f}"
+
+
+_TONES = {"badly trained": "bad", "room enough": "good", "uses its room better": "good"}
+
+_IS = {
+    NEAR: "is near",
+    SHORT: "is short",
+    UNCLEAR: "is shown to be neither",
+}
+
+
+def readings(record: Record) -> Html:
+    """Return what the comparison of cut-down updates says of every rank."""
+    return verdicts(
+        (
+            badge(row["reading"], _TONES.get(row["reading"])),
+            f"Rank {row['rank']}: LoRA {_IS[row['lora_is']]}; full's update cut to it "
+            f"{_IS[row['truncated_is']]}",
+            f"{capitalised(row['reason'])}.",
+        )
+        for row in record["readings"]
+    )
+
+
+def spectra(record: Record) -> Html:
+    """Return means over the adapted matrices and seeds, by arm."""
+    rows = [
+        [
+            arm_label(row["arm"], row["rank"]),
+            part(row["relative_norm"]),
+            number(row["energy_rank"]),
+            number(row["effective_rank"]),
+            number(row["stable_rank"]),
+            number(row["amplification"]),
+            number(row["intruders"]),
+        ]
+        for row in record["summary"]
+    ]
+    energy = 100 * record["settings"]["energy"]
+    return table(
+        "The updates of the adapted matrices",
+        (
+            "Update of",
+            "Norm, of the pretrained weight's",
+            f"Rank of {energy:g} % energy",
+            "Effective rank",
+            "Stable rank",
+            "Amplification",
+            "Intruders in the first ten",
+        ),
+        rows,
+        note="Means over matrices and seeds. Energy: the sum of squared singular values. Effective "
+        "and stable rank: how many equal singular values would be as spread out, by entropy and "
+        "by the largest one. Amplification: the update's norm over what the pretrained weight "
+        f"does between the same directions. {record['intruder_floor']['words']}",
+    )

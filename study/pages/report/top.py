@@ -1,0 +1,74 @@
+"""The head of the page: what was studied, the answer, and what else there is to read."""
+
+from __future__ import annotations
+
+from study.analyses.results.summary import entries
+from study.pages.report.answer import QUESTIONS, answer
+from study.pages.report.contents import contents
+from study.pages.report.html import Html, facts, joined, paragraph, text
+from study.pages.report.inputs import Study
+from study.pages.report.numbers import part, signed
+from study.words.arms import LORA
+from study.words.phrases import counted, listed
+
+TITLE = "Which LoRA rank is enough?"
+
+
+def title(study: Study) -> str:
+    """Return what a browser shows as the page's name."""
+    return f"{TITLE} {study.settings['model']['name']} on {study.settings['data']['name']}"
+
+
+def top(study: Study) -> Html:
+    """Return the head of the page."""
+    return joined(
+        [
+            Html(f"<header>\n<h1>{TITLE}</h1>"),
+            paragraph(_subject(study), "subject"),
+            Html("</header>"),
+            _answer(study),
+            _key(study),
+            contents(),
+        ]
+    )
+
+
+def _subject(study: Study) -> str:
+    settings, data, summary = study.settings, study["data"], study["summary"]
+    where = settings["data"]["where"]
+    rows = "" if not where else f" ({listed([f'{column} = {value}' for column, value in where])})"
+    sizes = [
+        counted(data["classes"], "class", "classes"),
+        counted(data["splits"]["train"]["sentences"], "sentence") + " to train on",
+        counted(len(settings["lora"]["ranks"]), "rank"),
+        counted(len(summary["seeds"]), "seed"),
+        counted(summary["test_sentences"], "test sentence"),
+    ]
+    return f"`{settings['model']['name']}` on `{settings['data']['name']}`{rows}: {listed(sizes)}."
+
+
+def _answer(study: Study) -> Html:
+    rows = zip(QUESTIONS, answer(study["summary"], study["sufficient_rank"]), strict=True)
+    items = "\n".join(
+        f'<li><span class="asked">{text(asked)}</span> {text(sentence)}</li>'
+        for asked, sentence in rows
+    )
+    return Html(f'<ol class="answer" aria-label="The answer">\n{items}\n</ol>')
+
+
+def _key(study: Study) -> Html:
+    """Return the few numbers that are looked for first."""
+    rank = study["sufficient_rank"]["recommended"]["rank"]
+    entry = entries(study["summary"])[LORA, rank]
+    low, high = (100 * entry[f"gap_to_full_{end}"] for end in ("low", "high"))
+    return facts(
+        [
+            ("recommended rank", str(rank)),
+            (
+                f"points to full fine-tuning ({signed(low)} to {signed(high)})",
+                signed(100 * entry["gap_to_full"]),
+            ),
+            ("of the parameters are trained", part(entry["trainable_share"])),
+        ],
+        "key",
+    )

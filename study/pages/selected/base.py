@@ -1,0 +1,85 @@
+"""The base model as anybody loads it: plain transformers, in fp32, without the study's own parts.
+
+What a checkpoint lacks (a pooler, where it was saved without one) is drawn at random when a model
+is loaded. Training drew it once, kept it, and every adapter was learned on top of it; whoever loads
+the base again draws another one. So these weights belong to what is handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from lora.adapter import Adapter
+from study.models.packed import load_pretrained
+from study.models.pretrained import quiet
+from study.sources.resolve import resolve_model
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A loaded base.
+
+    Attributes:
+        model: fp32, in evaluation mode; its head is random.
+        lacks: parameters beside the head's that the checkpoint does not have.
+        other_head: whether the checkpoint's head is of another number of classes.
+        dtype: of the checkpoint's own weights, as in "float32".
+    """
+
+    model: PreTrainedModel
+    lacks: tuple[str, ...]
+    other_head: bool
+    dtype: str
+
+
+def load_base(name: str, label_names: Sequence[str]) -> Base:
+    """Load `model.name` with a head for these classes.
+
+    Raises:
+        StudyError: there is no such model.
+    """
+    labels = dict(enumerate(label_names))
+    arguments: dict[str, Any] = {
+        "num_labels": len(labels),
+        "id2label": labels,
+        "label2id": {label: i for i, label in labels.items()},
+        "trust_remote_code": False,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,
+    }
+    with torch.random.fork_rng(devices=[]), quiet():
+        torch.manual_seed(0)
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            resolve_model(name), dtype=torch.float32, **arguments
+        )
+    prefix = f"{model.base_model_prefix}."
+    stored = getattr(model.config, "dtype", None)
+    return Base(
+        model.eval(),
+        tuple(sorted(key for key in report["missing_keys"] if key.startswith(prefix))),
+        bool(report["mismatched_keys"]),
+        str(stored or torch.float32).removeprefix("torch."),
+    )
+
+
+def with_lacking(
+    adapter: Adapter, base: Base, name: str, dtype: torch.dtype, max_length: int
+) -> Adapter:
+    """Put what the base's checkpoint lacks beside the adapter's head, as training drew it.
+
+    Args:
+        name: as in the settings; dtype: that training computed in; max_length: of a sentence.
+
+    Raises:
+        StudyError: as `load_pretrained`.
+    """
+    if not base.lacks:
+        return adapter
+    trained_on = load_pretrained(name, base.model.config.num_labels, dtype, 0.0, max_length)
+    drawn = {key: trained_on.get_parameter(key).detach().float() for key in base.lacks}
+    return replace(adapter, head=dict(sorted({**adapter.head, **drawn}.items())))

@@ -1,0 +1,229 @@
+"""The cards' sections, in words, each with the numbers that the study measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from study.pages.selected import hub
+from study.pages.selected.facts import Facts
+from study.sources.resolve import PACKAGE_PREFIX
+from study.words.phrases import (
+    capitalised,
+    counted,
+    listed,
+    margin,
+    percent,
+    points,
+    share,
+    significant,
+)
+
+
+def adapter_title(facts: Facts) -> str:
+    """Return the adapter's name."""
+    return f"LoRA of rank {facts.picked.rank} on {facts.base_name}"
+
+
+def merged_title(facts: Facts) -> str:
+    """Return the merged model's name."""
+    return f"{facts.base_name} with a LoRA of rank {facts.picked.rank} merged in"
+
+
+def code(lines: Sequence[str]) -> str:
+    """Return lines of Python as a Markdown block."""
+    return "\n".join(["```python", *lines, "```"])
+
+
+def what_it_is(facts: Facts) -> str:
+    """Say what the model does and why this one was picked."""
+    labels = listed([f"`{name}`" for name in facts.arm.label_names])
+    targets = listed([f"`{target}`" for target in facts.config.target_modules])
+    where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
+    return (
+        f"A classifier of sentences into {len(facts.arm.label_names)} classes ({labels}): "
+        f"{_base(facts)} with a low-rank update of its modules {targets} in {where}, and a "
+        f"classification head. It trains {counted(facts.arm.trainable_parameters, 'parameter')}, "
+        f"{share(facts.accuracy['trainable_share'])} of all.\n\n"
+        f"Rank {facts.picked.rank} is what the study recommends, on {facts.picked.split} "
+        f"sentences: {facts.picked.rule}. Of its {counted(len(facts.arm.picked()), 'run')} this "
+        f"is the one with the best validation accuracy, seed {facts.run.seed} "
+        f"({percent(facts.run.validation_accuracy)})."
+    )
+
+
+def _base(facts: Facts) -> str:
+    """Name the base and where it came from; its card may name it too."""
+    name = facts.settings.model.name
+    source = hub.in_words(name, "model")
+    if facts.base_id in (None, name):
+        return source
+    return f"`{facts.base_id}` (the name in its own card; it was read from {source})"
+
+
+def adapter_note(facts: Facts) -> str:
+    """Say what to know when loading the adapter."""
+    notes = [
+        "`base` names the base model and its tokenizer: `AutoTokenizer.from_pretrained(base)`."
+        if facts.settings.model.name.startswith(PACKAGE_PREFIX)
+        else "`base` names the base model, whose tokenizer it shares."
+    ]
+    if facts.base.lacks:
+        notes.append(
+            "The base's checkpoint lacks weights that were drawn at random when training began; "
+            "they are saved with the adapter: "
+            f"{listed([f'`{name}`' for name in facts.base.lacks])}."
+        )
+    return " ".join([*notes, _classes(facts)])
+
+
+def merged_note(facts: Facts) -> str:
+    """Say what to know when loading the merged model."""
+    several = ""
+    if facts.base.model.config.pad_token_id is None:
+        several = " It has no padding token: give it one text at a time."
+    return (
+        f"`truncation=True` cuts texts at {facts.settings.data.max_length} tokens, as in "
+        f"training.{several} {_classes(facts)}"
+    )
+
+
+def training_data(facts: Facts) -> str:
+    """Say what it was trained, chosen and tested on."""
+    splits, data = facts.data["splits"], facts.settings.data
+    rows = ["| split | sentences | tokens, median | share by class |", "| :-- | --: | --: | :-- |"]
+    for name, split in splits.items():
+        classes = listed([percent(value) for value in split["class_shares"].values()])
+        rows.append(f"| {name} | {split['sentences']:,} | {split['length_p50']} | {classes} |")
+    other = ""
+    if data.test_name is not None:
+        other = f" Test sentences are from {hub.in_words(data.test_name, 'data')}."
+    return (
+        f"{capitalised(hub.in_words(data.name, 'data'))}{facts.rows_taken()}, without duplicates "
+        f"and contradictions, split with seed {data.seed} so that no two sentences of different "
+        f"splits quote one another.{other} Sentences were cut at {data.max_length} tokens.\n\n"
+        + "\n".join(rows)
+    )
+
+
+def training(facts: Facts) -> str:
+    """Say how the adapter was trained."""
+    train, config = facts.settings.train, facts.config
+    scale = "alpha / sqrt(r)" if config.use_rslora else "alpha / r"
+    scaling = significant(config.scaling_of(""))
+    return (
+        f"Rank {config.rank}, alpha {significant(config.alpha)} (the update is scaled by {scale} = "
+        f"{scaling}), dropout {config.dropout:g} on the adapter's input and "
+        f"{facts.settings.model.dropout:g} in the base; base frozen. AdamW at learning rate "
+        f"{facts.arm.learning_rate:g}{_of_rates(facts)}, weight decay {train.weight_decay:g}, "
+        f"gradients clipped to norm {train.max_grad_norm:g}, linear warm-up over "
+        f"{share(train.warmup_share)} of the steps{_after_warmup(train.schedule)}; batches of "
+        f"{train.batch_size}, {counted(train.epochs, 'epoch')}, of which validation picked number "
+        f"{facts.run.best_epoch}. Computed in {train.precision}, what is trained kept in fp32."
+    )
+
+
+def _after_warmup(schedule: str) -> str:
+    return ", then a constant rate" if schedule == "constant" else f" and {schedule} decay"
+
+
+def results(facts: Facts) -> str:
+    """Give test accuracies with intervals, beside the other arms, and what was re-measured."""
+    summary, entry, arm = facts.summary, facts.accuracy, facts.arm
+    sentences = len(arm.test_labels)
+    interval = f"{share(summary['confidence'])} interval over {summary['interval']}"
+    rows = [
+        "| | test accuracy | " + interval + " | gap to full fine-tuning, points |",
+        "| :-- | --: | :-- | :-- |",
+        f"| this run, seed {facts.run.seed} | {percent(facts.run.test_accuracy)} | - | - |",
+        _row(f"rank {facts.picked.rank}, mean of {_seeds(facts)}", entry),
+        _row(f"full fine-tuning, mean of {_seeds(facts)}", summary["full"]),
+        _row(f"head only, mean of {_seeds(facts)}", summary["head_only"]),
+    ]
+    same = int(sum(a == b for a, b in zip(_again(facts), facts.run.test_predictions, strict=True)))
+    right = sum(a == b for a, b in zip(_again(facts), arm.test_labels, strict=True))
+    again = (
+        f"The files here, in fp32, classify {same:,} of the {sentences:,} test sentences as the "
+        f"run did in {facts.settings.train.precision} ({percent(right / sentences)} correctly). "
+        f"On {facts.checked.sentences:,} of them the logits of base with adapter and of the merged "
+        f"model differ by {facts.checked.difference:.1g} at most."
+    )
+    return "\n".join(rows) + f"\n\n{_verdicts(facts)}\n\n{again}"
+
+
+def limits(facts: Facts) -> str:
+    """Say what must not be expected."""
+    sizes = facts.data["splits"]["train"]["sentences"]
+    few = (
+        "One seed was trained" if len(facts.arm.picked()) == 1 else f"{_seeds(facts)} were trained"
+    )
+    return (
+        f"- Trained on {sizes:,} sentences of one source; nothing was measured on other kinds of "
+        "text, other lengths or other languages.\n"
+        f"- {few[0].upper()}{few[1:]}, so that small differences between ranks, or to full "
+        "fine-tuning, cannot be told; the verdicts above say which can.\n"
+        "- The run was picked on validation, which flatters its validation accuracy and not its "
+        "test accuracy.\n"
+        "- Probabilities were not calibrated, and no test of bias or of misuse was made."
+    )
+
+
+def licence(facts: Facts) -> str:
+    """Say what is known of the licence, and what is not."""
+    known = facts.license()
+    base = (
+        f"The card that came with the base says `{known}`, which the header repeats."
+        if known
+        else "The base has a licence of its own, which the study does not know: the header has "
+        "none."
+    )
+    return (
+        f"{base} The data have a licence of their own too, which the study does not know. The "
+        "weights here derive from both: check them before you pass these on. The study's code is "
+        "MIT."
+    )
+
+
+def _classes(facts: Facts) -> str:
+    names = facts.arm.label_names
+    if names == tuple(str(i) for i in range(len(names))):
+        return "The data give the classes numbers and no names."
+    return f"Class {listed([f'{i} is `{name}`' for i, name in enumerate(names)])}."
+
+
+def _of_rates(facts: Facts) -> str:
+    tried = len(facts.arm.learning_rates)
+    return f" (picked on validation from {tried})" if tried > 1 else " (the one that was tried)"
+
+
+def _seeds(facts: Facts) -> str:
+    return counted(len(facts.summary["seeds"]), "seed")
+
+
+def _row(label: str, entry: object) -> str:
+    assert isinstance(entry, dict)
+    gap = "-"
+    if "gap_to_full" in entry:
+        keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
+        gap = "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * entry[key] for key in keys))
+    span = f"{percent(entry['low'])} to {percent(entry['high'])}"
+    return f"| {label} | {percent(entry['test_accuracy'])} | {span} | {gap} |"
+
+
+def _again(facts: Facts) -> list[int]:
+    predictions: list[int] = facts.checked.predictions.tolist()
+    return predictions
+
+
+def _verdicts(facts: Facts) -> str:
+    """Say whether the rank was found equivalent to full fine-tuning, margin by margin."""
+    found = []
+    for at in facts.sufficient_rank.get("equivalence", ()):
+        by_rank = {row["rank"]: row["verdict"] for row in at["ranks"]}
+        if facts.picked.rank in by_rank:
+            found.append(f"within {margin(at['margin'])}: {by_rank[facts.picked.rank]}")
+    gap = facts.accuracy["gap_to_full"]
+    side = "below" if gap < 0 else "above"
+    start = f"The rank is {points(gap)} {side} full fine-tuning, paired over seeds and sentences."
+    if not found:
+        return start
+    return f"{start} Equivalent to it? {'; '.join(found).capitalize()}."

@@ -1,0 +1,90 @@
+"""Builds what is handed out, checks it and writes it: adapter, merged model, and their cards."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transformers import AutoTokenizer, PreTrainedModel
+
+from lora import peft_format
+from lora.adapter import Adapter
+from study.entry.errors import StudyError
+from study.models.pretrained import quiet
+from study.pages.selected.base import load_base, with_lacking
+from study.pages.selected.card import adapter_card, merged_card
+from study.pages.selected.facts import Facts
+from study.pages.selected.loading import adapter_lines, merged_lines
+from study.pages.selected.merging import merge_checked
+from study.pages.selected.pick import best_run, recommendation
+from study.records.json_file import read_json
+from study.records.prepared import Prepared
+from study.records.runs import read_arm
+from study.sources.resolve import resolve_model
+from study.training.machine import compute_dtype
+
+if TYPE_CHECKING:
+    from study.settings.whole import Settings
+
+AGREE = 0.9
+"""Of the test sentences, the share that the files must classify as the run did."""
+
+
+def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts:
+    """Pick, merge and check the recommended rank's best run; write it below data/selected/.
+
+    Args:
+        root: of the study: holds metrics/, data/adapters/ and, afterwards, data/selected/.
+
+    Raises:
+        StudyError: a record or the adapter is missing or does not fit the rest, or the merged model
+            does not compute what base and adapter do, or what the run did.
+    """
+    root = Path(root)
+    records = {
+        name: read_json(root / f"metrics/{name}.json")
+        for name in ("summary", "data", "sufficient_rank")
+    }
+    picked = recommendation(records["sufficient_rank"], settings.lora.ranks)
+    arm = read_arm(root / f"metrics/runs/lora-r{picked.rank}.json")
+    run = best_run(arm)
+    name = settings.model.name
+    base = load_base(name, arm.label_names)
+    adapter = _adapter(root / f"data/adapters/r{picked.rank}/s{run.seed}", picked.rank)
+    dtype = compute_dtype(settings.train)
+    adapter = with_lacking(adapter, base, name, dtype, data.max_length)
+    checked = merge_checked(base.model, adapter, data.test)
+    agree = (checked.predictions.numpy() == run.test_predictions).mean()
+    if agree < AGREE:
+        raise StudyError(
+            f"data/adapters/r{picked.rank}/s{run.seed}: classifies {100 * agree:.1f} % of the test "
+            f"sentences as its run did; allowed: {100 * AGREE:g} % and more; run "
+            f"`dvc repro lora@{picked.rank}`"
+        )
+    facts = Facts(settings, **records, picked=picked, arm=arm, run=run, config=adapter.config,
+                  base=base, checked=checked)  # fmt: skip
+    target = root / "data/selected"
+    shutil.rmtree(target, ignore_errors=True)
+    peft_format.save(adapter, target / "adapter")
+    _save_merged(base.model, name, data.max_length, target / "merged")
+    lines = adapter_lines(name, base, "data/selected/adapter")
+    adapter_card(facts, lines).save(target / "adapter/README.md")
+    merged_card(facts, merged_lines("data/selected/merged")).save(target / "merged/README.md")
+    return facts
+
+
+def _adapter(folder: Path, rank: int) -> Adapter:
+    try:
+        return peft_format.load(folder)
+    except (FileNotFoundError, ValueError) as error:
+        raise StudyError(f"{error}; run `dvc repro lora@{rank}`") from error
+
+
+def _save_merged(model: PreTrainedModel, name: str, max_length: int, folder: Path) -> None:
+    """Write an ordinary folder of transformers; its tokenizer cuts where training did."""
+    with quiet():
+        model.save_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), trust_remote_code=False)
+        tokenizer.model_max_length = max_length
+        tokenizer.save_pretrained(folder)

@@ -1,0 +1,52 @@
+"""The logits of an arm's picked runs, kept so that what is computed from them needs no training.
+
+One safetensors file an arm, in git: agreement between models, calibration, and the choice of a rank
+on validation follow from it on any machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from study.entry.errors import StudyError
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Logits (n, num_labels), fp32, by seed, each at its run's best epoch; labels (n,), int64."""
+
+    validation: dict[int, NDArray[np.float32]]
+    test: dict[int, NDArray[np.float32]]
+    validation_labels: NDArray[np.int64]
+    test_labels: NDArray[np.int64]
+
+
+def read_logits(path: str | Path) -> Logits:
+    """Read an arm's logits.
+
+    Raises:
+        StudyError: the file is missing or holds something else; it is named.
+    """
+    try:
+        tensors = load_file(path)
+        labels = {split: tensors.pop(f"labels/{split}") for split in ("validation", "test")}
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: no such file; the stage that writes it has not run") from error
+    except (SafetensorError, KeyError) as error:
+        raise StudyError(f"{path}: not a file of logits ({error})") from error
+    by_split: dict[str, dict[int, NDArray[np.float32]]] = {"validation": {}, "test": {}}
+    for name, array in tensors.items():
+        seed, _, split = name.partition("/")
+        by_split[split][int(seed.removeprefix("s"))] = array
+    return Logits(
+        validation=dict(sorted(by_split["validation"].items())),
+        test=dict(sorted(by_split["test"].items())),
+        validation_labels=labels["validation"],
+        test_labels=labels["test"],
+    )

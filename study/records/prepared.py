@@ -1,0 +1,115 @@
+"""The prepared data: token ids and labels of every split, in a folder.
+
+`data.safetensors` holds the tensors, `prepared.json` the few words beside them. Both are a pure
+function of what is saved: the same bytes every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from study.entry.errors import StudyError
+from study.records.json_file import read_json, write_json
+
+SPLITS = ("train", "validation", "test")
+_TENSORS = "data.safetensors"
+_WORDS = "prepared.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Tokenised sentences and their labels.
+
+    Attributes:
+        input_ids: int32 [tokens], sentences end to end without padding, special tokens included.
+        lengths: int32 [sentences], in tokens; each at least 1.
+        labels: int64 [sentences], from 0 to the number of classes less 1.
+    """
+
+    input_ids: Tensor
+    lengths: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return self.labels.numel()
+
+    @property
+    def offsets(self) -> Tensor:
+        """int64 [sentences + 1]: sentence i is `input_ids[offsets[i]:offsets[i + 1]]`."""
+        return torch.nn.functional.pad(self.lengths.long().cumsum(0), (1, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """All that training needs of the data.
+
+    Attributes:
+        label_names: of class 0, 1, ...
+        model_name: display name of the model whose tokenizer made the ids.
+        max_length: no sentence is longer, in tokens.
+        pad_token_id: of that tokenizer; 0 if it has none.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    label_names: tuple[str, ...]
+    model_name: str
+    max_length: int
+    pad_token_id: int
+
+    @property
+    def num_labels(self) -> int:
+        """Return the number of classes."""
+        return len(self.label_names)
+
+
+def save(prepared: Prepared, folder: str | Path) -> None:
+    """Write the prepared data into `folder`, which is made if need be."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{name}.{field}": getattr(getattr(prepared, name), field).contiguous()
+        for name in SPLITS
+        for field in ("input_ids", "lengths", "labels")
+    }
+    save_file(tensors, folder / _TENSORS)
+    words = {
+        "model_name": prepared.model_name,
+        "max_length": prepared.max_length,
+        "pad_token_id": prepared.pad_token_id,
+        "label_names": list(prepared.label_names),
+    }
+    write_json(folder / _WORDS, words)
+
+
+def load(folder: str | Path) -> Prepared:
+    """Read what `save` wrote.
+
+    Raises:
+        StudyError: a file is missing or is not what `save` writes; it is named.
+    """
+    folder = Path(folder)
+    words = read_json(folder / _WORDS)
+    try:
+        tensors = load_file(folder / _TENSORS)
+        splits = {
+            name: Split(*(tensors[f"{name}.{field}"] for field in Split.__dataclass_fields__))
+            for name in SPLITS
+        }
+        return Prepared(
+            **splits,
+            label_names=tuple(words["label_names"]),
+            model_name=words["model_name"],
+            max_length=words["max_length"],
+            pad_token_id=words["pad_token_id"],
+        )
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise StudyError(f"{folder / _TENSORS}: not prepared data ({error!r})") from error

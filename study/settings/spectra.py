@@ -1,0 +1,29 @@
+"""Section `spectra`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from study.entry.kinds import CountOrNull
+from study.entry.rules import number
+from study.entry.sections import Section
+
+
+@dataclass(frozen=True)
+class SpectraSettings:
+    """Singular values and vectors of the updates.
+
+    Attributes:
+        energy: share of an update's squared norm that the energy rule asks for.
+        intruder_cosine: a singular vector of a tuned matrix is an intruder if its absolute cosine
+            with every one of the pretrained matrix is below this.
+        gradient_sentences: of train, whose gradient at the start is read; None for all.
+    """
+
+    energy: Annotated[float, number(above=0, below=1)]
+    intruder_cosine: Annotated[float, number(above=0, below=1)]
+    gradient_sentences: CountOrNull
+
+
+SPECTRA = Section("spectra", SpectraSettings)

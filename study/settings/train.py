@@ -1,0 +1,53 @@
+"""Section `train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from study.entry.kinds import Count, CountOrNull, Flag, NotNegative, Positive, Share
+from study.entry.rules import one_of
+from study.entry.sections import Section
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Optimisation, the same in every arm: AdamW with a linear warm-up.
+
+    Attributes:
+        warmup_share: share of the steps that warm up.
+        schedule: of the learning rate after that: linear or cosine, which fall to 0 at the last
+            step, or constant.
+        max_grad_norm: gradients of a run are clipped to this norm.
+        precision: of frozen weights and activations; what is trained is always fp32.
+        early_stopping: a run ends after so many epochs without a better validation; None: never.
+        memory_gib: GiB; decides how many runs train together.
+        gradient_accumulation_steps: pieces in which a step's batch is computed, one after the
+            other; the step is the same but for rounding. A step of the head alone has one.
+        activation_checkpointing: keep a layer's input alone for the backward pass, which computes
+            the layer anew; results are the same to the bit.
+        offload_frozen: keep frozen matrices in the CPU's memory while a GPU trains.
+        executor: where groups of runs train; no result depends on it.
+    """
+
+    batch_size: Count
+    epochs: Count
+    warmup_share: Share
+    schedule: Annotated[str, one_of("linear", "cosine", "constant")]
+    weight_decay: NotNegative
+    max_grad_norm: Positive
+    precision: Annotated[str, one_of("bf16", "fp32")]
+    device: Annotated[str, one_of("auto", "cpu", "cuda")]
+    early_stopping: CountOrNull
+    memory_gib: Positive
+    gradient_accumulation_steps: Count
+    activation_checkpointing: Flag
+    offload_frozen: Flag
+    executor: Annotated[str, one_of("local", "ray")]
+
+    def decisive(self) -> TrainSettings:
+        """Return what results depend on: the same for every executor."""
+        return replace(self, executor="local")
+
+
+TRAIN = Section("train", TrainSettings)
