@@ -17,13 +17,13 @@ from benchmarks.data import load_data
 from benchmarks.interleave import Measured, interleave
 from benchmarks.job import Job
 from benchmarks.plan import Plan
-from study.analyses.cost.flops import Flops, training_flops
+from study.analyses.operations.flops import Flops, training_flops
 from study.arms import arm as arms
 from study.arms import lora as lora_arm
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.settings.whole import Settings
 from study.sources.resolve import display_name, resolve_model
-from study.words.arms import FULL, HEAD_ONLY, LORA
 
 
 def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from benchmarks.child import Child, whole
 from benchmarks.interleave import Measured, interleave
 from benchmarks.job import Job
 from study.entry import command
+from study.records.arm_names import FULL, LORA
 from study.records.json_file import write_json
 from study.settings import whole as study_settings
 from study.settings.whole import Settings
 from study.sources.resolve import display_name
-from study.words.arms import FULL, LORA
 
 PLAIN = "bf16"
 WAYS: dict[str, dict[str, Any]] = {

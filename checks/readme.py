@@ -12,9 +12,9 @@ from pathlib import Path
 from study.analyses.results.table import markdown_table
 from study.pages.report.answer import QUESTIONS, answer
 from study.records.json_file import read_json
-from study.studies.drift import page as drift
-from study.studies.methods import page as methods
-from study.studies.stacking import page as stacking
+from study.studies.drift.answers import page as drift
+from study.studies.methods.pages import page as methods
+from study.studies.stacking.answers import page as stacking
 
 README = Path("README.md")
 METHODS_README = Path("methods/README.md")

@@ -13,12 +13,12 @@ from benchmarks import rows, study_cost
 from benchmarks.interleave import Measured
 from benchmarks.together.timer import Chunks, Cost
 from benchmarks.together.training import first_runs
-from study.analyses.cost.flops import training_flops
+from study.analyses.operations.flops import training_flops
 from study.arms import lora as lora_arm
+from study.records.arm_names import LORA
 from study.records.prepared import Prepared
 from study.settings.whole import Settings
 from study.sources.resolve import resolve_model
-from study.words.arms import LORA
 
 
 def figures(

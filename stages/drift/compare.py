@@ -1,7 +1,7 @@
 """Stage drift: how far tuning takes a model from the pretrained one, by rank.
 
 Reads drift/metrics/outputs.safetensors, drift/metrics/text.json and metrics/runs/. Writes
-drift/metrics/drift.json (`study.studies.drift.record`).
+drift/metrics/drift.json (`study.studies.drift.answers.record`).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from pathlib import Path
 from study.analyses.results.sweep import read_sweep
 from study.entry import command
 from study.entry.sections import load
+from study.records.arm_names import FULL, HEAD_ONLY
+from study.records.arm_names import LORA as LORA_ARM
 from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
 from study.settings.seeds import SEEDS
 from study.settings.statistics import STATISTICS
-from study.studies.drift.given import load_outputs
-from study.studies.drift.record import drift_record
-from study.words.arms import FULL, HEAD_ONLY
-from study.words.arms import LORA as LORA_ARM
+from study.studies.drift.answers.record import drift_record
+from study.studies.drift.outputs.given import load_outputs
 
 
 def main() -> None:

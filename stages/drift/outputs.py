@@ -3,7 +3,7 @@
 Reads drift/data/text.safetensors, data/prepared/, data/head_only/, data/adapters/, data/full/ and
 the model. Writes drift/metrics/outputs.safetensors: by arm the logits (seeds, sentences, classes)
 and how far the state that the head reads has moved (seeds, sentences); see
-`study.studies.drift.outputs`.
+`study.studies.drift.outputs.outputs`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from study.settings.lora import LORA
 from study.settings.model import MODEL
 from study.settings.seeds import SEEDS
 from study.settings.train import TRAIN
-from study.studies.drift.given import save_outputs
-from study.studies.drift.outputs import every_arm
-from study.studies.drift.text import load_text
+from study.studies.drift.outputs.given import save_outputs
+from study.studies.drift.outputs.outputs import every_arm
+from study.studies.drift.outputs.text import load_text
 from study.words.arms import arm_label
 
 

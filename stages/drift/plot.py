@@ -5,7 +5,7 @@ from __future__ import annotations
 from study.entry import command
 from study.pages.figures import style
 from study.records.json_file import read_json
-from study.studies.drift import figure
+from study.studies.drift.answers import figure
 
 
 def main() -> None:

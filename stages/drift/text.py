@@ -1,7 +1,8 @@
 """Stage drift_text: the general text on which drift is read.
 
 Reads data/prepared/, the source of `drift.source` and the model's tokenizer. Writes
-drift/data/text.safetensors and the report drift/metrics/text.json (`study.studies.drift.text`).
+drift/data/text.safetensors and the report drift/metrics/text.json
+(`study.studies.drift.outputs.text`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from study.records import prepared
 from study.records.json_file import write_json
 from study.settings.data import DATA
 from study.settings.model import MODEL
+from study.studies.drift.outputs.text import general_text, save_text
 from study.studies.drift.settings import DRIFT
-from study.studies.drift.text import general_text, save_text
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Stage base of instruct/dvc.yaml: the model before training, on the held-out pairs.
 
-Reads data/prepared/; writes base.json (see `study.studies.instruct.records.BaseRecord`).
+Reads data/prepared/; writes base.json (see `study.studies.instruct.training.records.BaseRecord`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from study.records import prepared
 from study.records.json_file import write_json
 from study.settings.model import MODEL
 from study.settings.train import TRAIN
-from study.studies.instruct.base import evaluate_base
+from study.studies.instruct.training.base import evaluate_base
 
 
 def main() -> None:

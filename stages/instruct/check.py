@@ -9,7 +9,7 @@ from study.entry.command import run
 from study.entry.sections import load_whole
 from study.records.json_file import write_json
 from study.sources.resolve import resolve
-from study.studies.instruct.settings import SECTIONS
+from study.studies.instruct.settings.whole import SECTIONS
 from study.training import executors
 from study.training.machine import training_device
 

@@ -15,10 +15,11 @@ from study.entry.sections import load
 from study.pages.figures import style
 from study.records.json_file import read_json, write_json
 from study.settings.seeds import SEEDS
-from study.studies.instruct import figure
-from study.studies.instruct.page import page
-from study.studies.instruct.results import compare, read_results
-from study.studies.instruct.settings import COMPARE, LORA
+from study.studies.instruct.answers import figure
+from study.studies.instruct.answers.page import page
+from study.studies.instruct.answers.results import compare, read_results
+from study.studies.instruct.settings.compare import COMPARE
+from study.studies.instruct.settings.lora import LORA
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from study.entry.sections import load
 from study.records import prepared
 from study.records.json_file import write_json
 from study.settings.model import MODEL
-from study.studies.instruct.preparing import prepare
-from study.studies.instruct.settings import DATA
+from study.studies.instruct.pairs.preparing import prepare
+from study.studies.instruct.settings.pairs import DATA
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Stage rank@RANK of instruct/dvc.yaml: LoRA at one rank, all seeds and learning rates.
 
 Reads data/prepared/. Writes ranks/rank_{rank}/run_data.json (see
-`study.studies.instruct.records.RankRecord`), data/adapters/r{rank}/s{seed}/ in PEFT's format, and,
-for nobody to depend on, machine/rank_{rank}.json.
+`study.studies.instruct.training.records.RankRecord`), data/adapters/r{rank}/s{seed}/ in PEFT's
+format, and, for nobody to depend on, machine/rank_{rank}.json.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from study.settings.model import MODEL
 from study.settings.ray import RAY
 from study.settings.seeds import SEEDS
 from study.settings.train import TRAIN
-from study.studies.instruct.arm import train_rank
-from study.studies.instruct.settings import LORA
+from study.studies.instruct.settings.lora import LORA
+from study.studies.instruct.training.arm import train_rank
 from study.training.machine import Machine
 
 

@@ -13,8 +13,8 @@ from study.settings.data import DATA
 from study.settings.lora import LORA
 from study.settings.model import MODEL
 from study.settings.train import TRAIN
-from study.studies.methods.feasible import check
 from study.studies.methods.settings import METHODS
+from study.studies.methods.training.feasible import check
 
 
 def main() -> None:

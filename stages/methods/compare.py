@@ -22,9 +22,9 @@ from study.settings.model import MODEL
 from study.settings.seeds import SEEDS
 from study.settings.statistics import STATISTICS
 from study.settings.train import TRAIN
-from study.studies.methods.record import comparison, metrics
+from study.studies.methods.comparison.record import comparison, metrics
+from study.studies.methods.pages.table import text_table
 from study.studies.methods.settings import METHODS
-from study.studies.methods.table import text_table
 
 RECORD = Path("methods/metrics/comparison.json")
 METRICS = Path("methods/metrics/summary.json")

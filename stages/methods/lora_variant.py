@@ -15,7 +15,7 @@ from study.settings.ray import RAY
 from study.settings.seeds import SEEDS
 from study.settings.train import TRAIN
 from study.studies.methods.settings import LORA_VARIANTS, METHODS
-from study.studies.methods.variants import train_variant
+from study.studies.methods.training.variants import train_variant
 
 
 def main() -> None:

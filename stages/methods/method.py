@@ -14,7 +14,7 @@ from study.settings.ray import RAY
 from study.settings.seeds import SEEDS
 from study.settings.train import TRAIN
 from study.studies.methods.settings import METHODS, OTHER_METHODS
-from study.studies.methods.trained import train_named
+from study.studies.methods.training.trained import train_named
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from study.records import prepared
 from study.records.json_file import write_json
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord
-from study.studies.methods.method import NotApplicable
+from study.studies.methods.training.method import NotApplicable
 from study.training.checkpoints import Checkpoints
 from study.training.machine import Machine
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from study.entry import command
 from study.pages.figures import style
 from study.records.json_file import read_json
-from study.studies.methods import figure
+from study.studies.methods.pages import figure
 
 
 def main() -> None:

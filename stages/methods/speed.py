@@ -16,8 +16,8 @@ from study.settings.lora import LORA
 from study.settings.model import MODEL
 from study.settings.seeds import SEEDS
 from study.settings.train import TRAIN
+from study.studies.methods.comparison.speed import speed
 from study.studies.methods.settings import METHODS
-from study.studies.methods.speed import speed
 from study.training.machine import Machine
 
 PATH = "methods/metrics/machine/comparison.json"

@@ -3,7 +3,8 @@
 Reads data/prepared/, data/headline/ and, of the other task, stacking/data/prepared/ and
 stacking/data/adapters/. Writes every combination to stacking/data/combined/{name}/s{seed}/ in
 PEFT's format, with the mean of the two heads, and stacking/metrics/right.safetensors: which seed
-gets which test sentence right, by combination, task and head (`study.studies.stacking.evaluate`).
+gets which test sentence right, by combination, task and head
+(`study.studies.stacking.combining.evaluate`).
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from functools import partial
 from pathlib import Path
 
 from lora import peft_format
-from study.arms.attached import read_saved
 from study.entry import command
 from study.entry.sections import load
+from study.evaluation.attached import read_saved
 from study.models.packed import load_pretrained
 from study.records import prepared
 from study.settings.data import DATA
 from study.settings.model import MODEL
 from study.settings.seeds import SEEDS
 from study.settings.train import TRAIN
-from study.studies.stacking.combinations import ALONE, combinations
-from study.studies.stacking.evaluate import evaluate
-from study.studies.stacking.names import task_names
-from study.studies.stacking.right import save_right
+from study.studies.stacking.combining.combinations import ALONE, combinations
+from study.studies.stacking.combining.evaluate import evaluate
+from study.studies.stacking.combining.names import task_names
+from study.studies.stacking.combining.right import save_right
+from study.studies.stacking.combining.together import put_together
 from study.studies.stacking.settings import STACKING
-from study.studies.stacking.together import put_together
 from study.training.machine import compute_dtype
 
 

@@ -1,7 +1,7 @@
 """Stage stacking: each task's accuracy, alone and together.
 
 Reads stacking/metrics/right.safetensors and stacking/metrics/data.json. Writes
-stacking/metrics/stacking.json (`study.studies.stacking.record`).
+stacking/metrics/stacking.json (`study.studies.stacking.answers.record`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from study.records.json_file import read_json, write_json
 from study.settings.data import DATA
 from study.settings.seeds import SEEDS
 from study.settings.statistics import STATISTICS
-from study.studies.stacking.names import task_names
-from study.studies.stacking.record import stacking_record
-from study.studies.stacking.right import load_right
+from study.studies.stacking.answers.record import stacking_record
+from study.studies.stacking.combining.names import task_names
+from study.studies.stacking.combining.right import load_right
 from study.studies.stacking.settings import STACKING
 
 

@@ -4,24 +4,24 @@ Stops here if the headline's adapter could not be combined with another.
 
 Reads data/prepared/, data/headline/, the source of `stacking.source` and the model's tokenizer.
 Writes stacking/data/prepared/ and the report stacking/metrics/data.json (as metrics/data.json, and
-`left_out` and `kept`: see `study.studies.stacking.task`).
+`left_out` and `kept`: see `study.studies.stacking.combining.task`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from study.arms.attached import read_saved
 from study.entry import command
 from study.entry.sections import load
+from study.evaluation.attached import read_saved
 from study.records import prepared
 from study.records.json_file import write_json
 from study.settings.data import DATA
 from study.settings.model import MODEL
 from study.settings.seeds import SEEDS
+from study.studies.stacking.combining.task import prepare_other
+from study.studies.stacking.combining.together import check
 from study.studies.stacking.settings import STACKING
-from study.studies.stacking.task import prepare_other
-from study.studies.stacking.together import check
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from study.claims.counting import MEASURED_TABLE, rows_of
 from study.claims.evidence import Study, Test
 from study.claims.verdicts import CONSTRUCTION, COUNTED, CannotTell, Verdict, exactly
-from study.words.arms import FULL, HEAD_ONLY, LORA
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.phrases import share
 
 HARDLY = 1.1

@@ -12,7 +12,7 @@ from typing import Any
 from study.claims.evidence import Study, Test, part
 from study.claims.near import FEW, share_of
 from study.claims.verdicts import CONSTRUCTION, COUNTED, Verdict, exactly
-from study.words.arms import FULL, LORA
+from study.records.arm_names import FULL, LORA
 from study.words.phrases import share
 
 MUCH = 0.1

@@ -13,8 +13,8 @@ from study.claims.estimates import over_seeds
 from study.claims.evidence import Study, Test, part, rank_words
 from study.claims.statements import above
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, inside
+from study.records.arm_names import FULL, LORA
 from study.records.runs import ArmRecord
-from study.words.arms import FULL, LORA
 from study.words.phrases import margin, significant
 
 ONE_SEED = "one seed does not tell how certain the best learning rates are: " + command(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from study.claims.evidence import Study, part
 from study.claims.verdicts import Verdict, exactly
-from study.words.arms import LORA
+from study.records.arm_names import LORA
 from study.words.phrases import share
 
 ROUNDING = 0.02

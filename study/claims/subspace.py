@@ -16,7 +16,7 @@ from study.claims.estimates import Estimate, over_seeds, published
 from study.claims.evidence import Study, part
 from study.claims.statements import Statement, above, below, within
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
-from study.words.arms import FULL, LORA
+from study.records.arm_names import FULL, LORA
 from study.words.phrases import counted, margin, percent, share
 
 LOW = 0.1

@@ -10,7 +10,7 @@ from study.claims.advice import run
 from study.claims.evidence import Study, Test, part
 from study.claims.subspace import other_targets
 from study.claims.verdicts import CannotTell, Verdict
-from study.words.arms import FULL, LORA
+from study.records.arm_names import FULL, LORA
 
 _BESIDE = "beside this study, in `dvc exp show`"
 _EFFECT = "benchmarks/README.md, on the default study,"

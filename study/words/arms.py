@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-HEAD_ONLY = "head_only"
-FULL = "full"
-LORA = "lora"
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 
 
 def arm_label(arm: str, rank: int | None = None) -> str:

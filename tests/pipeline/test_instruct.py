@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.entry import parser
-from study.studies.instruct.settings import InstructSettings
+from study.studies.instruct.settings.whole import InstructSettings
 from tests.pipeline import toys
 from tests.pipeline.conftest import Once
 from tests.pipeline.declared import declared, read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from study.pages.figures import style
-from study.studies.methods import figure
+from study.studies.methods.pages import figure
 from tests.study.methods.made import record
 
 

@@ -15,8 +15,8 @@ from study.arms import head_only
 from study.entry.errors import StudyError
 from study.models import frozen
 from study.models.offload import frozen_linears, place
-from study.studies.methods.arm import train_method
-from study.studies.methods.bitfit import BitFit
+from study.studies.methods.training.arm import train_method
+from study.studies.methods.training.bitfit import BitFit
 from study.training import machine
 from study.training.loop import Run
 from study.training.progress import Progress

@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from study.analyses.agreement import pairs
 from study.analyses.agreement.pairs import Estimate
 from study.analyses.sufficiency.equivalence import holm
+from study.records.arm_names import FULL
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from study.words.arms import FULL
 
 Classes = NDArray[np.int64]
 Name = tuple[str, int | None]  # arm and rank

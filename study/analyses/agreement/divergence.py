@@ -23,8 +23,8 @@ from scipy.special import log_softmax
 from study.analyses.agreement import pairs
 from study.analyses.agreement.disagreement import ONE_SEED, Name, excesses
 from study.analyses.agreement.pairs import Estimate
+from study.records.arm_names import FULL, HEAD_ONLY
 from study.settings.statistics import StatisticsSettings
-from study.words.arms import FULL, HEAD_ONLY
 
 Floats = NDArray[np.float64]
 LogitsArray = NDArray[np.float32 | np.float64]

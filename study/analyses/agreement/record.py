@@ -13,10 +13,10 @@ from study.analyses.agreement.disagreement import MORE, Name, disagreement
 from study.analyses.agreement.divergence import LogitsArray, divergence
 from study.analyses.results.sweep import Sweep
 from study.entry.errors import StudyError
+from study.records.arm_names import LORA
 from study.records.logits import read_logits
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from study.words.arms import LORA
 from study.words.phrases import listed
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from lora.adapter import Adapter
-from study.arms.attached import attached
 from study.batches.feeds import TokenFeed
+from study.evaluation.attached import attached
 from study.records.prepared import Prepared
 from study.settings.train import TrainSettings
 from study.training.loop import predict

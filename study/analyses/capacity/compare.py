@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from lora.stacking import truncated
 from study.analyses.capacity.adapters import adapter_predictions
-from study.analyses.capacity.evaluator import Evaluator, first
 from study.analyses.capacity.record import FULL, LARGEST, LORA, Arm, Comparison, Right
 from study.analyses.capacity.tuned import tuned_arms
 from study.analyses.results.sweep import Sweep, scores
-from study.arms.attached import read_adapter
 from study.entry.errors import StudyError
+from study.evaluation.attached import read_adapter
+from study.evaluation.evaluator import Evaluator, first
 from study.models.matrices import read_tuned
 from study.models.packed import load_pretrained
 from study.records.prepared import Prepared

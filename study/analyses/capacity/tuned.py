@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from study.analyses.capacity.evaluator import Evaluator
 from study.analyses.capacity.record import FULL, RANK_ZERO, TARGETS, Arm
 from study.analyses.capacity.truncation import KINDS, TruncatedUpdate
+from study.evaluation.evaluator import Evaluator
 from study.models.matrices import linear_modules, weight_of
 from study.records.prepared import Split
 

@@ -6,7 +6,8 @@ storage_bytes           of one task: the files of an adapter, the weights' file 
 optimizer_state_bytes   AdamW's two moments in fp32: 8 bytes a trainable parameter. (The study's
                         own full fine-tuning leaves out rows of the embedding that no sentence
                         uses, and with them their moments.)
-flops_per_token         of a training step (`study.analyses.cost.flops`), on the training sentences
+flops_per_token         of a training step (`study.analyses.operations.flops`), on the training
+sentences
 training_flops          of a run as the study trains it, without evaluation. Head-only runs its
                         encoder once and then trains on what it gave
 inference_flops_per_token    unmerged; merged it is the base's
@@ -25,18 +26,18 @@ from torch import Tensor
 from transformers import AutoConfig
 
 from lora import peft_format
-from study.analyses.cost.flops import Flops, inference_flops, training_flops
 from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
 from study.analyses.cost.plain import adapter_folder, first, load_plain, padded_batches
+from study.analyses.operations.flops import Flops, inference_flops, training_flops
 from study.analyses.results.sweep import scores
 from study.arms import lora
 from study.entry.errors import StudyError
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, read_arm
 from study.sources.resolve import resolve_model
 from study.statistics.crossed import crossed_interval
 from study.training.machine import device
-from study.words.arms import FULL, HEAD_ONLY, LORA
 
 if TYPE_CHECKING:
     from study.settings.whole import Settings

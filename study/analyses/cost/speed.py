@@ -28,9 +28,9 @@ from study.analyses.cost.latency import (
 )
 from study.analyses.cost.plain import adapter_folder, first, load_plain, padded_batches
 from study.analyses.cost.throughput import Timed, Trainer, synchronizer
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.training.machine import compute_dtype, device
-from study.words.arms import FULL, HEAD_ONLY, LORA
 
 if TYPE_CHECKING:
     from study.settings.whole import Settings

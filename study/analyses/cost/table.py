@@ -10,8 +10,9 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study.records.arm_names import LORA
 from study.words import markdown
-from study.words.arms import LORA, arm_label
+from study.words.arms import arm_label
 from study.words.phrases import share, significant
 from study.words.text_table import align
 

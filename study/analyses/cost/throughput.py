@@ -21,11 +21,11 @@ from transformers import PreTrainedModel
 from study.analyses.cost.plain import first
 from study.arms import full, head_only, lora
 from study.models.packed import load_pretrained
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.training.loop import Run
 from study.training.machine import compute_dtype
 from study.training.progress import Progress
-from study.words.arms import FULL, HEAD_ONLY, LORA
 
 if TYPE_CHECKING:
     from study.settings.whole import Settings

@@ -17,10 +17,10 @@ import numpy as np
 from study.analyses.learning_rates.exponent import exponent
 from study.analyses.learning_rates.forced import conclusions, forced
 from study.analyses.results.sweep import Sweep
+from study.records.arm_names import LORA
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.statistics.resampling import Floats, percentile_interval
-from study.words.arms import LORA
 from study.words.phrases import listed
 
 EXPECTED_RATIO = 10.0

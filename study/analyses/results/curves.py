@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from study.analyses.results.summary import entries
 from study.analyses.results.sweep import Results, seed_accuracies
 from study.entry.errors import StudyError
+from study.records.arm_names import LORA
 from study.records.runs import ArmRecord, RunRecord
-from study.words.arms import LORA, arm_label
+from study.words.arms import arm_label
 
 Row = dict[str, Any]
 

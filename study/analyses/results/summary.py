@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from study.analyses.results.sweep import Results, rank_of, scores
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import crossed_interval
 from study.statistics.resampling import Interval
-from study.words.arms import FULL, HEAD_ONLY, LORA
 
 _HEADLINE_KEYS = {"low": "test_accuracy_low", "high": "test_accuracy_high"}
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.entry.errors import StudyError
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord, read_arm
-from study.words.arms import FULL, HEAD_ONLY, LORA
 
 if TYPE_CHECKING:
     from study.settings.whole import Settings

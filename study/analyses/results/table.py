@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.analyses.results.summary import entries
+from study.records.arm_names import LORA
 from study.statistics.resampling import binomial_standard_error
 from study.words import markdown
-from study.words.arms import LORA, arm_label
+from study.words.arms import arm_label
 from study.words.text_table import align
 
 _COLUMNS = (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lora.spectra import SVD
 from study.analyses.spectra.updates import Matrix, Updates, full_svd, lora_svd
-from study.words.arms import FULL, LORA
+from study.records.arm_names import FULL, LORA
 
 SIDES = ("input", "output")
 Arm: TypeAlias = tuple[str, int | None]

@@ -33,8 +33,8 @@ from study.analyses.spectra import rows, subspaces
 from study.analyses.spectra.decomposed import decompose
 from study.analyses.spectra.replication import by_chance
 from study.analyses.spectra.updates import Updates
+from study.records.arm_names import FULL, LORA
 from study.settings.spectra import SpectraSettings
-from study.words.arms import FULL, LORA
 
 Row = dict[str, Any]
 Gradients = Callable[[int], Mapping[str, Tensor]]

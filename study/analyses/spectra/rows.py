@@ -15,8 +15,8 @@ from study.analyses.spectra.amplification import amplification
 from study.analyses.spectra.decomposed import Decomposed
 from study.analyses.spectra.spectrum import spectrum
 from study.analyses.spectra.updates import Matrix
+from study.records.arm_names import FULL, LORA
 from study.settings.spectra import SpectraSettings
-from study.words.arms import FULL, LORA
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from study.analyses.spectra import replication, similarity
 from study.analyses.spectra.decomposed import SIDES, Arm, Decomposed
-from study.words.arms import FULL, LORA
+from study.records.arm_names import FULL, LORA
 
 Row = dict[str, Any]
 

@@ -16,7 +16,7 @@ from study.pages.figures import style
 from study.pages.figures.axes import percent_axis, rank_axis
 from study.pages.figures.series import level, series
 from study.pages.figures.text import below, interval_words, keep_apart
-from study.words.arms import FULL, HEAD_ONLY, LORA
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.phrases import percent, significant
 
 Record = Mapping[str, Any]

@@ -14,7 +14,7 @@ from study.pages.figures import style
 from study.pages.figures.axes import rank_axis
 from study.pages.figures.text import below
 from study.pages.figures.whiskers import draw_middles
-from study.words.arms import FULL, LORA
+from study.records.arm_names import FULL, LORA
 from study.words.phrases import capitalised, significant
 
 Record = Mapping[str, Any]

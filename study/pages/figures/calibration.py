@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from study.pages.figures import style
 from study.pages.figures.text import below, interval_words
-from study.words.arms import FULL, HEAD_ONLY, LORA, arm_label
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.words.arms import arm_label
 from study.words.phrases import capitalised, listed, points, tenths
 
 Record = Mapping[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from study.analyses.results.summary import entries
-from study.words.arms import FULL, HEAD_ONLY, LORA
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.phrases import (
     apart,
     counted,

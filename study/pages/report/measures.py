@@ -8,7 +8,8 @@ from typing import Any
 from study.pages.report.html import NOTHING, Html, Text, badge, table, text
 from study.pages.report.numbers import accuracy, counted_short, number, stored, with_interval
 from study.pages.report.tables import rank_or_none
-from study.words.arms import FULL, LORA, arm_label
+from study.records.arm_names import FULL, LORA
+from study.words.arms import arm_label
 from study.words.phrases import listed, margin
 
 Record = Mapping[str, Any]

@@ -16,7 +16,8 @@ from study.pages.report.numbers import (
     part,
     signed,
 )
-from study.words.arms import LORA, arm_label
+from study.records.arm_names import LORA
+from study.words.arms import arm_label
 from study.words.phrases import capitalised, counted, listed, margin, rough
 
 Record = Mapping[str, Any]

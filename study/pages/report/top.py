@@ -8,7 +8,7 @@ from study.pages.report.contents import contents
 from study.pages.report.html import Html, facts, joined, paragraph, text
 from study.pages.report.inputs import Study
 from study.pages.report.numbers import part, signed
-from study.words.arms import LORA
+from study.records.arm_names import LORA
 from study.words.phrases import counted, listed
 
 TITLE = "Which LoRA rank is enough?"

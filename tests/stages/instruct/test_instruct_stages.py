@@ -22,7 +22,7 @@ from study.entry import command
 from study.models.causal import PackedCausalLM
 from study.records import prepared
 from study.records.json_file import read_json
-from study.studies.instruct.records import read_base, read_rank
+from study.studies.instruct.training.records import read_base, read_rank
 from tests.pipeline.toys import change
 from tests.study.instruct import toys
 

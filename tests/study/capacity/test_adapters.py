@@ -13,8 +13,8 @@ from lora.adapter import Adapter
 from lora.stacking import truncated
 from study.analyses.capacity.adapters import adapter_predictions
 from study.arms import lora
-from study.arms.attached import read_adapter
 from study.entry.errors import StudyError
+from study.evaluation.attached import read_adapter
 from study.models.matrices import linear_modules, weight_of
 from study.training.loop import RunResult
 from study.training.machine import compute_dtype

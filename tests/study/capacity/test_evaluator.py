@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.analyses.capacity.evaluator import Evaluator, first
 from study.arms import full
 from study.entry.errors import StudyError
+from study.evaluation.evaluator import Evaluator, first
 from study.models.matrices import linear_modules, weight_of
 from study.records.prepared import Prepared
 from study.training.loop import Run

@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification, BertConfig
 
 from lora.config import LoRAConfig
 from lora.inject import inject, mark_trainable
-from study.analyses.cost.flops import inference_flops, training_flops
+from study.analyses.operations.flops import inference_flops, training_flops
 from study.entry.errors import StudyError
 from tests.lora.models import FAMILIES, Family, config
 from tests.study.cost.bert_flops import Encoder, step_flops

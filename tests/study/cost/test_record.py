@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
-from study.analyses.cost.flops import training_flops
 from study.analyses.cost.record import cost
+from study.analyses.operations.flops import training_flops
 from study.analyses.results.summary import entries, summarise
 from study.analyses.results.sweep import read_results
 from study.arms.lora import config_of

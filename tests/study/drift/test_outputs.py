@@ -20,11 +20,11 @@ from study.data.overlap import chosen, standing_in
 from study.entry.errors import StudyError
 from study.settings.source import SourceSettings
 from study.settings.whole import Settings
-from study.studies.drift.outputs import change, every_arm
-from study.studies.drift.text import general_text, load_text, save_text
-from study.studies.stacking.combinations import ALONE, SELECTED, Combination, combinations
-from study.studies.stacking.evaluate import evaluate
-from study.studies.stacking.together import check, put_together
+from study.studies.drift.outputs.outputs import change, every_arm
+from study.studies.drift.outputs.text import general_text, load_text, save_text
+from study.studies.stacking.combining.combinations import ALONE, SELECTED, Combination, combinations
+from study.studies.stacking.combining.evaluate import evaluate
+from study.studies.stacking.combining.together import check, put_together
 from study.training.loop import RunResult
 from tests.lora.models import FAMILIES
 from tests.study import toys

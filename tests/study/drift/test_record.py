@@ -11,10 +11,10 @@ import pytest
 
 from study.analyses.results.sweep import Sweep
 from study.pages.figures import style
-from study.studies.drift import figure
-from study.studies.drift.given import Given, Name, load_outputs, save_outputs
-from study.studies.drift.page import blocks
-from study.studies.drift.record import drift_record
+from study.studies.drift.answers import figure
+from study.studies.drift.answers.page import blocks
+from study.studies.drift.answers.record import drift_record
+from study.studies.drift.outputs.given import Given, Name, load_outputs, save_outputs
 from tests.study.agreement.made import STATISTICS
 from tests.study.fake_records import fake_arm
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from study.records.runs import Evaluation
-from study.studies.instruct import settings
-from study.studies.instruct.records import BaseRecord, PairRun, RankRecord
-from study.studies.instruct.results import compare
+from study.studies.instruct.answers.results import compare
+from study.studies.instruct.settings import whole
+from study.studies.instruct.training.records import BaseRecord, PairRun, RankRecord
 from tests.study.instruct.toys import ROOT
 
 DATA: dict[str, Any] = {
@@ -66,7 +66,7 @@ def record(
     **made: Any,
 ) -> dict[str, Any]:
     """Make the record of a comparison, all_results.json."""
-    chosen = settings.load(ROOT / "instruct/params.yaml")
+    chosen = whole.load(ROOT / "instruct/params.yaml")
     ranks = tuple(losses)
     lora = replace(chosen.lora, ranks=ranks, rank=reference or max(ranks))
     chosen = replace(chosen, lora=lora, seeds=tuple(made.get("seeds", (0,))))

@@ -12,10 +12,10 @@ import pytest
 
 from study.entry.errors import StudyError
 from study.pages.figures import style
-from study.studies.instruct import figure as rank_comparison
-from study.studies.instruct.compare import Held, difference, joint, levels, nats, verdicts
-from study.studies.instruct.page import page
-from study.studies.instruct.records import BaseRecord, RankRecord
+from study.studies.instruct.answers import figure as rank_comparison
+from study.studies.instruct.answers.compare import Held, difference, joint, levels, nats, verdicts
+from study.studies.instruct.answers.page import page
+from study.studies.instruct.training.records import BaseRecord, RankRecord
 from study.words.phrases import p_words
 from tests.study.instruct import made
 

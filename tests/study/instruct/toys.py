@@ -19,7 +19,7 @@ from transformers import (
 
 from study.batches.packing import PackedBatch, pack
 from study.records.prepared import Split
-from study.studies.instruct.settings import InstructSettings, load
+from study.studies.instruct.settings.whole import InstructSettings, load
 from tests.pipeline.toys import change
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,7 @@ SPEED = (100.0, 900.0, 200.0, 50.0, 125.0, 160.0, 80.0)
 
 
 def record(left_out: str | None = None) -> dict[str, Any]:
-    """Return what `study.studies.methods.record.comparison` would; one method may have no place."""
+    """Return what `comparison.record.comparison` would; one method may have no place."""
     rows = []
     for place, name in enumerate(NAMES):
         row: dict[str, Any] = {"name": name, "label": LABELS[place]}

@@ -11,9 +11,9 @@ from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from study.batches import streams
-from study.studies.methods.arm import train_method
-from study.studies.methods.ia3 import IA3, targets
-from study.studies.methods.prefix import PrefixTuning
+from study.studies.methods.training.arm import train_method
+from study.studies.methods.training.ia3 import IA3, targets
+from study.studies.methods.training.prefix import PrefixTuning
 from study.training.loop import Run, RunResult
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from study.records.runs import ArmRecord
-from study.studies.methods.claims import Case, claims
+from study.studies.methods.comparison.claims import Case, claims
 from tests.study.fake_records import fake_arm
 from tests.study.methods import made
 

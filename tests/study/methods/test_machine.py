@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from study.studies.methods.machine import latency_noise, memory_noise, memory_words, peak
+from study.studies.methods.comparison.machine import latency_noise, memory_noise, memory_words, peak
 from tests.study.methods.made import machine
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.studies.methods import marks
+from study.studies.methods.pages import marks
 from tests.study.methods.made import machine, record
 from tests.study.methods.test_table import line
 

@@ -15,9 +15,9 @@ from study.analyses.cost.plain import load_plain, padded_batches
 from study.arms import lora
 from study.entry.errors import StudyError
 from study.settings import whole as settings
-from study.studies.methods.choose import choose
-from study.studies.methods.merging import merging
-from study.studies.methods.trained import save_state
+from study.studies.methods.comparison.merging import merging
+from study.studies.methods.training.choose import choose
+from study.studies.methods.training.trained import save_state
 from tests.lora.models import FAMILIES
 from tests.study import toys
 from tests.study.methods.test_methods import trained

@@ -13,13 +13,13 @@ from study.batches import streams
 from study.batches.packing import pack
 from study.entry.errors import StudyError
 from study.models.packed import PackedClassifier, parameter_count
-from study.studies.methods.arm import size, train_method
-from study.studies.methods.bitfit import BitFit
-from study.studies.methods.bottleneck import Bottleneck, BottleneckAdapters
-from study.studies.methods.ia3 import IA3
-from study.studies.methods.method import Method, NotApplicable
-from study.studies.methods.prefix import PrefixTuning
-from study.studies.methods.trained import read_state, save_state, with_state
+from study.studies.methods.training.arm import size, train_method
+from study.studies.methods.training.bitfit import BitFit
+from study.studies.methods.training.bottleneck import Bottleneck, BottleneckAdapters
+from study.studies.methods.training.ia3 import IA3
+from study.studies.methods.training.method import Method, NotApplicable
+from study.studies.methods.training.prefix import PrefixTuning
+from study.studies.methods.training.trained import read_state, save_state, with_state
 from study.training.loop import Run, RunResult
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from study.studies.methods.orders import Order, Value, orders, sentence
+from study.studies.methods.pages.orders import Order, Value, orders, sentence
 from tests.study.methods.made import machine, record
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks import readme
-from study.studies.methods.page import blocks
+from study.studies.methods.pages.page import blocks
 from tests.study.methods.made import machine, record
 
 PAGE = Path(__file__).resolve().parents[3] / "methods/README.md"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from study.records.runs import ArmRecord
-from study.studies.methods.quality import difference, kept, less, rates
+from study.studies.methods.comparison.quality import difference, kept, less, rates
 from tests.study.fake_records import fake_arm
 
 CONFIDENCE = 0.95

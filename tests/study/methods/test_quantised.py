@@ -20,8 +20,8 @@ from lora.merge import merge
 from study.arms import lora
 from study.batches.packing import pack
 from study.models.packed import PackedClassifier, parameter_count
-from study.studies.methods.method import NotApplicable
-from study.studies.methods.quantised import quantise, weight_bytes
+from study.studies.methods.training.method import NotApplicable
+from study.studies.methods.training.quantised import quantise, weight_bytes
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family, generator
 from tests.study import toys

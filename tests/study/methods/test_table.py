@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.studies.methods import table
+from study.studies.methods.pages import table
 from tests.study.methods.made import machine, record
 
 

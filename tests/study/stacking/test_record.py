@@ -10,11 +10,11 @@ import pytest
 
 from study.pages.figures import style
 from study.settings.source import SourceSettings
-from study.studies.stacking import figure
-from study.studies.stacking.combinations import combinations
-from study.studies.stacking.page import blocks
-from study.studies.stacking.record import stacking_record
-from study.studies.stacking.right import Key, Right, both, load_right, save_right
+from study.studies.stacking.answers import figure
+from study.studies.stacking.answers.page import blocks
+from study.studies.stacking.answers.record import stacking_record
+from study.studies.stacking.combining.combinations import combinations
+from study.studies.stacking.combining.right import Key, Right, both, load_right, save_right
 from study.studies.stacking.settings import StackingSettings
 from tests.study.agreement.made import STATISTICS
 

@@ -18,7 +18,7 @@ from study.entry.errors import StudyError
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.source import SourceSettings
 from study.settings.whole import Settings
-from study.studies.stacking.task import other_data, prepare_other
+from study.studies.stacking.combining.task import other_data, prepare_other
 from tests.study.capacity.made import toy_settings
 from tests.study.tiny_models import write_bert
 

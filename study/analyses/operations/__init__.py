@@ -1,0 +1,1 @@
+"""Counted operations: in come a model's shapes and lengths, out go multiply-adds."""

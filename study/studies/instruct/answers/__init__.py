@@ -1,0 +1,1 @@
+"""The ranks compared: in come their runs, out go answers, the page and the figure."""

@@ -1,0 +1,1 @@
+"""The methods beside each other: in come their runs, out goes one record."""

@@ -1,0 +1,100 @@
+"""How many operations a method's training and inference take, counted as `cost.flops` does.
+
+What a method does element by element (scaling activations, taking weights out of 4 bit, norms)
+counts as nothing there, though it takes time: that is what the measured speed is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoConfig, PretrainedConfig
+
+from study.analyses.cost.plain import load_plain
+from study.analyses.operations.flops import (
+    Flops,
+    counted,
+    fit,
+    inference_flops,
+    training_flops,
+    without_weights,
+)
+from study.arms import lora
+from study.batches.packing import pack
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.records.prepared import Prepared, Split
+from study.sources.resolve import resolve_model
+from study.studies.methods.settings import OTHER_METHODS
+from study.studies.methods.training.choose import choose, lora_settings
+from study.studies.methods.training.prefix import PrefixTuning
+
+if TYPE_CHECKING:
+    from study.studies.methods.settings import MethodsStudy
+
+
+def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[Flops, Flops]:
+    """Return the operations of a training step and of inference, unmerged.
+
+    Args:
+        name: of a method, "full" or "head_only".
+
+    Raises:
+        NotApplicable: the method has no place in the settings' model.
+    """
+    path = resolve_model(settings.model.name)
+    config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+    labels = data.num_labels
+    if name in (FULL, HEAD_ONLY):
+        return training_flops(config, labels, name), inference_flops(config, labels)
+    if name in OTHER_METHODS:
+        if name == "prefix":
+            return _of_prefix(settings, data, backward=True), _of_prefix(settings, data, False)
+        return (
+            _of_method(name, settings, config, data, backward=True),
+            _of_method(name, settings, config, data, backward=False),
+        )
+    own = lora_settings(name, settings.lora, settings.methods)
+    # How the factors start costs no step anything, and PiSSA's start reads weights.
+    adapter = lora.config_of(replace(own, init="default"), own.rank, settings.model.name)
+    return training_flops(config, labels, LORA, adapter), inference_flops(config, labels, adapter)
+
+
+def _of_method(
+    name: str, settings: MethodsStudy, config: PretrainedConfig, data: Prepared, backward: bool
+) -> Flops:
+    model = without_weights(config, data.num_labels)
+    method = choose(name, settings.methods)
+    method.prepare(model, data.max_length)
+    prefix = f"{model.base_model_prefix}."
+    names = method.insert(model, torch.Generator())
+    for parameter, tensor in model.named_parameters():
+        tensor.requires_grad_(parameter in names or not parameter.startswith(prefix))
+    return fit(lambda length: counted(model, length, backward))
+
+
+def _of_prefix(settings: MethodsStudy, data: Prepared, backward: bool) -> Flops:
+    """Count on real weights: PEFT asks for values of masks, which the meta device has none of."""
+    model = load_plain(settings.model.name, data, torch.float32)
+    method = PrefixTuning(settings.methods.prefix.virtual_tokens)
+    method.prepare(model, data.max_length)
+    classifier, names = method.classifier(model, 0, torch.Generator())
+    trained = {*names, *classifier.head_names}
+    for name, tensor in classifier.named_parameters():
+        tensor.requires_grad_(name in trained)
+
+    def count(length: int) -> int:
+        ids = data.train.input_ids[:1].expand(length)
+        one = Split(ids, torch.tensor([length], dtype=torch.int32), data.train.labels[:1])
+        batch = pack(one, [torch.tensor([0])], data.pad_token_id, blocks=1)
+        with FlopCounterMode(display=False) as counter:
+            logits: Tensor = classifier(batch)
+            if backward:
+                F.cross_entropy(logits[0], batch.labels[0]).backward()
+        return int(counter.get_total_flops())
+
+    return fit(count)

@@ -1,0 +1,163 @@
+"""Every method's difference to full fine-tuning, paired, and how many numbers it trains.
+
+The intervals are of the differences: those of two accuracies apart may meet where the paired
+difference is told from 0. The accuracies stand beside the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from study.pages.figures import style
+from study.pages.figures.text import below, interval_words, percent, short_count
+from study.records.arm_names import FULL, HEAD_ONLY
+from study.studies.methods.settings import LORA_VARIANTS
+from study.words.phrases import apart, listed, share
+
+Record = Mapping[str, Any]
+
+_OTHER = style.Look(style.GREEN, "D", style.SOLID)
+_LEGEND = {"lora": "LoRA and its variants", "other": "other methods"}
+
+
+def draw(record: Record) -> Figure:
+    """Draw `methods/metrics/comparison.json`: a line for each method, the best on top."""
+    rows = _ranked(record)
+    figure = Figure(figsize=(style.WIDTH, 1.7 + 0.29 * len(rows)), layout="constrained")
+    figure.suptitle(
+        "Accuracy beside full fine-tuning, and trained parameters, by method", x=0.01, ha="left"
+    )
+    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (3, 2)})
+    left.axvline(0, color=style.ARMS["full"].color, linewidth=1, linestyle=style.DASHED, zorder=1)
+    for place, row in enumerate(rows):
+        _line(left, right, place, row, label=_first_of_its_kind(place, rows))
+    left.set_yticks(
+        range(len(rows)), [f"{row['label']}  {percent(row['test_accuracy'])}" for row in rows]
+    )
+    left.set_ylim(len(rows) - 0.5, -0.5)
+    for axes in (left, right):
+        axes.grid(visible=True, axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+    left.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
+    left.set_xlabel("Test accuracy less full fine-tuning's (points)")
+    right.set_xscale("log")
+    right.set_xlim(_limits([row["trainable_parameters"] for row in rows]))
+    right.xaxis.set_major_locator(LogLocator(10, numticks=5))
+    right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
+    right.xaxis.set_minor_formatter(NullFormatter())
+    right.set_xlabel("Trainable parameters (log scale)")
+    left.set_title("Beside the names: test accuracy", loc="left", color=style.GREY)
+    below(figure, left, f"{interval_words(record)}, of the differences")
+    return figure
+
+
+def caption(record: Record) -> str:
+    """Say what there is to see: which methods are told from LoRA and from full fine-tuning."""
+    full = record["methods"][0]
+    tuned = [row for row in _ranked(record) if row["name"] not in (FULL, HEAD_ONLY)]
+    if not tuned:
+        return f"Full fine-tuning reaches {percent(full['test_accuracy'])}."
+    best = tuned[0]
+    fewest = min(tuned, key=lambda row: row["trainable_parameters"])
+    level = [row["label"] for row in tuned if _holds_zero(row["to_full"])]
+    told = (
+        f"The interval of the difference to full fine-tuning holds 0 for {listed(level)}."
+        if level
+        else "No interval of a difference to full fine-tuning holds 0."
+    )
+    return (
+        f"{_beside_lora(record)}{told} Beside full fine-tuning, the highest accuracy is that of "
+        f"{best['label']}: {percent(best['test_accuracy'])}, {_gap(best)}; the fewest parameters "
+        f"are those of {fewest['label']}: {fewest['trainable_parameters']:,} or "
+        f"{share(fewest['trainable_share'])} of all, for an accuracy {_gap(fewest)}."
+    )
+
+
+def _beside_lora(record: Record) -> str:
+    """Say which arms are told from plain LoRA by the intervals, each by itself."""
+    rows = [row for row in _ranked(record) if row.get("to_lora") is not None]
+    others = [row for row in rows if row["name"] not in (FULL, HEAD_ONLY)]
+    if not others:
+        return ""
+    apart_ = [row["label"] for row in rows if not _holds_zero(row["to_lora"])]
+    if not apart_:
+        return "Nothing here is told from LoRA: every interval of a difference to it holds 0. "
+    if any(row["label"] in apart_ for row in others):
+        return f"Told from LoRA, by an interval that does not hold 0: {listed(apart_)}. "
+    return (
+        "No other method that tunes few parameters is told from LoRA: every interval of a "
+        f"difference to it holds 0. Told from it: {listed(apart_)}. "
+    )
+
+
+def _holds_zero(gap: Record) -> bool:
+    return bool(gap["low"] <= 0 <= gap["high"])
+
+
+def alternative(record: Record) -> str:
+    """Tell what is drawn to someone who cannot see it."""
+    methods = [
+        f"{row['label']} {percent(row['test_accuracy'])}{_interval(row)} with "
+        f"{row['trainable_parameters']:,}"
+        for row in _ranked(record)
+    ]
+    return (
+        "Test accuracy of each method with the interval of its difference to full fine-tuning, and "
+        f"its number of trainable parameters, best first: {listed(methods)}. "
+        f"{interval_words(record)}."
+    )
+
+
+def _ranked(record: Record) -> list[Record]:
+    """Return the methods that were trained, the most accurate first."""
+    trained = [row for row in record["methods"] if "reason" not in row]
+    return sorted(trained, key=lambda row: -row["test_accuracy"])
+
+
+def _gap(row: Record) -> str:
+    return apart(row["to_full"]["difference"], "full fine-tuning")
+
+
+def _kind(row: Record) -> str:
+    if row["name"] in style.ARMS and row["name"] != "lora":
+        return str(row["name"])
+    return "lora" if row["name"] in LORA_VARIANTS else "other"
+
+
+def _first_of_its_kind(place: int, rows: Sequence[Record]) -> str | None:
+    """Return the legend's words for the first method of a kind, so that they stand there once."""
+    kind = _kind(rows[place])
+    return None if kind in map(_kind, rows[:place]) else _LEGEND.get(kind)
+
+
+def _interval(row: Record) -> str:
+    gap = row["to_full"]
+    return "" if gap is None else f" ({100 * gap['low']:+.1f} to {100 * gap['high']:+.1f} points)"
+
+
+def _line(left: Axes, right: Axes, place: int, row: Record, label: str | None) -> None:
+    look = style.ARMS.get(_kind(row), _OTHER)
+    gap = row["to_full"] or {"difference": 0.0, "low": 0.0, "high": 0.0}
+    middle, low, high = (100 * gap[key] for key in ("difference", "low", "high"))
+    left.errorbar(
+        [middle],
+        [place],
+        xerr=[[max(0.0, middle - low)], [max(0.0, high - middle)]] if row["to_full"] else None,
+        color=look.color,
+        marker=look.marker,
+        linestyle="none",
+        capsize=3,
+        label=label,
+    )
+    right.plot(row["trainable_parameters"], place, color=look.color, marker=look.marker)
+
+
+def _limits(parameters: Sequence[int]) -> tuple[float, float]:
+    return min(parameters) / 2.5, max(parameters) * 2.5

@@ -1,0 +1,4 @@
+"""What combining costs either task:
+
+In come right answers, out go the record, its claims, page and figure.
+"""
