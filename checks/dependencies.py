@@ -1,18 +1,16 @@
-"""Each stage's code dependencies in a dvc.yaml, against what its module really imports.
+"""The rooms that each stage of a dvc.yaml names, against what its module really imports.
 
-    python -m checks.dependencies          says what differs
-    python -m checks.dependencies --fix    writes it into dvc.yaml
+    python -m checks.dependencies      says what differs
 
-A file that is missing there gives stale results; one that is there for nothing gives needless
-reruns. Imports are read from the source, not executed: also those inside functions, but not those
-under `if TYPE_CHECKING`, which never run.
+A room that is missing there gives stale results; one that is there for nothing gives needless
+reruns. A room is a folder under study/, or lora/; a stage's own module and sections of settings are
+named by file, so that a new setting reruns what reads it. Imports are read from the source, not
+executed: also those inside functions, but not those under `if TYPE_CHECKING`, which never run.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -73,38 +71,36 @@ def stage_module(command: str) -> str | None:
     return match.group(1) if match else None
 
 
-def differences(root: Path, fix: bool = False) -> list[str]:
-    """Compare every pipeline of the repository, and mend its deps with `fix`.
+def differences(root: Path) -> list[str]:
+    """Compare every pipeline of the repository.
 
     Returns:
-        A line for each code dependency that is missing or needless.
+        A line for each file that a stage imports from no room that it names, and for each room
+        that it names and imports nothing from.
     """
-    return [line for file in pipeline_files(root) for line in _of_pipeline(root, file, fix)]
+    return [line for file in pipeline_files(root) for line in _of_pipeline(root, file)]
 
 
-def _of_pipeline(root: Path, file: str, fix: bool) -> list[str]:
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 4096
-    pipeline = yaml.load((root / file).read_text(encoding="utf-8"))
-    lines = []
+def _of_pipeline(root: Path, file: str) -> Iterator[str]:
+    pipeline = YAML(typ="safe").load((root / file).read_text(encoding="utf-8"))
     for name, stage in pipeline["stages"].items():
         module = stage_module(stage["cmd"])
         if module is None or module.split(".")[0] not in PACKAGES:
             continue
         folder = from_root(str(Path(file).parent), stage.get("wdir", "."))
-        code = {from_root(folder, dep): dep for dep in stage["deps"] if dep.endswith(".py")}
-        wanted = closure(module, root)
-        missing, needless = sorted(wanted - code.keys()), sorted(code.keys() - wanted)
-        lines += [f"{file}: {name}: {dep} is imported, but not in deps" for dep in missing]
-        lines += [f"{file}: {name}: {dep} is in deps, but not imported" for dep in needless]
-        if missing or needless:
-            data = [dep for dep in stage["deps"] if not dep.endswith(".py")]
-            stage["deps"][:] = [os.path.relpath(dep, folder) for dep in sorted(wanted)] + data
-    if fix and lines:
-        with (root / file).open("w", encoding="utf-8") as stream:
-            yaml.dump(pipeline, stream)
-    return lines
+        named = [from_root(folder, dep) for dep in stage["deps"]]
+        rooms = [path for path in named if path.split("/")[0] in PACKAGES]
+        used = {path for path in closure(module, root) if not path.endswith("/__init__.py")}
+        for path in sorted(used):
+            if not any(_holds(room, path) for room in rooms):
+                yield f"{file}: {name}: imports {path}, of no room among its deps"
+        for room in rooms:
+            if not any(_holds(room, path) for path in used):
+                yield f"{file}: {name}: {room} is among its deps, but nothing is imported from it"
+
+
+def _holds(room: str, path: str) -> bool:
+    return path == room or path.startswith(room + "/")
 
 
 def _run_nodes(tree: ast.AST) -> Iterator[ast.AST]:
@@ -133,14 +129,11 @@ def _file(module: str, root: Path) -> Path | None:
 
 
 def main() -> None:
-    """Print the differences; exit with 1 if there are any left."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fix", action="store_true", help="write them into dvc.yaml")
-    fix = parser.parse_args().fix
-    lines = differences(Path.cwd(), fix)
+    """Print the differences; exit with 1 if there are any."""
+    lines = differences(Path.cwd())
     for line in lines:
-        print(f"{line}{' (mended)' if fix else '; run `make deps`'}")
-    sys.exit(1 if lines and not fix else 0)
+        print(f"{line}; mend its deps")
+    sys.exit(1 if lines else 0)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Stage speed: latency, training throughput and memory of each method, on this machine, now.
+"""Stage arms of timings/: latency, training throughput and memory of each method, here, now.
 
-Reads data/prepared/ and data/adapters/. Writes metrics/machine/cost.json, for nobody to depend on,
-and metrics/measured.json, which never changes: by it the report waits for this stage, and does not
-run again because a clock did.
+Runs when it is asked for. Reads data/prepared/ and data/adapters/. Writes
+metrics/machine/cost.json, which no stage depends on and the report shows as it stands.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from study.analyses.cost.speed import speed
 from study.entry import command
 from study.entry.sections import load
 from study.records import prepared
-from study.records.json_file import write_json
 from study.settings.cost import COST
 from study.settings.head_only import HEAD_ONLY
 from study.settings.lora import LORA
@@ -30,7 +28,6 @@ def main() -> None:
     folder = "data/prepared"
     found = speed(chosen, folder, prepared.load(folder), Path())
     machine.write("metrics/machine/cost.json", chosen.train, **found)
-    write_json("metrics/measured.json", {"timings": "metrics/machine/cost.json"})
 
 
 if __name__ == "__main__":

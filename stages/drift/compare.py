@@ -1,4 +1,4 @@
-"""Stage drift: how far tuning takes a model from the pretrained one, by rank.
+"""Stage compare of drift/: how far tuning takes a model from the pretrained one, by rank.
 
 Reads drift/metrics/outputs.safetensors, drift/metrics/text.json and metrics/runs/. Writes
 drift/metrics/drift.json (`study.studies.drift.answers.record`).

@@ -1,4 +1,4 @@
-"""Stage drift_outputs: what every tuned model gives for the general text.
+"""Stage outputs of drift/: what every tuned model gives for the general text.
 
 Reads drift/data/text.safetensors, data/prepared/, data/head_only/, data/adapters/, data/full/ and
 the model. Writes drift/metrics/outputs.safetensors: by arm the logits (seeds, sentences, classes)

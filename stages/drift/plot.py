@@ -1,4 +1,4 @@
-"""Stage drift_plot: the figure of drift/metrics/drift.json, as PNG and SVG in drift/plots/."""
+"""Stage plot of drift/: the figure of drift/metrics/drift.json, as PNG and SVG in drift/plots/."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage drift_text: the general text on which drift is read.
+"""Stage text of drift/: the general text on which drift is read.
 
 Reads data/prepared/, the source of `drift.source` and the model's tokenizer. Writes
 drift/data/text.safetensors and the report drift/metrics/text.json

@@ -1,9 +1,9 @@
-"""Stage methods of methods/: every method beside full fine-tuning and head only, in one record.
+"""Stage compare of methods/: every method beside full fine-tuning and head only, in one record.
 
 Reads data/prepared/, data/methods/, data/full/, methods/metrics/runs/ and the root study's
 metrics/runs/. Writes methods/metrics/comparison.json, and the few of its numbers that
-`dvc metrics` compares, methods/metrics/summary.json. What takes a clock is the stage
-`methods_speed`'s. `python -m stages.methods.compare --table` prints the comparison as the files of
+`dvc metrics` compares, methods/metrics/summary.json. What takes a clock stands in timings/.
+`python -m stages.methods.compare --table` prints the comparison as the files of
 both stand, without computing anything.
 """
 

@@ -1,4 +1,4 @@
-"""Stage methods_plot of methods/: the figure of the comparison, as PNG and SVG.
+"""Stage plot of methods/: the figure of the comparison, as PNG and SVG.
 
 Reads methods/metrics/comparison.json. Writes methods/plots/methods.png and .svg.
 """

@@ -1,7 +1,7 @@
-"""Stage methods_speed of methods/: training speed, memory and latency of each method, here, now.
+"""Stage methods of timings/: training speed, memory and latency of each method, here, now.
 
-Reads data/prepared/. Writes methods/metrics/machine/comparison.json, for nobody to depend on, and
-methods/metrics/measured.json, which never changes.
+Runs when it is asked for. Reads data/prepared/. Writes methods/metrics/machine/comparison.json,
+which no stage depends on and methods/README.md shows as it stands.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from study.entry import command
 from study.entry.sections import load
 from study.records import prepared
-from study.records.json_file import write_json
 from study.settings.cost import COST
 from study.settings.head_only import HEAD_ONLY
 from study.settings.lora import LORA
@@ -30,7 +29,6 @@ def main() -> None:
     folder = "data/prepared"
     found = speed(chosen, folder, prepared.load(folder))
     machine.write(PATH, chosen.train, **found)
-    write_json("methods/metrics/measured.json", {"timings": PATH})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage stacking_combine: the two tasks' adapters in one model, with weights, whole and in part.
+"""Stage combine of stacking/: two tasks' adapters in one model, with weights, whole and in part.
 
 Reads data/prepared/, data/headline/ and, of the other task, stacking/data/prepared/ and
 stacking/data/adapters/. Writes every combination to stacking/data/combined/{name}/s{seed}/ in

@@ -1,4 +1,4 @@
-"""Stage stacking: each task's accuracy, alone and together.
+"""Stage compare of stacking/: each task's accuracy, alone and together.
 
 Reads stacking/metrics/right.safetensors and stacking/metrics/data.json. Writes
 stacking/metrics/stacking.json (`study.studies.stacking.answers.record`).

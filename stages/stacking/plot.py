@@ -1,4 +1,4 @@
-"""Stage stacking_plot: the figure of stacking/metrics/stacking.json, as PNG and SVG."""
+"""Stage plot of stacking/: the figure of stacking/metrics/stacking.json, as PNG and SVG."""
 
 from __future__ import annotations
 

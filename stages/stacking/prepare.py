@@ -1,4 +1,4 @@
-"""Stage stacking_prepare: the other task's sentences, prepared as the study's own.
+"""Stage prepare of stacking/: the other task's sentences, prepared as the study's own.
 
 Stops here if the headline's adapter could not be combined with another.
 

@@ -1,4 +1,4 @@
-"""Stage stacking_train: LoRA of the headline's rank on the other task, all seeds.
+"""Stage train of stacking/: LoRA of the headline's rank on the other task, all seeds.
 
 Reads stacking/data/prepared/. Writes stacking/metrics/runs.json, stacking/data/adapters/s{seed}/ in
 PEFT's format and, for nobody to depend on, stacking/metrics/machine/train.json.

@@ -11,7 +11,7 @@ from benchmarks.rows import all_rows
 from benchmarks.study_cost import Sizes, Stage
 from study.pages.figures import style
 from tests.benchmarks.made import variants
-from tests.study.test_figures import check_texts, drawn_texts
+from tests.study.pages.figures.test_figures import check_texts, drawn_texts
 
 
 def found(speed: float = 1.0, device: str = "Intel(R) Xeon(R) Processor") -> dict[str, Any]:

@@ -27,7 +27,7 @@ from tests.benchmarks.command import ROOT, call
 from tests.benchmarks.made import variants
 from tests.pipeline import toys as pipeline_toys
 from tests.study import toys
-from tests.study.test_figures import check_texts, drawn_texts
+from tests.study.pages.figures.test_figures import check_texts, drawn_texts
 
 CPU = torch.device("cpu")
 GPU = torch.device("cuda")

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.study.report.made import SHAPES, made_page
+from tests.study.pages.report.made import SHAPES, made_page
 
 Opened: TypeAlias = tuple[Page, list[str]]
 

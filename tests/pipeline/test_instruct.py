@@ -13,7 +13,7 @@ from tests.pipeline import toys
 from tests.pipeline.conftest import Once
 from tests.pipeline.declared import declared, read
 from tests.pipeline.study import Done, Study, create
-from tests.study.instruct import toys as pairs
+from tests.study.studies.instruct import toys as pairs
 
 FILE = "instruct/dvc.yaml"
 PARAMS = "instruct/params.yaml"

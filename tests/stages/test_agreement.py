@@ -13,7 +13,7 @@ from stages import agreement
 from study.analyses.results.sweep import read_results
 from study.entry import command
 from study.settings import whole as settings
-from tests.study.agreement.made import write_logits
+from tests.study.analyses.agreement.made import write_logits
 from tests.study.fake_records import write_study
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"

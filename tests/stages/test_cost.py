@@ -12,7 +12,7 @@ import yaml
 from stages import cost, speed
 from study.analyses.cost import memory, table
 from study.entry import command
-from tests.study.cost import small
+from tests.study.analyses.cost import small
 
 COST, MACHINE = Path("metrics/cost.json"), Path("metrics/machine/cost.json")
 

@@ -17,7 +17,7 @@ from study.entry import command
 from study.records.json_file import write_json
 from tests.study.fake_records import with_study, write_study
 from tests.study.fake_theory import toy_settings, toy_theory
-from tests.study.report.made import SHAPES, made_records
+from tests.study.pages.report.made import SHAPES, made_records
 
 REPOSITORY = Path(__file__).parents[2]
 KINDS = ("png", "svg")

@@ -17,8 +17,8 @@ from study.pages.report import contents, show
 from study.pages.report.inputs import PATHS
 from study.pages.report.page import make_page
 from study.settings import whole as settings
-from tests.study.report.made import SHAPES, made_page, made_settings, write_made
-from tests.study.report.made_machine import machine_files
+from tests.study.pages.report.made import SHAPES, made_page, made_settings, write_made
+from tests.study.pages.report.made_machine import machine_files
 
 REPOSITORY = Path(__file__).parents[2]
 SHAPE = SHAPES["plain"]

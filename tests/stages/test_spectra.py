@@ -12,8 +12,8 @@ from stages import rules_of_thumb, spectra
 from study.entry.errors import StudyError
 from study.records import prepared
 from study.records.json_file import read_json, write_json
-from tests.study.spectra.cases import write_runs
-from tests.study.test_rules_of_thumb import sufficient
+from tests.study.analyses.rules_of_thumb.test_record import sufficient
+from tests.study.analyses.spectra.cases import write_runs
 from tests.study.toys import prepared as made
 from tests.study.toys import saved
 

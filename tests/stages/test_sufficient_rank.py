@@ -13,8 +13,8 @@ import yaml
 from stages import sufficient_rank
 from study.entry import command
 from study.settings import whole as settings
+from tests.study.analyses.sufficiency.fake_logits import write_logits
 from tests.study.fake_records import write_study
-from tests.study.sufficiency.fake_logits import write_logits
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 WRITTEN = Path("metrics/sufficient_rank.json")

@@ -24,7 +24,7 @@ from study.records import prepared
 from study.records.json_file import read_json
 from study.studies.instruct.training.records import read_base, read_rank
 from tests.pipeline.toys import change
-from tests.study.instruct import toys
+from tests.study.studies.instruct import toys
 
 Call = Callable[..., None]
 

@@ -11,7 +11,7 @@ from study.claims.evidence import RECORDS, Study
 from study.claims.judge import claims_record
 from study.claims.list import CLAIMS
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
-from tests.study.report.made import SHAPES, made_records, made_results, made_settings
+from tests.study.pages.report.made import SHAPES, made_records, made_results, made_settings
 
 
 @pytest.mark.parametrize("name", ["plain", "one"])

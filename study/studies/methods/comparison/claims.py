@@ -16,8 +16,8 @@ from study.claims.statements import above, every
 from study.claims.verdicts import exactly
 from study.records.arm_names import FULL
 from study.records.runs import ArmRecord
+from study.studies.methods.comparison.names import label
 from study.studies.methods.comparison.quality import less
-from study.studies.methods.training.names import label
 from study.words.phrases import listed, share
 
 Row = Mapping[str, Any]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.analyses.cost.table import size
-from study.studies.methods.training.names import label
+from study.studies.methods.comparison.names import label
 from study.words.phrases import listed, percent
 
 Record = Mapping[str, Any]

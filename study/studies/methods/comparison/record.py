@@ -44,9 +44,9 @@ from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, read_arm
 from study.studies.methods.comparison.claims import Case, claims
 from study.studies.methods.comparison.merging import merging
+from study.studies.methods.comparison.names import label
 from study.studies.methods.comparison.operations import operations_of
 from study.studies.methods.comparison.quality import difference, kept, rates
-from study.studies.methods.training.names import label
 from study.studies.methods.training.quantised import quantise, weight_bytes
 from study.training.machine import compute_dtype
 

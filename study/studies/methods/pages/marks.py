@@ -17,7 +17,7 @@ from study.claims.verdicts import inside
 from study.records.arm_names import FULL
 from study.studies.methods.comparison.claims import KEPT
 from study.studies.methods.comparison.machine import measured, peak, with_range
-from study.studies.methods.training.names import label
+from study.studies.methods.comparison.names import label
 from study.words import markdown
 from study.words.phrases import share, significant
 

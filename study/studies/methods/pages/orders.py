@@ -14,8 +14,8 @@ from typing import Any
 
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
 from study.studies.methods.comparison.machine import measured, memory_noise, peak
+from study.studies.methods.comparison.names import label
 from study.studies.methods.pages.marks import SAID, row_of
-from study.studies.methods.training.names import label
 from study.words.phrases import listed
 
 Record = Mapping[str, Any]

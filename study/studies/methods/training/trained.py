@@ -21,7 +21,6 @@ from study.studies.methods.training import arm as method_arm
 from study.studies.methods.training.arm import MethodArm
 from study.studies.methods.training.choose import rates
 from study.studies.methods.training.method import Method, State
-from study.studies.methods.training.names import label
 from study.training import executors
 from study.training.checkpoints import Checkpoints
 from study.training.loop import RunResult
@@ -66,7 +65,7 @@ def train_named(settings: MethodsStudy, data: Prepared, name: str) -> TrainedMet
     groups = arms.plan(name, None, rates(name, settings.methods), settings.seeds, 1)
     decisive = (settings.model.name, settings.model.dropout, settings.train.decisive(), own)
     checkpoints = Checkpoints(f"method-{name}", decisive, data)
-    results = arms.train_groups(label(name), groups, arm, checkpoints, executor)
+    results = arms.train_groups(name, groups, arm, checkpoints, executor)
     record = arms.record(results, data, size, rates(name, settings.methods))
     return TrainedMethod(record, arms.picked(results, record), checkpoints)
 

@@ -1,0 +1,91 @@
+"""What the methods cost without a clock: sizes, operations, merging, accuracy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoConfig
+
+from study.analyses.cost.record import cost
+from study.analyses.operations.flops import training_flops
+from study.analyses.results.summary import entries, summarise
+from study.analyses.results.sweep import read_results
+from study.arms.lora import config_of
+from study.entry.errors import StudyError
+from tests.study.analyses.cost import small
+
+
+@pytest.mark.parametrize("family", ["distilbert", "gpt2"])
+def test_every_arm_of_any_model_in_order(family: str, tmp_path: Path):
+    study, made = small.chosen(family, seeds=[4]), small.data(family, classes=20)
+    small.write(study, made, tmp_path)
+    found = cost(study, made, tmp_path)
+    json.dumps(found, allow_nan=False)
+    arms = [(row["arm"], row["rank"]) for row in found["arms"]]
+    assert arms == [("head_only", None), ("lora", 1), ("lora", 3), ("full", None)]
+    assert [row["mergeable"] for row in found["arms"]] == [None, True, True, None]
+    per_token = [row["flops_per_token"] for row in found["arms"]]
+    assert per_token == sorted(per_token)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    small.write(small.chosen(), small.data(), tmp_path)
+    return tmp_path
+
+
+def test_storage_and_optimiser_are_in_bytes(here: Path):
+    study = small.chosen()
+    found = {(row["arm"], row["rank"]): row for row in cost(study, small.data(), here)["arms"]}
+    adapter = here / "data/adapters/r3/s0"
+    files = [adapter / name for name in ("adapter_config.json", "adapter_model.safetensors")]
+    assert found["lora", 3]["storage_bytes"] == sum(file.stat().st_size for file in files)
+    assert found["full", None]["storage_bytes"] == 1234
+    head = found["head_only", None]
+    assert head["storage_bytes"] == 4 * head["trainable_parameters"]
+    for row in found.values():
+        assert row["optimizer_state_bytes"] == 8 * row["trainable_parameters"]
+
+
+def test_operations_are_those_of_the_training_sentences(here: Path):
+    study, made = small.chosen(train={"epochs": 5}), small.data()
+    found = {(row["arm"], row["rank"]): row for row in cost(study, made, here)["arms"]}
+    config = AutoConfig.from_pretrained(study.model.name)
+    counted = training_flops(config, 2, "lora", config_of(study.lora, 3, "toy"))
+    lengths = [int(n) for n in made.train.lengths]
+    epoch = sum(counted.of(1, n, n * n) for n in lengths)
+    assert found["lora", 3]["flops_per_token"] == pytest.approx(epoch / sum(lengths))
+    assert found["lora", 3]["training_flops"] == pytest.approx(5 * epoch)
+    head = training_flops(config, 2, "head_only")
+    once = sum(head.of(1, n, n * n) for n in lengths)
+    twice_more = 2 * len(lengths) * head.per_sentence
+    assert found["head_only", None]["training_flops"] == pytest.approx(once + twice_more)
+    unmerged = found["lora", 3]["inference_flops_per_token"]
+    assert unmerged > found["full", None]["inference_flops_per_token"]
+
+
+def test_accuracy_and_its_interval_are_the_summarys(here: Path):
+    study = small.chosen()
+    summary = entries(summarise(read_results(study, here / "metrics"), study.statistics))
+    for row in cost(study, small.data(), here)["arms"]:
+        entry = summary[row["arm"], row["rank"]]
+        for key in ("test_accuracy", "low", "high", "trainable_parameters", "trainable_share"):
+            assert row[key] == entry[key], key
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [
+        ("data/full/s0/model.safetensors", "full"),
+        ("data/adapters/r3/s0", "lora@3"),
+        ("metrics/runs/lora-r1.json", None),
+    ],
+)
+def test_what_is_missing_is_named(here: Path, missing: str, stage: str | None):
+    path = here / missing
+    path.rename(here / "elsewhere")
+    with pytest.raises(StudyError, match=missing) as error:
+        cost(small.chosen(), small.data(), here)
+    assert stage is None or f"`dvc repro {stage}`" in str(error.value)

@@ -1,0 +1,134 @@
+"""The figures of spectra and rules of thumb, for any study."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from study.analyses.rules_of_thumb.record import rules_record
+from study.pages.figures import amplification, intruders, rules_of_thumb, similarity, spectra, style
+from tests.study.analyses.rules_of_thumb.test_record import sufficient
+from tests.study.analyses.spectra.cases import planted, record_of
+from tests.study.pages.figures.test_figures import check_texts, drawn_texts
+
+OF_SPECTRA = (spectra, similarity, amplification, intruders)
+STUDIES: dict[str, dict[str, Any]] = {
+    "default": {"ranks": [1, 2, 4, 8], "seeds": [0, 1, 2]},
+    "one": {"ranks": [4], "seeds": [0]},
+    "twelve": {"ranks": list(range(1, 13)), "seeds": [0, 1]},
+    "gpt2": {"ranks": [2, 6], "seeds": [3, 4], "family": "gpt2"},
+    "nothing learned": {"ranks": [1, 2], "seeds": [0, 1], "lora": 0.0},
+}
+
+
+@functools.cache
+def study(name: str) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        return record_of(Path(folder), full=planted, **STUDIES[name])
+
+
+@functools.cache
+def rules(name: str) -> dict[str, Any]:
+    return rules_record(study(name), sufficient(2, m0_5=None, m1=3, m2=2))
+
+
+@pytest.fixture(autouse=True)
+def in_style():
+    with style.styled():
+        yield
+
+
+@pytest.mark.parametrize("name", ["default", "one", "twelve", "nothing learned"])
+@pytest.mark.parametrize("module", OF_SPECTRA, ids=lambda module: module.__name__.split(".")[-1])
+def test_texts_are_large_enough_whole_and_apart(module: ModuleType, name: str):
+    check_texts(module.draw(study(name)))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_texts_of_the_rules_are_large_enough_whole_and_apart(name):
+    check_texts(rules_of_thumb.draw(rules(name)))
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_captions_and_alternatives_are_sentences_without_holes(name):
+    for module, record in [*((m, study(name)) for m in OF_SPECTRA), (rules_of_thumb, rules(name))]:
+        caption, alternative = module.caption(record), module.alternative(record)
+        for words in (caption, alternative):
+            assert words[0].isupper(), words
+            assert words.endswith("."), words
+            assert "nan" not in words.split(), words
+            assert "None" not in words, words
+        assert caption in alternative or module is similarity
+
+
+def test_amplification_says_whose_controls_are_drawn_and_gives_the_others():
+    record = study("default")
+    assert amplification.caption(record).startswith("Medians over matrices, at r = 1: LoRA's")
+    written = " ".join(words for words, _, _ in drawn_texts(amplification.draw(record)))
+    assert "Controls at right are of LoRA's update" in " ".join(written.split())
+
+
+def test_intruders_are_counted_of_ten_and_the_band_has_a_name():
+    record = study("default")
+    assert "(of ten, per matrix, on average)" in intruders.caption(record)
+    legend = intruders.draw(record).legends[0]
+    assert "Full fine-tuning, all matrices" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_each_kind_of_pick_has_its_own_marker_and_every_verdict_is_written():
+    record = rules("default")
+    written = [words for words, _, _ in drawn_texts(rules_of_thumb.draw(record))]
+    verdicts = [rule["verdict"].replace("by a factor of ", "× ") for rule in record["rules"]]
+    for verdict in verdicts:
+        assert verdict in [" ".join(words.split()) for words in written]
+    assert {"rank 2\n±2", "±1"} <= set(written)
+
+
+def test_a_rule_that_names_a_range_is_drawn_as_one_without_a_point():
+    record = rules("default")
+    place = [rule["rule"] for rule in record["rules"]].index("Start small: 4 to 16")
+    axes = rules_of_thumb.draw(record).axes[0]
+    here = [line for line in axes.lines if list(line.get_ydata()) in ([place], [place, place])]
+    assert [list(line.get_xdata()) for line in here] == [[4, 16]]
+    assert here[0].get_marker() == "|"
+    assert "the range, " in rules_of_thumb.alternative(record)
+
+
+def test_the_note_explains_the_margins_only_where_one_is_drawn():
+    record = rules("default")
+    assert "(±)" in rules_of_thumb._words(record)
+    none = record["measured"] | {"equivalent": {"1": None}}
+    assert "±" not in rules_of_thumb._words(record | {"measured": none})
+
+
+def test_measured_ranks_next_to_each_other_are_named_apart():
+    record = rules("default")
+    close = {"0.5": 15, "1": 14, "2": 13, "3": None}
+    measured = {"recommended": 16, "split": "validation", "equivalent": close}
+    check_texts(rules_of_thumb.draw(record | {"measured": measured}))
+    nothing = {"recommended": None, "split": "validation", "equivalent": {"1": None}}
+    untold = [rule | {"verdict": "cannot be told"} for rule in record["rules"]]
+    check_texts(rules_of_thumb.draw({"measured": nothing, "rules": untold}))
+    assert "No rank is recommended" in rules_of_thumb.caption(
+        {"measured": nothing, "rules": untold}
+    )
+
+
+def test_what_the_seed_alone_makes_alike_is_not_drawn():
+    record = study("default")
+    lines = similarity._lines(record, "input")["LoRA r = 4 and 8"]
+    matrices = {row["module"] for row in record["lora"]}
+    assert {len(values) for values in lines.values()} == {len(matrices) - 1}
+
+
+def test_pictures_are_the_same_bytes_each_time(tmp_path: Path):
+    for module, record in ((similarity, study("default")), (rules_of_thumb, rules("default"))):
+        for name in ("once", "again"):
+            style.save(module.draw(record), tmp_path / name)
+        assert (tmp_path / "once.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+        assert (tmp_path / "once.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()

@@ -1,0 +1,73 @@
+"""Made-up records of a rank comparison, whose differences are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from study.records.runs import Evaluation
+from study.studies.instruct.answers.results import compare
+from study.studies.instruct.settings import whole
+from study.studies.instruct.training.records import BaseRecord, PairRun, RankRecord
+from tests.study.studies.instruct.toys import ROOT
+
+DATA: dict[str, Any] = {
+    "model": "m",
+    "source": {"name": "s", "form": "alpaca"},
+    "system": None,
+    "max_length": 96,
+    "splits": {
+        "train": {"pairs": 8, "responses_cut": 0},
+        "validation": {"pairs": 8, "responses_cut": 0},
+        "test": {"pairs": 8, "responses_cut": 0},
+    },
+}
+
+
+def records(
+    losses: Mapping[int, float], noise: float = 0.0, pairs: int = 300, seeds: Sequence[int] = (0,)
+) -> tuple[BaseRecord, dict[int, RankRecord]]:
+    """Make ranks whose loss per token is as given, with noise of single pairs per token."""
+    draw = np.random.default_rng(0)
+    tokens = draw.integers(1, 30, pairs)
+    hard = draw.gamma(4, 0.1, pairs)
+    hard -= (hard * tokens).sum() / tokens.sum()
+
+    def of(loss: float, spread: float) -> tuple[float, ...]:
+        per_token = loss + hard + draw.normal(0, spread, pairs) if spread else loss + hard
+        return tuple((per_token * tokens).tolist())
+
+    def mean(values: tuple[float, ...]) -> float:
+        return float(sum(values) / tokens.sum())
+
+    before = of(5.0, 0.0)
+    base = BaseRecord(mean(before), 0.2, before, tuple(tokens.tolist()), 5.0)
+    made = {}
+    for rank, loss in losses.items():
+        runs = []
+        for seed in seeds:
+            values = of(loss, noise)
+            curve = (tuple(range(2, 22, 2)), tuple(3.0 + 1 / i for i in range(1, 11)))
+            points = (Evaluation(1, 10, 0.4, 3.1), Evaluation(2, 20, 0.4, 3.0))
+            runs.append(PairRun(seed, 0.01, 1, 3.0, mean(values), 0.5, values, *curve, points))
+        made[rank] = RankRecord(
+            *(rank, (0.01,), 0.01, 100 * rank, 10_000, 20, 1_000_000 + 1000 * rank, tuple(runs))
+        )
+    return base, made
+
+
+def record(
+    losses: Mapping[int, float],
+    reference: int | None = None,
+    data: Mapping[str, Any] = DATA,
+    **made: Any,
+) -> dict[str, Any]:
+    """Make the record of a comparison, all_results.json."""
+    chosen = whole.load(ROOT / "instruct/params.yaml")
+    ranks = tuple(losses)
+    lora = replace(chosen.lora, ranks=ranks, rank=reference or max(ranks))
+    chosen = replace(chosen, lora=lora, seeds=tuple(made.get("seeds", (0,))))
+    return compare(chosen, *records(losses, **made), data)

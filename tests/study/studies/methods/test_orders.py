@@ -1,0 +1,73 @@
+"""Orders that words put methods in, held against numbers: counted, timed, and measured once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from study.studies.methods.pages.orders import Order, Value, orders, sentence
+from tests.study.studies.methods.made import machine, record
+
+
+def order(is_counted: bool, **values: Any) -> str:
+    """Return the sentence on an order of two methods: LoRA is to take less than adapters."""
+    levels = {"adapter": 1, "lora": 2}
+    return sentence(Order("cost", "time", levels, values, "long", is_counted))
+
+
+@pytest.mark.parametrize(
+    ("lora", "said"),
+    [
+        (100.0, "does not hold for time: LoRA as long as Adapters."),
+        (101.9, "does not hold for time: LoRA as long as Adapters."),
+        (98.2, "does not hold for time: LoRA as long as Adapters."),
+        (98.0, "holds for time."),
+        (110.0, "does not hold for time: LoRA 1.10 times as long as Adapters."),
+    ],
+)
+def test_a_count_within_2_percent_is_as_many_and_contradicts(lora: float, said: str) -> None:
+    values = {"adapter": Value.give_or_take(100, 0.02), "lora": Value.give_or_take(lora, 0.02)}
+    assert order(True, **values) == f"The order of cost {said}"
+
+
+@pytest.mark.parametrize(
+    ("lora", "said"),
+    [
+        (Value(95, 90, 99), "holds for time."),
+        (Value(95, 90, 101), "cannot be told for time: within noise LoRA as long as Adapters."),
+        (Value(120, 105, 130), "cannot be told for time: within noise LoRA as long as Adapters."),
+        (Value(120, 111, 130), "does not hold for time: LoRA 1.20 times as long as Adapters."),
+    ],
+)
+def test_a_measurement_whose_range_meets_another_is_open(lora: Value, said: str) -> None:
+    assert order(False, adapter=Value(100, 100, 110), lora=lora) == f"The order of cost {said}"
+
+
+def test_what_one_of_two_lacks_was_not_measured() -> None:
+    assert order(False, lora=Value(1, 1, 1)).endswith("by time was not measured.")
+
+
+def test_orders_of_a_comparison() -> None:
+    said = orders(record(), machine())
+    assert said[0] == (
+        "The order of parameter efficiency does not hold for trained parameters: "
+        "QLoRA as many as LoRA."
+    )
+    # Full fine-tuning holds as many bytes as the others here, but for QLoRA.
+    assert "LoRA as many as Full fine-tuning" in said[1]
+    assert "QLoRA" not in said[1]
+    assert "Prefix tuning 1.05 times as many as Adapters" in said[2]
+    # QLoRA, said to be the cheapest, is the slowest here.
+    assert "QLoRA 4.00 times as long as LoRA" in said[3]
+    assert "QLoRA 2.00 times as long as Full fine-tuning" in said[3]
+    assert "Adapters 1" not in said[3]
+    assert "cannot be told" in said[4]  # all but full fine-tuning take as much
+    assert all(each.endswith("was not measured.") for each in orders(record(), None)[3:])
+
+
+def test_an_order_that_holds() -> None:
+    made = record()
+    for row, operations in zip(made["methods"], (300, 100, 200, 150, 250, 198, 201), strict=True):
+        row["flops_per_token"] = operations
+    assert orders(made, None)[2] == "The order of compute cost holds for operations a token."
