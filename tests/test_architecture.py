@@ -1,6 +1,6 @@
 """The laws of the house that no single module can break alone without it showing here.
 
-Imports go down, dependencies in dvc.yaml are what is imported, the training path is light, nothing
+Imports go down, stages name the rooms that they import from, the training path is light, nothing
 is unpickled or executed, nothing names a machine. That each stage's settings are its `params` is
 tested where stages run: `tests/pipeline/test_settings_read.py`.
 """
@@ -24,6 +24,52 @@ from checks import dependencies, repository
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(p for name in dependencies.PACKAGES for p in (ROOT / name).rglob("*.py"))
 STAGES: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+# The house from the roof down: what stands in a room imports from it and from the rooms below it.
+HOUSE = (
+    "stages",
+    "study/studies/methods/pages",
+    "study/studies/methods/comparison",
+    "study/studies/methods/training",
+    "study/studies/methods/settings.py",
+    "study/studies/drift/answers",
+    "study/studies/drift/outputs",
+    "study/studies/drift/settings.py",
+    "study/studies/stacking/answers",
+    "study/studies/stacking/combining",
+    "study/studies/stacking/settings.py",
+    "study/studies/instruct/answers",
+    "study/studies/instruct/training",
+    "study/studies/instruct/pairs",
+    "study/studies/instruct/settings",
+    "study/pages/report",
+    "study/pages/selected",
+    "study/pages/figures",
+    "study/claims",
+    "study/analyses/agreement",
+    "study/analyses/capacity",
+    "study/analyses/cost",
+    "study/analyses/learning_rates",
+    "study/analyses/rules_of_thumb",
+    "study/analyses/spectra",
+    "study/analyses/operations",
+    "study/analyses/sufficiency",
+    "study/analyses/results",
+    "study/feasibility",
+    "study/evaluation",
+    "study/arms",
+    "study/training",
+    "study/models",
+    "study/batches",
+    "study/data",
+    "study/theory",
+    "study/statistics",
+    "study/words",
+    "study/records",
+    "study/sources",
+    "study/settings",
+    "study/entry",
+    "lora",
+)
 TRAINING = ("head_only", "full", "lora", "headline")
 HEAVY = ("datasets", "dvc", "papermill", "pandas", "scipy", "sklearn", "matplotlib", "peft")
 OPTIONAL = ("ray",)  # an extra
@@ -57,11 +103,51 @@ def outputs_of(stage: dict[str, Any]) -> dict[str, dict[str, Any]]:
 # --- Imports -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def room_of(name: str) -> str:
+    """The room of a file."""
+    (room,) = [room for room in HOUSE if name == room or name.startswith(room + "/")]
+    return room
+
+
+def types_too(path: Path) -> set[str]:
+    """The project's files that a source file imports, also under `if TYPE_CHECKING`."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    found = {
+        (n.module or "", a.name) for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names
+    }
+    names = {module for module, _ in found} | {f"{module}.{name}" for module, name in found}
+    files = {ROOT / Path(*name.split(".")).with_suffix(".py") for name in names if name}
+    return {name_of(file) for file in files.intersection(SOURCES)}
+
+
+MODULES = [path for path in SOURCES if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_only_go_down(path: Path) -> None:
-    floors = list(dependencies.PACKAGES)  # from the top: stages, study, lora
-    above = floors[: floors.index(path.relative_to(ROOT).parts[0])]
-    assert not imported_by(path) & {*above, "tests", "checks", "benchmarks", "protocols"}
+    floor = HOUSE.index(room_of(name_of(path)))
+    for name in types_too(path):
+        assert HOUSE.index(room_of(name)) >= floor, f"climbs to {name}"
+    assert not imported_by(path) & {"tests", "checks", "benchmarks", "protocols"}
+
+
+@pytest.mark.parametrize("room", HOUSE)
+def test_no_room_is_empty_and_each_says_what_it_is_for(room: str) -> None:
+    if not room.endswith(".py"):
+        assert list((ROOT / room).rglob("[!_]*.py"))
+        assert ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text()))
+
+
+def test_no_file_imports_one_that_imports_it() -> None:
+    after = {name_of(path): types_too(path) for path in MODULES}
+
+    def reaches(name: str, seen: set[str]) -> set[str]:
+        for other in after.get(name, set()) - seen:
+            seen.add(other)
+            reaches(other, seen)
+        return seen
+
+    assert [name for name in after if name in reaches(name, set())] == []
 
 
 def test_lora_knows_no_data_set_no_dvc_no_yaml() -> None:
@@ -75,12 +161,12 @@ def test_settings_are_parsed_in_one_place() -> None:
 
 
 def test_package_files_hold_a_docstring_and_nothing_else() -> None:
-    """A stage depends on them, so anything in them would make every stage depend on it.
+    """No stage names them, so nothing in them may decide a result.
 
     The one line that must run before any stage imports torch stands in `stages/__init__.py`: how
     long an idle OpenMP thread spins, which no result depends on.
     """
-    first = ["from study import process", "process.prepare()"]
+    first = ["from study.entry import process", "process.prepare()"]
     for path in SOURCES:
         if path.name == "__init__.py":
             docstring, *rest = ast.parse(path.read_text(encoding="utf-8")).body
@@ -99,12 +185,12 @@ def test_project_modules_are_never_imported_by_a_computed_name() -> None:
 # --- dvc.yaml ------------------------------------------------------------------------------------
 
 
-def test_deps_name_every_file_that_a_stage_imports_and_no_other() -> None:
+def test_stages_name_every_room_that_they_import_from_and_no_other() -> None:
     assert dependencies.differences(ROOT) == []
 
 
 def test_every_stage_module_is_a_stage_of_a_dvc_yaml() -> None:
-    helpers = {"study.entry.command", "stages.methods.one_method"}
+    helpers = {"stages.methods.one_method"}
     pipelines = [
         YAML(typ="safe").load((ROOT / file).read_text())["stages"]
         for file in repository.pipeline_files(ROOT)
@@ -130,10 +216,11 @@ def test_the_list_of_ranks_is_no_setting_of_the_stage_that_trains_one_rank() -> 
 
 
 def test_nothing_depends_on_what_the_machine_was_like() -> None:
-    for stage in STAGES.values():
-        for path in stage["deps"]:
-            assert not path.startswith("metrics/machine")
-            assert path.rstrip("/") != "metrics"
+    for file in repository.pipeline_files(ROOT):
+        for stage in YAML(typ="safe").load((ROOT / file).read_text())["stages"].values():
+            for path in stage["deps"]:
+                assert "/machine" not in path
+                assert path.rstrip("/") != "metrics"
 
 
 def test_data_is_cached_and_ignored_by_git_and_results_are_in_git() -> None:

@@ -1,6 +1,6 @@
 """Stage text of drift/: the general text on which drift is read.
 
-Reads data/prepared/, the source of `drift.source` and the model's tokenizer. Writes
+Reads data/prepared/, the source of drift/params.yaml and the model's tokenizer. Writes
 drift/data/text.safetensors and the report drift/metrics/text.json
 (`study.studies.drift.outputs.text`).
 """

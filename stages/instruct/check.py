@@ -6,17 +6,16 @@ Reads all of params.yaml. Writes checked.json, which never changes.
 from __future__ import annotations
 
 from study.entry.command import run
-from study.entry.sections import load_whole
 from study.records.json_file import write_json
 from study.sources.resolve import resolve
-from study.studies.instruct.settings.whole import SECTIONS
+from study.studies.instruct.settings import whole
 from study.training import executors
 from study.training.machine import training_device
 
 
 def main() -> None:
     """Check the settings against each other, the sources and the machine."""
-    chosen = load_whole(*SECTIONS)
+    chosen = whole.load()
     resolve(chosen.data.name, "data")
     training_device(chosen.train)
     executors.choose(chosen)

@@ -2,7 +2,7 @@
 
 Stops here if the headline's adapter could not be combined with another.
 
-Reads data/prepared/, data/headline/, the source of `stacking.source` and the model's tokenizer.
+Reads data/prepared/, data/headline/, the source in stacking/params.yaml and the model's tokenizer.
 Writes stacking/data/prepared/ and the report stacking/metrics/data.json (as metrics/data.json, and
 `left_out` and `kept`: see `study.studies.stacking.combining.task`).
 """

@@ -64,15 +64,6 @@ def load(*sections: Section) -> Any:
     return _object(sections)(**fields)
 
 
-def load_whole(*sections: Section) -> Any:
-    """Read and check params.yaml, which holds these sections and nothing else.
-
-    Raises:
-        StudyError: as `load`, or the file has another key.
-    """
-    return _object(sections)(**read(sections, read_yaml(PARAMS), shown(PARAMS)))
-
-
 def read(sections: Iterable[Section], raw: object, origin: str) -> dict[str, Any]:
     """Turn parsed YAML, whose keys are these sections and no others, into their values by name.
 

@@ -83,7 +83,7 @@ def companion(once: Once, reproduced: Reproduced) -> Companion:
             study = reproduced.study.copy(folder / "study")
             study.add_pipeline(name)
             toys.write_csv(study.root / "toys/other.csv", toys.other_sentences())
-            toys.change(study.root / "params.yaml", settings)
+            toys.change(study.root / name / "params.yaml", settings)
             done = study.repro(f"{name}/dvc.yaml")
             study.commit(f"Results of {name}")
             return [done]

@@ -5,35 +5,42 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
 
 from ruamel.yaml import YAML
 
 from study.entry import parser
 from study.settings.whole import Settings
+from study.studies.drift.settings import DRIFT
+from study.studies.instruct.settings.whole import InstructSettings
+from study.studies.methods.settings import METHODS
+from study.studies.stacking.settings import STACKING
 from tests.pipeline.study import REPOSITORY, Study
 
+MAIN = "params.yaml"
+SETTINGS: dict[str, type] = {
+    MAIN: Settings,
+    **{section.file: section.kind for section in (METHODS, DRIFT, STACKING)},
+    "instruct/params.yaml": InstructSettings,
+}
 
-def declared(
-    study: Study, stage: str, folder: str = "", settings: type = Settings, name: str = ""
-) -> set[str]:
+
+def declared(study: Study, stage: str, folder: str = "", name: str = "") -> set[str]:
     """The leaves that a stage of a folder's dvc.yaml declares; a section is all that is in it.
 
-    `name` stands in for ${item.name}, where the stage has a matrix of names.
+    A key of another file than the one of the folder that the stage works in has that file before
+    it, as `-S` would. `name` stands in for ${item.name}, where the stage has a matrix of names.
     """
     pipeline = YAML(typ="safe").load(study.text(f"{folder or '.'}/dvc.yaml"))
-    keys = [key.replace("${item.name}", name) for key in _keys(pipeline["stages"][stage])]
-    leaves = parser.leaves(settings)
-    covered = {key: {s for s in leaves if s == key or s.startswith(key + ".")} for key in keys}
-    for key, found in covered.items():
-        assert found, f"{stage}: {key} is no setting"
-    return set().union(*covered.values())
-
-
-def _keys(stage: dict[str, Any]) -> list[str]:
-    """The keys under `params`, whether the file that they are of is named or not."""
-    rows = [row if isinstance(row, dict) else {"": [row]} for row in stage.get("params", [])]
-    return [key for row in rows for keys in row.values() for key in keys]
+    found: set[str] = set()
+    for row in pipeline["stages"][stage].get("params", []):
+        for file, keys in (row if isinstance(row, dict) else {MAIN: [row]}).items():
+            leaves = parser.leaves(SETTINGS[file])
+            before = "" if file in (MAIN, "instruct/params.yaml") else f"{file}:"
+            for key in [key.replace("${item.name}", name) for key in keys or [""]]:
+                covered = [s for s in leaves if not key or s == key or s.startswith(key + ".")]
+                assert covered, f"{stage}: {file}: {key} is no setting"
+                found |= {before + leaf for leaf in covered}
+    return found
 
 
 def read(

@@ -34,12 +34,12 @@ def hide(packages: set[str]) -> None:
 
 
 def watch(note: Callable[[str], None]) -> None:
-    """Call `note` with the dotted key of every setting when it is read.
+    """Call `note` with the key of every setting when it is read, its file before it if not the main.
 
     What the stage itself puts in the place of settings, in copies of them, is none of the file.
     """
-    parsing: Any = importlib.import_module("study.entry.parser")
-    parse = parsing.parse
+    sections: Any = importlib.import_module("study.entry.sections")
+    load = sections.load
     places: dict[int, tuple[Any, str]] = {}  # with the object, so that its id stays its own
     watched: set[type] = set()
 
@@ -52,12 +52,15 @@ def watch(note: Callable[[str], None]) -> None:
             watched.add(type(section))
             _watch(type(section), places, note)
 
-    def parsed(*arguments: Any) -> Any:
-        found = parse(*arguments)
+    def loaded(*chosen: Any) -> Any:
+        found = load(*chosen)
         find(found, "")
+        for section in chosen:
+            if section.file != sections.PARAMS:
+                find(getattr(found, section.name), f"{section.file}:")
         return found
 
-    parsing.parse = parsed
+    sections.load = loaded
 
 
 def _watch(

@@ -16,7 +16,7 @@ from tests.pipeline import toys
 REPOSITORY = Path(__file__).resolve().parents[2]
 LEFT_OUT = (
     *("data/", "metrics/", "plots/", "dvc.lock", "benchmarks/", "tests/"),
-    *("methods/", "drift/", "stacking/", "instruct/"),  # see `Study.add_pipeline`
+    *("methods/", "drift/", "stacking/", "instruct/", "timings/"),  # see `Study.add_pipeline`
 )
 NOBODY = {
     "GIT_AUTHOR_NAME": "Test",
@@ -28,7 +28,7 @@ NOBODY = {
 ALL_STAGES = {
     *("check", "prepare", "theory_bound", "theory", "head_only", "full", "lora@1", "lora@2"),
     *("headline", "aggregate", "sufficient_rank", "learning_rate", "agreement", "capacity"),
-    *("spectra", "rules_of_thumb", "cost", "speed", "claims", "select", "plot", "report"),
+    *("spectra", "rules_of_thumb", "cost", "claims", "select", "plot", "report"),
 }
 
 

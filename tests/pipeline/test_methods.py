@@ -10,22 +10,24 @@ from tests.pipeline import toys
 from tests.pipeline.declared import declared, read
 from tests.pipeline.study import Study
 
-SETTINGS = {"methods.rank": 2, "methods.prefix.virtual_tokens": 4}
+PARAMS = "methods/params.yaml"
+SETTINGS = {"rank": 2, "prefix.virtual_tokens": 4}
 
 
 @pytest.fixture
 def prepared(study: Study) -> Study:
     """The finished study with the methods' pipeline, and settings that fit the toys."""
     study.add_pipeline("methods")
-    toys.change(study.root / "params.yaml", SETTINGS)
+    toys.change(study.root / PARAMS, SETTINGS)
     return study
 
 
 def test_each_stage_reads_what_it_declares(prepared: Study) -> None:
     stages = [("lora_variant", name) for name in LORA_VARIANTS]
     stages += [("method", name) for name in OTHER_METHODS]
-    rest = ["methods", "methods_speed", "methods_plot"]
-    commands = [[stage, "--name", name] for stage, name in stages] + [[stage] for stage in rest]
+    rest = ["compare", "plot"]
+    commands = [[f"methods.{stage}", "--name", name] for stage, name in stages]
+    commands += [[f"methods.{stage}"] for stage in rest]
     found = read(prepared, commands)
     on_ray = {key for key in leaves() if key.startswith("ray.")}
     for (stage, name), keys in zip(stages, found, strict=False):
@@ -40,10 +42,10 @@ def test_one_methods_setting_trains_that_one_alone(prepared: Study) -> None:
     assert {f"methods/dvc.yaml:lora_variant@{name}" for name in LORA_VARIANTS} <= set(first)
     assert {f"methods/dvc.yaml:method@{name}" for name in OTHER_METHODS} <= set(first)
     assert prepared.repro("methods/dvc.yaml").ran == []
-    toys.change(prepared.root / "params.yaml", {"methods.ia3.learning_rates": [0.05]})
+    toys.change(prepared.root / PARAMS, {"ia3.learning_rates": [0.05]})
     assert prepared.repro("methods/dvc.yaml").ran == [
-        "check",  # of every setting, before anything is trained
+        "methods/dvc.yaml:check",  # of every setting, before anything is trained
         "methods/dvc.yaml:method@ia3",
-        "methods/dvc.yaml:methods",
-        "methods/dvc.yaml:methods_plot",
+        "methods/dvc.yaml:compare",
+        "methods/dvc.yaml:plot",
     ]

@@ -17,7 +17,7 @@ HEADLINE = {"check", "headline", "aggregate", "select", "plot", "report"}
 # What compares ranks reads all of them. Records that come out the same stop what reads them.
 RANKS = HEADLINE | {
     *("sufficient_rank", "learning_rate", "agreement", "capacity", "spectra", "rules_of_thumb"),
-    *("cost", "speed", "claims"),
+    *("cost", "claims"),
 }
 
 
@@ -96,6 +96,16 @@ def test_a_colour_redraws_the_plots_alone(study: Study) -> None:
     assert study.repro().ran == ["plot", "report"]
 
 
+def test_a_claims_wording_is_judged_again_and_nothing_else(study: Study) -> None:
+    study.append("study/claims/list.py", "\n# other words\n")
+    assert study.repro().ran == ["claims"]
+
+
+def test_the_way_a_csv_is_read_prepares_again_and_trains_nothing(study: Study) -> None:
+    study.append("study/data/textfiles.py", "\n# another way\n")
+    assert study.repro().ran == ["prepare"]
+
+
 def test_the_lora_layer_reaches_the_ranks_and_what_follows_alone(study: Study) -> None:
     study.append("lora/layer.py", "\n# another layer\n")
     done = study.repro()
@@ -108,5 +118,5 @@ def test_settings_reach_the_stages_that_read_them(study: Study) -> None:
     toys.change(study.root / "params.yaml", {"statistics.confidence": 0.9, "theory.steps": 10})
     ran = set(study.repro().ran)
     assert {"check", "theory", "aggregate", "sufficient_rank", "capacity", "plot", "report"} <= ran
-    data = {"prepare", "head_only", "full", "lora@1", "lora@2", "headline", "spectra", "speed"}
+    data = {"prepare", "head_only", "full", "lora@1", "lora@2", "headline", "spectra"}
     assert not ran & data

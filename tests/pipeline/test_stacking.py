@@ -14,21 +14,22 @@ from tests.pipeline.study import Done, Study
 from tests.pipeline.test_reruns import lock_without_machine
 
 FILE = "stacking/dvc.yaml"
+PARAMS = "stacking/params.yaml"
 LOCK = "stacking/dvc.lock"
-STAGES = ["stacking_prepare", "stacking_train", "stacking_combine", "stacking", "stacking_plot"]
+STAGES = ["prepare", "train", "combine", "compare", "plot"]
 SETTINGS = {
-    "stacking.source.name": "toys/other.csv",
-    "stacking.source.where": None,
-    "stacking.train_size": 64,
-    "stacking.validation_size": 24,
-    "stacking.test_size": 32,
-    "stacking.weights": [1.0],
+    "source.name": "toys/other.csv",
+    "source.where": None,
+    "train_size": 64,
+    "validation_size": 24,
+    "test_size": 32,
+    "weights": [1.0],
 }
 
 
 def ran(*stages: str) -> list[str]:
-    """What runs for these stages; a change of params.yaml has all settings checked first."""
-    return ["check", *(f"{FILE}:{stage}" for stage in stages)]
+    """What runs for these stages."""
+    return [f"{FILE}:{stage}" for stage in stages]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_it_follows_the_study_and_trains_the_other_task_alone(built: tuple[Study
     study, done = built
     assert done.ran == ran(*STAGES)
     assert done.trained
-    for name in ("stacking.json", "runs.json", "data.json", "right.safetensors"):
+    for name in ("json", "runs.json", "data.json", "right.safetensors"):
         assert (study.root / "stacking/metrics" / name).is_file()
     for seed in (0, 1):
         assert (study.root / f"stacking/data/adapters/s{seed}").is_dir()
@@ -57,9 +58,9 @@ def test_it_follows_the_study_and_trains_the_other_task_alone(built: tuple[Study
 def test_each_stage_reads_what_it_declares(stacked: Study) -> None:
     """Those of Ray are read by the same few lines in every stage, where Ray trains."""
     on_ray = {key for key in leaves() if key.startswith("ray.")}
-    found = read(stacked, [[stage] for stage in STAGES])
+    found = read(stacked, [[f"stacking.{stage}"] for stage in STAGES])
     for stage, keys in zip(STAGES, found, strict=True):
-        trains = stage == "stacking_train"
+        trains = stage == "train"
         assert keys | (on_ray if trains else set()) == declared(stacked, stage, "stacking"), stage
 
 
@@ -80,15 +81,15 @@ def test_every_stage_forced_to_run_again_writes_the_same_bytes(stacked: Study) -
 
 
 def test_other_weights_combine_again_and_train_nothing(stacked: Study) -> None:
-    toys.change(stacked.root / "params.yaml", {"stacking.weights": [0.5, 1.0]})
+    toys.change(stacked.root / PARAMS, {"weights": [0.5, 1.0]})
     done = stacked.repro(FILE)
-    assert done.ran == ran("stacking_combine", "stacking", "stacking_plot")
+    assert done.ran == ran("combine", "compare", "plot")
     assert not done.trained
     assert (stacked.root / "stacking/data/combined/sum-0.5-1/s0").is_dir()
 
 
 def test_fewer_sentences_of_the_other_task_train_its_adapter_alone(stacked: Study) -> None:
-    toys.change(stacked.root / "params.yaml", {"stacking.train_size": 48})
+    toys.change(stacked.root / PARAMS, {"train_size": 48})
     done = stacked.repro(FILE)
     assert done.ran == ran(*STAGES)
     assert done.trained
@@ -96,4 +97,4 @@ def test_fewer_sentences_of_the_other_task_train_its_adapter_alone(stacked: Stud
 
 def test_another_confidence_runs_no_model(stacked: Study) -> None:
     toys.change(stacked.root / "params.yaml", {"statistics.confidence": 0.9})
-    assert stacked.repro(FILE).ran == ran("stacking", "stacking_plot")
+    assert stacked.repro(FILE).ran == ["check", *ran("compare", "plot")]

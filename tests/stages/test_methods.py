@@ -26,10 +26,10 @@ VARIANTS = ["lora", "rslora", "lora_plus", "dora", "pissa", "qlora"]
 OTHERS = ["adapter", "bitfit", "ia3", "prefix"]
 LEFT_OUT = ("qlora",)  # rows of 32 are no blocks of 64
 SETTINGS: dict[str, Any] = {
-    "methods.lora_variants": VARIANTS,
-    "methods.others": OTHERS,
-    "methods.rank": 2,
-    "methods.prefix.virtual_tokens": 4,  # with 16 tokens no more than the toy's 32 positions
+    "lora_variants": VARIANTS,
+    "others": OTHERS,
+    "rank": 2,
+    "prefix.virtual_tokens": 4,  # with 16 tokens no more than the toy's 32 positions
 }
 RECORD = "methods/metrics/comparison.json"
 
@@ -46,7 +46,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("methods")
     study_toys.write_model(folder / "toys/model")
     shutil.copy(ROOT / "params.yaml", folder)
-    study_toys.change(folder / "params.yaml", study_toys.SETTINGS | SETTINGS)
+    study_toys.change(folder / "params.yaml", study_toys.SETTINGS)
+    (folder / "methods").mkdir()
+    shutil.copy(ROOT / "methods/params.yaml", folder / "methods")
+    study_toys.change(folder / "methods/params.yaml", SETTINGS)
     data = toys.prepared(train=40, validation=24, test=30)
 
     def small(split: Split) -> Split:  # ids within the toy vocabulary
@@ -169,7 +172,7 @@ def test_page_and_table_with_timings_and_without(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study_toys.change(
-        study / "params.yaml", {"methods.lora_variants": ["lora"], "methods.others": ["adapter"]}
+        study / "methods/params.yaml", {"lora_variants": ["lora"], "others": ["adapter"]}
     )
     run(compare)
     capsys.readouterr()

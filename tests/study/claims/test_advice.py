@@ -33,4 +33,6 @@ def test_another_pipeline_is_named_in_the_command() -> None:
 
 
 def test_the_setting_of_the_sentences_is_named() -> None:
-    assert "(`drift.sentences`)" in with_seeds(None, sentences="drift.sentences")
+    assert "(`drift/params.yaml:sentences`)" in with_seeds(
+        None, sentences="drift/params.yaml:sentences"
+    )

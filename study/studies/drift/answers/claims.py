@@ -24,7 +24,11 @@ _DISTANCES = (
     (CHANGE, "1 - cosine", "the hidden state is", ""),
 )
 _answer = partial(answer, pipeline="drift/dvc.yaml")
-_KEYS = {KL: "drift.sentences", CHANGE: "drift.sentences", OUT: "drift.sentences"}
+_KEYS = {
+    KL: "drift/params.yaml:sentences",
+    CHANGE: "drift/params.yaml:sentences",
+    OUT: "drift/params.yaml:sentences",
+}
 _KEYS[IN] = "data.test_size"  # where there are how many sentences of a measure
 _CARRIED = (
     "the labels are of the task's own classes, so that training has taught the question which the "

@@ -27,7 +27,7 @@ from study.words.phrases import listed
 if TYPE_CHECKING:
     from study.studies.drift.settings import DriftStudy
 
-KEY = "drift.source"
+KEY = "drift/params.yaml:source"
 NO_LABEL = -1  # in place of a class
 
 

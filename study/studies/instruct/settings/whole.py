@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from study.entry import sections
+from study.entry.command import shown
 from study.entry.kinds import Seeds
+from study.entry.yaml_core import read_yaml
 from study.settings.lora import LoraSettings
 from study.settings.model import MODEL, ModelSettings
 from study.settings.ray import RAY, RaySettings
@@ -28,3 +32,13 @@ class InstructSettings:
     ray: RaySettings
     lora: LoraSettings
     compare: CompareSettings
+
+
+def load(path: str | Path = sections.PARAMS) -> InstructSettings:
+    """Read and check the settings.
+
+    Raises:
+        StudyError: the file cannot be read, or settings are unknown, missing or wrong; every one
+            of them is named with its dotted key, its value and what is allowed.
+    """
+    return InstructSettings(**sections.read(SECTIONS, read_yaml(path), shown(str(path))))

@@ -159,7 +159,7 @@ def _tuning(case: Case, claim: str) -> dict[str, Any]:
     """Judge by the learning rate: QLoRA at its own, picked by validation, and at LoRA's."""
     quantised, other = case.records["qlora"], case.records["lora"].learning_rate
     own, tried = quantised.learning_rate, quantised.learning_rates
-    setting = "`methods.qlora.learning_rates`"
+    setting = "`methods/params.yaml:qlora.learning_rates`"
     if len(tried) == 1:
         return unanswered(
             claim,

@@ -47,4 +47,4 @@ def _rank(settings: MethodsStudy, model: PreTrainedModel) -> None:
     try:
         lora.size(model, config)
     except StudyError as error:
-        raise StudyError(f"rank: {methods.rank}: {error}") from error
+        raise StudyError(f"methods/params.yaml:rank: {methods.rank}: {error}") from error

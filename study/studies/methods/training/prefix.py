@@ -57,7 +57,7 @@ class PrefixTuning(Method):
         positions -= first_position(model)
         if self.virtual_tokens + max_length > positions:
             raise StudyError(
-                f"methods.prefix.virtual_tokens: {self.virtual_tokens}; allowed: at most "
+                f"methods/params.yaml:prefix.virtual_tokens: {self.virtual_tokens}; allowed: at most "
                 f"{positions - max_length}, since the model has {positions} positions and "
                 f"data.max_length is {max_length}"
             )

@@ -37,7 +37,7 @@ def require_bitsandbytes() -> Any:
         if error.name != "bitsandbytes":
             raise
         raise StudyError(
-            "methods.lora_variants: qlora, but the package bitsandbytes is not installed here; "
+            "methods/params.yaml:lora_variants: qlora, but the package bitsandbytes is not installed here; "
             "allowed: qlora after pip install '.[qlora]', or a list without it"
         ) from error
     return bitsandbytes

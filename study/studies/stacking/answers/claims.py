@@ -23,7 +23,7 @@ from study.words.phrases import listed, margin
 Row = dict[str, Any]
 
 _POINTS = "points"
-_answer = partial(answer, sentences="stacking.test_size", pipeline="stacking/dvc.yaml")
+_answer = partial(answer, sentences="stacking/params.yaml:test_size", pipeline="stacking/dvc.yaml")
 
 
 @dataclass(frozen=True)

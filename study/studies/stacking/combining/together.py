@@ -58,4 +58,4 @@ def _modules(selection: str, adapter: Adapter) -> frozenset[str]:
     try:
         return selected(list(adapter.factors), selection)
     except ValueError as error:
-        raise StudyError(f"stacking.selections: {error}") from error
+        raise StudyError(f"stacking/params.yaml:selections: {error}") from error

@@ -10,15 +10,15 @@ import torch
 from transformers import PreTrainedModel
 
 from study.settings import whole as settings
-from study.settings.whole import Settings
 from tests.study import toys
+from tests.study.companion_settings import with_companions
 
 PARAMS = Path(__file__).parents[4] / "params.yaml"
 
 
-def toy_settings(family: str, *, precision: str = "fp32", **lora: Any) -> Settings:
-    """Return the default settings with a saved toy model in them."""
-    chosen = settings.load(PARAMS)
+def toy_settings(family: str, *, precision: str = "fp32", **lora: Any) -> Any:
+    """Return the default settings, the other pipelines' too, with a saved toy model in them."""
+    chosen = with_companions(settings.load(PARAMS))
     return dataclasses.replace(
         chosen,
         seeds=(0,),

@@ -1,65 +1,43 @@
-"""`study.studies.companions`: what would stop another pipeline is said, and stops nothing here."""
+"""`study.studies.methods.training.feasible`: what cannot work is refused before any training."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study.feasibility import check
+from study.entry.errors import StudyError
 from study.settings import whole as settings
-from study.studies import companions
-from tests.benchmarks.command import ROOT
+from study.studies.methods.training.feasible import check
 from tests.pipeline import toys
-
-OTHERS = {
-    "methods.rank": 2,
-    "methods.prefix.virtual_tokens": 4,
-    "drift.source.name": "sentences.csv",
-    "stacking.source.name": "sentences.csv",
-}
+from tests.study.companion_settings import ROOT, with_companions
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Settings of the toy study, whose methods fit its model."""
     toys.write_model(tmp_path / "toys/model")
-    toys.write_csv(tmp_path / "toys/sentences.csv", toys.sentences())
-    toys.write_csv(tmp_path / "sentences.csv", toys.other_sentences())
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def warnings(folder: Path, **changes: Any) -> list[str]:
-    """Return what is said of the toy study's settings with changes (`__` for a dot)."""
-    params = folder / "params.yaml"
+    params = tmp_path / "params.yaml"
     params.write_bytes((ROOT / "params.yaml").read_bytes())
-    own = {key.replace("__", "."): value for key, value in changes.items()}
-    toys.change(params, toys.SETTINGS | OTHERS | own)
-    chosen = settings.load(params)
-    return companions.warnings(chosen, check.check(chosen))
+    toys.change(params, toys.SETTINGS)
+    plain = with_companions(settings.load(params))
+    prefix = replace(plain.methods.prefix, virtual_tokens=4)
+    return replace(plain, methods=replace(plain.methods, rank=2, prefix=prefix))
 
 
-def test_nothing_is_said_where_every_pipeline_can_run(folder: Path) -> None:
-    assert warnings(folder) == []
+def test_methods_that_fit_are_let_through(chosen: Any) -> None:
+    check(chosen)
 
 
-@pytest.mark.parametrize(
-    ("changes", "pipeline", "said"),
-    [
-        ({"methods__rank": 999}, "methods", "methods.rank: 999: lora: .*rank 999"),
-        ({"methods__prefix__virtual_tokens": 500}, "methods", "virtual_tokens: 500; allowed"),
-        ({"drift__source__name": "./no.csv"}, "drift", "drift.source.name: './no.csv'"),
-        ({"stacking__source__name": "./no.csv"}, "stacking", "stacking.source.name: './no.csv'"),
-        ({"stacking__selections": ["key"]}, "stacking", "stacking.selections: 'key' selects none"),
-        ({"lora__layers": [0]}, "stacking", "stacking.selections: 'upper' selects none"),
-        ({"lora__use_dora": True}, "stacking", "lora.use_dora: true; allowed in stacking: false"),
-    ],
-)
-def test_what_would_stop_another_pipeline_is_said(
-    folder: Path, changes: dict[str, Any], pipeline: str, said: str
-) -> None:
-    (found,) = warnings(folder, **changes)
-    assert found.startswith(f"these settings would stop `dvc repro {pipeline}/dvc.yaml`: ")
-    assert re.search(said, found), found
+def test_a_rank_above_a_layers_size_is_refused(chosen: Any) -> None:
+    with pytest.raises(StudyError, match="^methods/params.yaml:rank: 999: lora: .*rank 999"):
+        check(replace(chosen, methods=replace(chosen.methods, rank=999)))
+
+
+def test_a_prefix_that_leaves_no_room_for_sentences_is_refused(chosen: Any) -> None:
+    prefix = replace(chosen.methods.prefix, virtual_tokens=500)
+    with pytest.raises(StudyError, match=r"virtual_tokens: 500; allowed"):
+        check(replace(chosen, methods=replace(chosen.methods, prefix=prefix)))

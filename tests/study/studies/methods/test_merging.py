@@ -14,17 +14,18 @@ from lora.inject import eject
 from study.analyses.cost.plain import load_plain, padded_batches
 from study.arms import lora
 from study.entry.errors import StudyError
-from study.settings import whole as settings
+from study.studies.methods import settings
 from study.studies.methods.comparison.merging import merging
 from study.studies.methods.training.choose import choose
 from study.studies.methods.training.trained import save_state
 from tests.lora.models import FAMILIES
 from tests.study import toys
+from tests.study.companion_settings import own
 from tests.study.studies.methods.test_methods import trained
 from tests.study.studies.methods.test_quantised import load as wide_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-METHODS = settings.load(Path(__file__).parents[4] / "params.yaml").methods
+METHODS = own(settings.METHODS)
 
 
 def plain(family: str) -> tuple[Any, Any]:
