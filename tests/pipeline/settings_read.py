@@ -34,7 +34,9 @@ def hide(packages: set[str]) -> None:
 
 
 def watch(note: Callable[[str], None]) -> None:
-    """Call `note` with the key of every setting when it is read, its file before it if not the main.
+    """Call `note` with the key of every setting when it is read.
+
+    Where it is of another file than the study's params.yaml, that file stands before it.
 
     What the stage itself puts in the place of settings, in copies of them, is none of the file.
     """

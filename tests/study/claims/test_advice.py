@@ -33,6 +33,5 @@ def test_another_pipeline_is_named_in_the_command() -> None:
 
 
 def test_the_setting_of_the_sentences_is_named() -> None:
-    assert "(`drift/params.yaml:sentences`)" in with_seeds(
-        None, sentences="drift/params.yaml:sentences"
-    )
+    key = "drift/params.yaml:sentences"
+    assert f"(`{key}`)" in with_seeds(None, sentences=key)

@@ -57,8 +57,8 @@ class PrefixTuning(Method):
         positions -= first_position(model)
         if self.virtual_tokens + max_length > positions:
             raise StudyError(
-                f"methods/params.yaml:prefix.virtual_tokens: {self.virtual_tokens}; allowed: at most "
-                f"{positions - max_length}, since the model has {positions} positions and "
+                f"methods/params.yaml:prefix.virtual_tokens: {self.virtual_tokens}; allowed: "
+                f"at most {positions - max_length}, since the model has {positions} positions and "
                 f"data.max_length is {max_length}"
             )
         unfuse(model)

@@ -33,7 +33,7 @@ def test_methods_that_fit_are_let_through(chosen: Any) -> None:
 
 
 def test_a_rank_above_a_layers_size_is_refused(chosen: Any) -> None:
-    with pytest.raises(StudyError, match="^methods/params.yaml:rank: 999: lora: .*rank 999"):
+    with pytest.raises(StudyError, match=r"^methods/params\.yaml:rank: 999: lora: .*rank 999"):
         check(replace(chosen, methods=replace(chosen.methods, rank=999)))
 
 
