@@ -37,8 +37,8 @@ def require_bitsandbytes() -> Any:
         if error.name != "bitsandbytes":
             raise
         raise StudyError(
-            "methods/params.yaml:lora_variants: qlora, but the package bitsandbytes is not installed "
-            "here; allowed: qlora after pip install '.[qlora]', or a list without it"
+            "methods/params.yaml:lora_variants: qlora, but the package bitsandbytes is not "
+            "installed here; allowed: qlora after pip install '.[qlora]', or a list without it"
         ) from error
     return bitsandbytes
 

@@ -64,7 +64,8 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
     if drawn.label_names != data.label_names:
         raise StudyError(
             f"stacking/params.yaml:source.label: the classes {', '.join(drawn.label_names[:10])}; "
-            f"allowed: the study's, {', '.join(data.label_names[:10])}: adapters of other classes have no sum"
+            f"allowed: the study's, {', '.join(data.label_names[:10])}: adapters of other classes "
+            "have no sum"
         )
     study = [getattr(data, name) for name in SPLITS]
     new: dict[str, Any] = {
@@ -85,9 +86,9 @@ def _unknown(name: str, drawn: Split, study: list[Split], settings: StackingStud
     classes = len(drawn.labels.unique()) if name == "train" else 2
     if kept is None or 2 * len(kept) < len(drawn) or len(kept.labels.unique()) < classes:
         raise StudyError(
-            f"stacking/params.yaml:source: {settings.stacking.source.name}, of whose {len(drawn):,} "
-            f"{name} sentences the study (data.name) reads {len(drawn) - len(new):,}, or near-duplicates "
-            "of them; allowed: at most half, and some of every class left, as no adapter is to be "
-            "tested on what it was trained on"
+            f"stacking/params.yaml:source: {settings.stacking.source.name}, of whose "
+            f"{len(drawn):,} {name} sentences the study (data.name) reads "
+            f"{len(drawn) - len(new):,}, or near-duplicates of them; allowed: at most half, "
+            "and some of every class left, as no adapter is to be tested on what it was trained on"
         )
     return kept

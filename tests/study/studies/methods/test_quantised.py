@@ -140,7 +140,5 @@ except Exception as error:
     print(type(error).__name__, error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(
-        "StudyError methods/params.yaml:lora_variants: qlora, but the package"
-    )
+    assert done.stdout.startswith("StudyError methods/params.yaml:lora_variants: qlora, but")
     assert "pip install '.[qlora]'" in done.stdout
