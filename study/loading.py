@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import logging
 
-from study import attention
+from study import attention, pickles
 from study.errors import StudyError
 from study.sources import display_name, pretrained
 
@@ -60,11 +60,14 @@ def load(
                 dtype=dtype,
                 attn_implementation=attention.NAME,
                 trust_remote_code=False,
+                use_safetensors=True,  # never a pickle
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
                 **options,
             )
         except (OSError, ValueError, SafetensorError, ImportError) as error:
+            if "use_safetensors=True" in str(error):  # a hub's: a folder was looked at before
+                raise unreadable(name, kind, pickles.ON_HUB.format(name)) from error
             raise unreadable(name, kind, error) from error
     base = f"{model.base_model_prefix}."
     wrong = sorted(key for key, *_ in report["mismatched_keys"] if key.startswith(base))
