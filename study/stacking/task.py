@@ -11,6 +11,7 @@ from study.prepared import SPLITS, Prepared, Split
 from study.preparing import prepare
 from study.relatives import related
 from study.settings import DataSettings, Settings
+from study.sizes import Asked
 
 
 def other_data(settings: Settings) -> DataSettings:
@@ -54,7 +55,8 @@ def prepare_other(settings: Settings, data: Prepared) -> tuple[Prepared, dict[st
             than half of a split.
     """
     try:
-        drawn, report = prepare(other_data(settings), settings.model.name)
+        asked = Asked("stacking.", command="dvc exp run stacking/dvc.yaml")
+        drawn, report = prepare(other_data(settings), settings.model.name, asked)
     except StudyError as error:
         words = "stacking, whose source and sizes stand in for data.*"
         raise StudyError(f"{words}: {error}") from error
