@@ -148,8 +148,8 @@ def several(rule: Rule) -> Rule:
 def columns() -> Rule:
     """Column names and the one value wanted in each; read as a tuple of pairs.
 
-    A mapping, or COLUMN=VALUE as text, or a list of such texts: only text takes the place of a
-    mapping in one `-S`.
+    A mapping, or COLUMN=VALUE as text, or a list of such texts. Text alone takes the place of a
+    mapping in one `-S`: another mapping is merged into it, and a list is refused by DVC.
     """
 
     def read(value: object) -> tuple[tuple[str, str | int | float | bool], ...]:

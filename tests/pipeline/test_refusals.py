@@ -44,13 +44,17 @@ def rows_read(study: Study) -> int:
 
 
 @pytest.mark.parametrize(
-    ("rows", "number"), [('"lang=en"', 80), ('["lang=de","half=1"]', 40), ("null", 240)]
+    ("settings", "number"),
+    [
+        (['data.where="lang=en"'], 80),
+        (["data.where=null", 'data.where=["lang=de","half=1"]'], 40),  # over no mapping
+    ],
 )
-def test_rows_are_picked_by_one_setting_over_a_mapping(
-    rows: str, number: int, study: Study
+def test_other_rows_are_picked_in_place_of_a_mapping(
+    settings: list[str], number: int, study: Study
 ) -> None:
     """In hydra's quotes, inside of the shell's: without them it takes no second `=`."""
-    done = prepare(study, "-S", f"data.where={rows}")
+    done = prepare(study, *(word for setting in settings for word in ("-S", setting)))
     assert done.ran == ["check", "prepare"]
     assert rows_read(study) == number
 
