@@ -69,7 +69,7 @@ def test_sizes_that_do_not_fit_are_one_failure_whose_command_runs(study: Study) 
     (command,) = re.findall(r"^  dvc exp run .*$", failed.output, re.MULTILINE)
     words = shlex.split(command)
     done = prepare(study, *words[3:])
-    assert done.ran == ["prepare"]
+    assert done.ran == ["check", "prepare"]
     splits = json.loads(study.text("metrics/data.json"))["splits"]
     for name, split in splits.items():
         assert f"data.{name}_size={split['sentences']}" in words
