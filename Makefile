@@ -11,7 +11,7 @@ PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirement
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro table test browser bench check lint types deps-check gate readme readme-check format cost lock clean
+.PHONY: help venv repro table test browser bench check lint types deps-check gate readme readme-check plots plots-check format cost lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,7 +50,7 @@ browser: ## install Chromium for the test of the report, where there is no brows
 bench: venv ## measure training side by side with Hugging Face's Trainer and PEFT (10 minutes)
 	python -m benchmarks
 
-check: lint types deps-check gate readme-check ## lint, types, the rooms in dvc.yaml, and the gate against stale results
+check: lint types deps-check gate readme-check plots-check ## lint, types, the rooms in dvc.yaml, and the gate against stale results
 
 lint: venv
 	ruff check .
@@ -70,6 +70,12 @@ readme-check: venv
 
 readme: venv ## write the measured parts of the READMEs from the committed records
 	python -m checks.readme --fix
+
+plots-check: venv
+	python -m checks.plots
+
+plots: venv ## write the figures' colours (study/figures/style.py) into DVC's plots
+	python -m checks.plots --fix
 
 format: venv ## mend what ruff can mend
 	ruff check --fix .

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import torch
 from study.data.cleaning import Dropped, Sentences, class_names, clean, indices, without
 from study.data.near_duplicates import families
 from study.data.reading import Query, read
-from study.data.splitting import Stretch, stretches
+from study.data.sizes import STUDY, Asked, Sizes, fitting
+from study.data.splitting import Indices, Stretch, TooFew, stretches
 from study.data.tokenising import Tokenizer, Tokens
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared, Split
@@ -50,11 +52,19 @@ class Part:
     relatives: int
 
 
-def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, Any]]:
+_Cut = Callable[[DataSettings], dict[str, Part]]
+
+
+def prepare(
+    data: DataSettings, model_name: str, asked: Asked = STUDY
+) -> tuple[Prepared, dict[str, Any]]:
     """Read, clean, split and tokenise the data.
 
     With a `test_name`, no training or validation text occurs anywhere in that source or is of one
     family with a text there, whether or not all of it is tested on.
+
+    Args:
+        asked: where the sizes stand, for errors.
 
     Returns:
         the data to train on, and the report on it (metrics/data.json).
@@ -67,14 +77,21 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
     main = read_source(Query.of(data, "data."))
     tests = None if data.test_name is None else read_source(_test_query(data, data.test_name))
     classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
+    cut: _Cut
     if tests is None:
-        parts = _split_one(data, main.sentences, classes)
+        family = families(main.sentences.texts)
+        cut = partial(_split_one, sentences=main.sentences, family=family, classes=classes)
         sources = {"main": _source_report(main)}
     else:
         pool = without(main.sentences, tests.sentences)
-        parts = _split_two(data, pool, tests.sentences, classes)
+        family = families((*tests.sentences.texts, *pool.texts))
+        cut = partial(_split_two, pool=pool, tests=tests.sentences, family=family, classes=classes)
         in_test = len(main.sentences) - len(pool)
         sources = {"main": _source_report(main, in_test), "test": _source_report(tests)}
+    try:
+        parts = cut(data)
+    except TooFew as error:
+        raise StudyError(_too_few(data, cut, classes, sources, asked)) from error
     _check_classes(parts, classes)
 
     tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
@@ -98,6 +115,56 @@ def prepare(data: DataSettings, model_name: str) -> tuple[Prepared, dict[str, An
         "splits": {name: _split_report(parts[name], tokens[name], classes) for name in parts},
     }
     return prepared, report
+
+
+def _too_few(
+    data: DataSettings,
+    cut: _Cut,
+    classes: Sequence[str],
+    sources: dict[str, dict[str, Any]],
+    asked: Asked,
+) -> str:
+    """Say all sizes that fit, and where the other rows are."""
+    main, tests = sources["main"], sources.get("test")
+    sizes: dict[str, int | None] = {
+        "train_size": data.train_size,
+        "validation_size": data.validation_size,
+        "test_size": data.test_size,
+    }
+    start, movable = sizes, list(sizes)
+    if tests is not None:  # whatever is tested on, the others are none of its source
+        movable.remove("test_size")
+        if data.test_size is not None:
+            start = sizes | {"test_size": min(data.test_size, tests["sentences"])}
+
+    def attempt(tried: Sizes) -> dict[str, Part] | None:
+        changes: dict[str, Any] = dict(tried)
+        try:
+            return cut(dataclasses.replace(data, **changes))
+        except TooFew:
+            return None
+
+    found = fitting(start, lambda tried: attempt(tried) is not None, movable)
+    parts = None if found is None else attempt(found)
+    if parts is not None:
+        try:
+            _check_classes(parts, classes)
+        except StudyError:
+            found = parts = None
+    kept = main["sentences"]
+    aside = {
+        "empty, double and contradictory ones are left out": sum(main["dropped"].values())
+        - main["dropped"]["in_test"],
+        "are in the test source": main["dropped"]["in_test"],
+    }
+    if parts is not None:
+        relatives = parts["test"].relatives + parts["validation"].relatives
+        aside["near-duplicates of test or validation sentences are set aside"] = relatives
+        kept -= relatives
+    left = f"{kept} sentences"
+    if tests is not None:
+        left += f", beside {tests['sentences']} to test on in {data.test_name},"
+    return asked.refusal(sizes, found, f"{data.name} has {main['rows']} rows", aside, left)
 
 
 def _test_query(data: DataSettings, name: str) -> Query:
@@ -125,7 +192,9 @@ def read_source(query: Query) -> Source:
     return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped)
 
 
-def _split_one(data: DataSettings, sentences: Sentences, classes: Sequence[str]) -> dict[str, Part]:
+def _split_one(
+    data: DataSettings, sentences: Sentences, family: Indices, classes: Sequence[str]
+) -> dict[str, Part]:
     """Cut test, validation and train off one source, in this order (see `study.data.splitting`)."""
     sizes = [
         ("data.test_size", data.test_size),
@@ -133,17 +202,24 @@ def _split_one(data: DataSettings, sentences: Sentences, classes: Sequence[str])
         ("data.train_size", data.train_size),
     ]
     labels = indices(sentences, classes, f"data.label: {data.name}")
-    found = stretches(labels, families(sentences.texts), sizes, data.seed, data.name)
+    found = stretches(labels, family, sizes, data.seed, data.name)
     test, validation, train = (_part(sentences, labels, stretch) for stretch in found)
     return {"train": train, "validation": validation, "test": test}
 
 
 def _split_two(
-    data: DataSettings, pool: Sentences, tests: Sentences, classes: Sequence[str]
+    data: DataSettings,
+    pool: Sentences,
+    tests: Sentences,
+    family: Indices,
+    classes: Sequence[str],
 ) -> dict[str, Part]:
-    """Take test from its own source, then validation and train from what is no relative of it."""
+    """Take test from its own source, then validation and train from what is no relative of it.
+
+    Args:
+        family: of every test sentence, then of every one of the pool.
+    """
     name = str(data.test_name)
-    family = families((*tests.texts, *pool.texts))
     of_tests, of_pool = family[: len(tests)], family[len(tests) :]
     test_labels = indices(tests, classes, f"data.test_label: {name}")
     test_size = ("data.test_size", data.test_size)

@@ -19,6 +19,10 @@ from study.entry.errors import StudyError
 Indices = NDArray[np.int64]
 
 
+class TooFew(StudyError):
+    """More is asked for than is there; other sizes may fit (`study.sizes`)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stretch:
     """One split: the indices of its sentences, and how many relatives of them were set aside."""
@@ -45,7 +49,7 @@ def stretches(
         origin: names the source in errors; items: what is cut, in words.
 
     Raises:
-        StudyError: more is asked for than is there.
+        TooFew: more is asked for than is there.
     """
     classes = np.asarray(labels, dtype=np.int64)
     left = np.random.default_rng(seed).permutation(len(classes))
@@ -55,7 +59,7 @@ def stretches(
             relatives = sum(stretch.relatives for stretch in found)
             before = [f"{k}: {n}" for k, n in sizes[:i]] + [f"{relatives} relatives of these"]
             after = f", after {', '.join(before)}" if found else ""
-            raise StudyError(
+            raise TooFew(
                 f"{key}: {'null' if size is None else size}; allowed: at most {len(left)} "
                 f"(of {len(classes)} {items} in {origin}{after})"
             )

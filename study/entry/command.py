@@ -1,19 +1,25 @@
 """What every stage's command line shares: which study, errors for people, exit codes for DVC.
 
 `--study FOLDER` makes a stage work in that folder: settings are read and results written there.
+Errors name its params.yaml as it is seen from the repository's root.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from study.entry import process
+from study.entry import process, workspace
 from study.entry.errors import StudyError
 
 BAD_INPUT = 2
 STUDY = "--study"
+PARAMS = "params.yaml"
+BACK = "make back"
 
 _folder = ""  # that --study named
 
@@ -24,32 +30,50 @@ def run(main: Callable[[], None]) -> None:
     `--study FOLDER` is taken off the command line before `main` sees it.
     """
     process.imported()
+    params = PARAMS
     try:
-        _enter_study()
+        params = _enter_study()
         main()
     except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        said = re.sub(rf"(?<![\w/]){re.escape(PARAMS)}", lambda _: params, str(error))
+        print(f"error: {said}", file=sys.stderr)
+        if _changed():
+            print(f"{params} is not as committed; to undo that: {BACK}", file=sys.stderr)
         sys.exit(BAD_INPUT)
 
 
-def _enter_study() -> None:
+def _changed() -> bool:
+    """Whether params.yaml is another than git's last: `dvc exp run -S` leaves what was refused.
+
+    Contents are compared, since DVC may change them faster than a time stamp tells. In a copy that
+    DVC made for an experiment there is nothing to undo.
+    """
+    if workspace.original() is not None:
+        return False
+    try:
+        committed = subprocess.run(
+            ["git", "show", f"HEAD:./{PARAMS}"], capture_output=True, check=True
+        ).stdout
+        return Path(PARAMS).read_bytes() != committed
+    except (OSError, subprocess.CalledProcessError):  # no git, no repository, no such file
+        return False
+
+
+def _enter_study() -> str:
     """Change to the folder that `--study` names, if it is there on the command line.
+
+    Returns:
+        params.yaml as it is called from where the stage was started.
 
     Raises:
         StudyError: there is no such folder, or none is named.
     """
     if STUDY not in sys.argv:
-        return
+        return PARAMS
     place = sys.argv.index(STUDY)
     named = sys.argv[place + 1 : place + 2]
     if not named or not os.path.isdir(named[0]):
         raise StudyError(f"{STUDY}: {' '.join(named) or 'nothing'}; allowed: a study's folder")
     del sys.argv[place : place + 2]
-    global _folder
-    _folder = named[0]
-    os.chdir(_folder)
-
-
-def shown(path: str) -> str:
-    """Return a path in the study's folder as whoever started the stage would write it."""
-    return os.path.join(_folder, path)
+    os.chdir(named[0])
+    return f"{named[0].rstrip('/')}/{PARAMS}"

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from study.entry.yaml_core import scalar
+
 
 class Refused(Exception):
     """A rule does not take the value; the rule's `allowed` says what it takes."""
@@ -144,14 +146,41 @@ def several(rule: Rule) -> Rule:
 
 
 def columns() -> Rule:
-    """A mapping from column names to the one value wanted there; read as a tuple of pairs."""
+    """Column names and the one value wanted in each; read as a tuple of pairs.
+
+    A mapping, or COLUMN=VALUE as text, or a list of such texts. Text alone takes the place of a
+    mapping in one `-S`: another mapping is merged into it, and a list is refused by DVC.
+    """
 
     def read(value: object) -> tuple[tuple[str, str | int | float | bool], ...]:
-        if not isinstance(value, Mapping):
+        if isinstance(value, Mapping):
+            pairs = list(value.items())
+        elif isinstance(value, str):
+            pairs = [_column(value)]
+        elif isinstance(value, list) and value:
+            pairs = [_column(item) for item in value]
+        else:
             raise Refused
-        for name, wanted in value.items():
+        for name, wanted in pairs:
             if not isinstance(name, str) or not isinstance(wanted, str | int | float | bool):
                 raise Refused
-        return tuple(value.items())
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise Refused  # no row has two values in one column
+        return tuple(pairs)
 
-    return Rule("a mapping from column names to text, a number or true/false", read)
+    return Rule(
+        "a mapping from column names to text, a number or true/false; COLUMN=VALUE; or a list of "
+        "such texts, each of another column",
+        read,
+    )
+
+
+def _column(item: object) -> tuple[str, object]:
+    """Read COLUMN=VALUE: numbers and true/false as YAML has them, what is in quotes as text."""
+    name, equals, written = item.partition("=") if isinstance(item, str) else ("", "", "")
+    name, written = name.strip(), written.strip()
+    if not name or not equals or not written:
+        raise Refused
+    if written[0] in "\"'" and written[-1] == written[0] and len(written) > 1:
+        return name, written[1:-1]
+    return name, scalar(written)

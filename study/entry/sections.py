@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from study.entry import parser
-from study.entry.command import shown
 from study.entry.parser import Agreement
 from study.entry.yaml_core import read_yaml
 
@@ -55,12 +54,10 @@ def load(*sections: Section) -> Any:
         if isinstance(raw, Mapping):
             names = {section.name for section in main}
             raw = {key: value for key, value in raw.items() if key in names}
-        fields |= read(main, raw, shown(PARAMS))
+        fields |= read(main, raw, PARAMS)
     for section in own:
         kind, agreements = section.kind, section.agreements
-        fields[section.name] = parser.parse(
-            kind, read_yaml(section.file), agreements, shown(section.file)
-        )
+        fields[section.name] = parser.parse(kind, read_yaml(section.file), agreements, section.file)
     return _object(sections)(**fields)
 
 

@@ -58,6 +58,16 @@ for _tag, _pattern, _first in (
 CoreLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
+def scalar(text: str) -> str | int | float | bool:
+    """Return what one plain value of YAML is: a number, true, false, or the text itself."""
+    loader = CoreLoader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))
+    if tag.rpartition(":")[2] not in ("bool", "int", "float"):
+        return text
+    value: int | float | bool = loader.construct_object(yaml.ScalarNode(tag, text))
+    return value
+
+
 def read_yaml(path: str | Path) -> object:
     """Parse a YAML file.
 

@@ -81,6 +81,7 @@ def read_tuned(seed: int, folder: Path = FULL) -> PreTrainedModel:
             dtype=torch.float32,
             local_files_only=True,
             trust_remote_code=False,
+            use_safetensors=True,
             output_loading_info=True,
         )
     except (OSError, ValueError, SafetensorError) as error:

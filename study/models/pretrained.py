@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from study.entry.errors import StudyError
 from study.models import attention
+from study.sources import pickles
 from study.sources.resolve import display_name, pretrained
 
 _DROPOUT_KEYS = (
@@ -60,11 +61,14 @@ def load(
                 dtype=dtype,
                 attn_implementation=attention.NAME,
                 trust_remote_code=False,
+                use_safetensors=True,  # never a pickle
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
                 **options,
             )
         except (OSError, ValueError, SafetensorError, ImportError) as error:
+            if "use_safetensors=True" in str(error):  # a hub's: a folder was looked at before
+                raise unreadable(name, kind, pickles.ON_HUB.format(name)) from error
             raise unreadable(name, kind, error) from error
     base = f"{model.base_model_prefix}."
     wrong = sorted(key for key, *_ in report["mismatched_keys"] if key.startswith(base))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.entry import parser, sections
-from study.entry.command import shown
 from study.entry.kinds import Seeds
 from study.entry.yaml_core import read_yaml
 from study.settings.capacity import CAPACITY, CapacitySettings
@@ -70,7 +69,7 @@ def load(path: str | Path = sections.PARAMS) -> Settings:
         StudyError: the file cannot be read, or settings are unknown, missing or wrong; every one
             of them is named with its dotted key, its value and what is allowed.
     """
-    return parse(read_yaml(path), shown(str(path)))
+    return parse(read_yaml(path), str(path))
 
 
 def parse(raw: object, origin: str = "settings") -> Settings:

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from study.entry import workspace
 from study.entry.errors import StudyError
+from study.sources import pickles
 
 Kind = Literal["model", "data"]
 
@@ -66,6 +68,8 @@ def resolve(name: str, kind: Kind, key: str | None = None) -> Source:
     gguf = path.is_file() and path.suffix.lower() == GGUF_SUFFIX
     if kind == "model" and not gguf and not (path / "config.json").is_file():
         raise StudyError(f"{key}: {name!r}: looked for {path / 'config.json'}; {_NO_HUB}")
+    if kind == "model":
+        pickles.refuse(name, path, key)
     if kind == "data" and path.is_file() and path.suffix.lower() not in DATA_SUFFIXES:
         raise StudyError(
             f"{key}: {name!r} is a file of another type; "
@@ -109,10 +113,23 @@ def _path(name: str, key: str) -> Path | None:
         return _in_package(name, key)
     if (path := _here(name)) is not None:
         return path.resolve()
+    _refuse_untracked(name, key)
     if _looks_local(name):
         looked = os.path.abspath(os.path.expanduser(name))
         raise StudyError(f"{key}: {name!r}: looked for {looked}; {_NO_HUB}")
     return None
+
+
+def _refuse_untracked(name: str, key: str) -> None:
+    """Refuse a relative path that is there in the user's workspace and not in DVC's copy of it."""
+    home = workspace.original()
+    if home is None or os.path.isabs(os.path.expanduser(name)) or not os.path.exists(home / name):
+        return
+    raise StudyError(
+        f"{key}: {name!r} is not in this experiment: it runs in a copy (--temp, --queue) of what "
+        f"git tracks; `git add {name}` first, or name it by its whole path, "
+        f"{os.path.abspath(home / name)}"
+    )
 
 
 def _in_package(name: str, key: str) -> Path:

@@ -107,7 +107,10 @@ BAD_DATA = {
     "measurements": (b"text,label\na,0.5\nb,0.25\n", "0.5 has a fraction"),
     "no labels": (b"text,label\na,\nb,1\n", "1 of 2 texts have no label"),
     "no text column": (b"txt,label\na,1\n", "has no column 'text'; allowed: txt, label"),
-    "too few": (b"text,label\na,1\nb,0\n", "data.test_size: 20; allowed: at most 2"),
+    "too few": (
+        b"text,label\na,1\nb,0\n",
+        "reviews.csv has 2 rows; so 2 sentences are left. No sizes fit",
+    ),
 }
 
 
@@ -133,7 +136,7 @@ def test_bad_data_leave_earlier_outputs_as_they_were(
     [
         ({"name": "nowhere.csv"}, "'nowhere.csv': looked for"),
         ({"label": "mood"}, "data.label: reviews.csv has no column 'mood'"),
-        ({"train_size": 41}, "data.train_size: 41; allowed: at most 40"),
+        ({"train_size": 41}, "These sizes fit: data.train_size=40, data.validation_size=20"),
         ({"max_length": 100}, "data.max_length: 100; allowed for model: 3 to 16 tokens"),
         ({"tset_size": 3, "seed": -1}, "data.tset_size: unknown; did you mean data.test_size?"),
     ],

@@ -115,8 +115,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-def test_five_lines_of_the_card_load_the_adapter_and_it_predicts_what_its_run_did(study):
-    assert len(load_lines(ADAPTER / "README.md")) == 5
+def test_the_lines_of_the_card_load_the_adapter_and_it_predicts_what_its_run_did(study):
     loaded = run_lines(ADAPTER / "README.md")
     assert isinstance(loaded["model"], PeftModel)
     predicted = logits(loaded["model"]).argmax(1).tolist()
@@ -125,18 +124,29 @@ def test_five_lines_of_the_card_load_the_adapter_and_it_predicts_what_its_run_di
     assert loaded["tokenizer"]("great film")["input_ids"]
 
 
-def test_the_lines_of_the_merged_card_classify_texts_as_the_adapter_does(study):
+@torch.no_grad()
+@pytest.mark.parametrize("folder", [ADAPTER, MERGED], ids=["adapter", "merged"])
+def test_the_lines_of_each_card_go_from_a_text_to_the_name_of_its_class(copy, folder):
+    """The last line is a call, whose answer is looked at for many texts."""
+    record = read_json(path := Path(f"metrics/runs/lora-r{RANK}.json"))
+    write_json(path, record | {"label_names": ["pan", "praise"]})
+    select.main()
+    names = run_lines(folder / "README.md")
+    (call,) = [line for line in load_lines(folder / "README.md") if line.startswith("classify(")]
+    (answer,) = eval(call, names)
+    assert answer["label"] in ("pan", "praise")
     model = run_lines(ADAPTER / "README.md")["model"]
-    classify = run_lines(MERGED / "README.md")["classify"]
     tokenizer = AutoTokenizer.from_pretrained("toys/model")
     texts = [row["text"] for row in toys.sentences()[:20]]
-    with torch.no_grad():
-        scores = [model(**tokenizer(text, return_tensors="pt")).logits.softmax(1) for text in texts]
-    found = classify(texts, truncation=True)
-    assert [row["label"] for row in found] == [str(int(score.argmax())) for score in scores]
+    scores = [model(**tokenizer(text, return_tensors="pt")).logits.softmax(1) for text in texts]
+    found = names["classify"](texts, truncation=True)
+    assert [row["label"] for row in found] == [
+        ["pan", "praise"][score.argmax()] for score in scores
+    ]
     for row, score in zip(found, scores, strict=True):
         assert row["score"] == pytest.approx(float(score.max()), abs=1e-5)
     assert len({row["label"] for row in found}) == 2
+    assert len(names["classify"].tokenizer("film " * 99, truncation=True)["input_ids"]) == 16
 
 
 def test_merged_and_unmerged_logits_are_the_same(study):

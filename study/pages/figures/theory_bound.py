@@ -30,7 +30,7 @@ _LABELS = {
     POPULATION: "Risk in population\n(squared error)",
 }
 _MET = 0.001  # of the bound: what is no farther from it meets it
-_SERIES = {
+SERIES = {
     BOUND: ("Exact bound", style.Look(style.BLACK, "", style.SOLID)),
     TRUNCATION: (
         "Plain truncation of the SVD of W* − W0",
@@ -53,7 +53,7 @@ def draw(rows: Sequence[Row]) -> Figure:
     grid = figure.subplots(2, len(kinds), sharex=True, sharey="row", squeeze=False)
     for quantity, line in zip(_LABELS, grid, strict=True):
         for kind, axes in zip(kinds, line, strict=True):
-            for series in _SERIES:
+            for series in SERIES:
                 wanted = (kind, quantity, series)
                 shown = [r for r in rows if (r["input"], r["quantity"], r["series"]) == wanted]
                 _series(axes, shown)
@@ -123,7 +123,7 @@ def _best_rank(rows: Sequence[Row], kind: str) -> int:
 def _series(axes: Axes, rows: Sequence[Row]) -> None:
     if not rows:
         return
-    label, look = _SERIES[rows[0]["series"]]
+    label, look = SERIES[rows[0]["series"]]
     values = [row["value"] for row in rows]
     if rows[0]["series"] == LEARNED:
         axes.errorbar(

@@ -18,7 +18,7 @@ from study.words.phrases import listed, share, significant
 Row = Mapping[str, Any]
 
 _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam"}
-_SCALINGS = {
+SCALINGS = {
     "fixed": ("α fixed: s = α / r", style.Look(style.VERMILLION, "s", style.DASHED)),
     "rslora": ("rsLoRA: s = α / √r", style.Look(style.GREEN, "^", style.DOTTED)),
     "proportional": ("α grows with r: s = α", style.Look(style.BLUE, "o", style.SOLID)),
@@ -122,7 +122,7 @@ def _value(rows: Sequence[Row], optimizer: str, scaling: str, quantity: str, ran
 
 
 def _panel(axes: Axes, rows: Sequence[Row]) -> None:
-    for scaling, (label, look) in _SCALINGS.items():
+    for scaling, (label, look) in SCALINGS.items():
         curve = [row for row in rows if row["scaling"] == scaling]
         axes.errorbar(
             [row["rank"] for row in curve],

@@ -16,6 +16,7 @@ _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w|\s)")
 _MINUS = re.compile(r"(?<![\w.,)\]])-(?=\d)")
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`(.+?)`")
+_HELD = "\0"  # in place of code; no text has it
 
 NOTHING = "–"  # stands in a cell where there is nothing to tell
 TONES = {
@@ -47,10 +48,13 @@ def text(value: object) -> Html:
     """Escape text; a number stays on one line with its unit, **words** are strong, `code` code."""
     if isinstance(value, Html):
         return value
-    escaped = _NARROW.sub("\N{NO-BREAK SPACE}", html.escape(str(value), quote=False))
-    escaped = _MINUS.sub("\N{MINUS SIGN}", escaped)
-    quoted = _APOSTROPHE.sub("\N{RIGHT SINGLE QUOTATION MARK}", escaped)
-    return Html(_CODE.sub(r"<code>\1</code>", _STRONG.sub(r"<strong>\1</strong>", quoted)))
+    escaped = html.escape(str(value), quote=False).replace(_HELD, "")
+    spans = iter(_CODE.findall(escaped))  # is copied, so it stays as it is: held out meanwhile
+    words = _NARROW.sub("\N{NO-BREAK SPACE}", _CODE.sub(_HELD, escaped))
+    words = _MINUS.sub("\N{MINUS SIGN}", words)
+    words = _APOSTROPHE.sub("\N{RIGHT SINGLE QUOTATION MARK}", words)
+    words = _STRONG.sub(r"<strong>\1</strong>", words)
+    return Html(re.sub(_HELD, lambda _: f"<code>{next(spans)}</code>", words))
 
 
 def code(value: object) -> Html:

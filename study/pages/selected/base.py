@@ -49,6 +49,7 @@ def load_base(name: str, label_names: Sequence[str]) -> Base:
         "id2label": labels,
         "label2id": {label: i for i, label in labels.items()},
         "trust_remote_code": False,
+        "use_safetensors": True,  # never a pickle
         "output_loading_info": True,
         "ignore_mismatched_sizes": True,
     }

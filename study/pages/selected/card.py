@@ -21,7 +21,7 @@ _DIGITS = 4
 
 
 def adapter_card(facts: Facts, lines: Sequence[str]) -> ModelCard:
-    """Return the adapter's card; `lines` are the Python that loads it."""
+    """Return the adapter's card; `lines` are the Python that classifies with it."""
     load = [
         "It is loaded on top of its base, from the study's folder:",
         sections.code(lines),
@@ -32,7 +32,7 @@ def adapter_card(facts: Facts, lines: Sequence[str]) -> ModelCard:
 
 
 def merged_card(facts: Facts, lines: Sequence[str]) -> ModelCard:
-    """Return the merged model's card; `lines` are the Python that loads it."""
+    """Return the merged model's card; `lines` are the Python that classifies with it."""
     load = [
         "It is an ordinary folder of transformers and needs neither PEFT nor its base, here from "
         "the study's folder:",
@@ -47,7 +47,7 @@ def _card(data: ModelCardData, facts: Facts, title: str, load: list[str]) -> Mod
     body = [
         f"# {title}",
         sections.what_it_is(facts),
-        "## How to load it",
+        "## How to use it",
         *load,
         "## Training data",
         sections.training_data(facts),

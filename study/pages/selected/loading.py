@@ -1,44 +1,51 @@
-"""The lines of Python that load what was handed out; a test runs them as they stand in the cards.
+"""The lines of Python that classify a text; a test runs them as they stand in the cards.
 
 They are to be run in the study's folder, offline if the base is a package's or a local folder.
 """
 
 from __future__ import annotations
 
+import json
+
 from study.pages.selected.base import Base
 from study.sources.resolve import PACKAGE_PREFIX, resolve
 
+_CALL = 'classify("A text to classify.", truncation=True)  # [{"label": ..., "score": ...}]'
 
-def adapter_lines(name: str, base: Base, folder: str) -> tuple[str, ...]:
-    """Return five lines that load a base and put an adapter into it, as `model`.
 
-    Where the base is a package's, finding its folder takes the line that elsewhere loads the
-    tokenizer; `base` then names a folder that holds the tokenizer too.
+def adapter_lines(name: str, base: Base, folder: str, max_length: int) -> tuple[str, ...]:
+    """Return lines that load a base, put an adapter into it, as `model`, and classify with it.
+
+    The last three load the tokenizer and go from a text to its class.
 
     Args:
         name: of the base, as in the settings; folder: of the adapter.
+        max_length: tokens at which a text is cut, as in training.
     """
-    options = f"num_labels={base.model.config.num_labels}"
+    named = base.model.config.id2label.items()
+    labels = ", ".join(f"{i}: {json.dumps(label, ensure_ascii=False)}" for i, label in named)
+    options = f"id2label={{{labels}}}"
     if base.other_head:
         options += ", ignore_mismatched_sizes=True"
     if base.dtype != "float32":
         options += ', dtype="float32"'
-    if name.startswith(PACKAGE_PREFIX):
+    place: tuple[str, ...] = (f'base = "{_place(name)}"',)
+    if name.startswith(PACKAGE_PREFIX):  # whose folder is not known beforehand
         package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
         path = f'find_spec("{package}").submodule_search_locations[0]'
-        return (
+        place = (
             "from importlib.util import find_spec",
-            "from peft import PeftModel",
-            "from transformers import AutoModelForSequenceClassification as Classifier",
             f'base = {path} + "/{inside}"' if inside else f"base = {path}",
-            _load("Classifier", options, folder),
         )
     return (
         "from peft import PeftModel",
-        "from transformers import AutoModelForSequenceClassification, AutoTokenizer",
-        f'base = "{_place(name)}"',
-        _load("AutoModelForSequenceClassification", options, folder),
-        "tokenizer = AutoTokenizer.from_pretrained(base)",
+        "from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline",
+        *place,
+        f"model = AutoModelForSequenceClassification.from_pretrained(base, {options})",
+        f'model = PeftModel.from_pretrained(model, "{folder}")',
+        f"tokenizer = AutoTokenizer.from_pretrained(base, model_max_length={max_length})",
+        'classify = pipeline("text-classification", model=model, tokenizer=tokenizer)',
+        _CALL,
     )
 
 
@@ -47,14 +54,7 @@ def merged_lines(folder: str) -> tuple[str, ...]:
     return (
         "from transformers import pipeline",
         f'classify = pipeline("text-classification", model="{folder}")',
-        'classify("A text to classify.", truncation=True)',
-    )
-
-
-def _load(classifier: str, options: str, folder: str) -> str:
-    return (
-        f"model = PeftModel.from_pretrained("
-        f'{classifier}.from_pretrained(base, {options}), "{folder}")'
+        _CALL,
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from study.pages.selected import hub
 from study.pages.selected.facts import Facts
-from study.sources.resolve import PACKAGE_PREFIX
 from study.words.phrases import (
     capitalised,
     counted,
@@ -63,9 +62,8 @@ def _base(facts: Facts) -> str:
 def adapter_note(facts: Facts) -> str:
     """Say what to know when loading the adapter."""
     notes = [
-        "`base` names the base model and its tokenizer: `AutoTokenizer.from_pretrained(base)`."
-        if facts.settings.model.name.startswith(PACKAGE_PREFIX)
-        else "`base` names the base model, whose tokenizer it shares."
+        "`base` names the base model, whose tokenizer it shares. `truncation=True` cuts texts at "
+        f"{facts.settings.data.max_length} tokens, as in training."
     ]
     if facts.base.lacks:
         notes.append(

@@ -68,7 +68,7 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts:
     shutil.rmtree(target, ignore_errors=True)
     peft_format.save(adapter, target / "adapter")
     _save_merged(base.model, name, data.max_length, target / "merged")
-    lines = adapter_lines(name, base, "data/selected/adapter")
+    lines = adapter_lines(name, base, "data/selected/adapter", data.max_length)
     adapter_card(facts, lines).save(target / "adapter/README.md")
     merged_card(facts, merged_lines("data/selected/merged")).save(target / "merged/README.md")
     return facts

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +183,6 @@ def test_where_holds_for_another_split_of_the_same_data_and_for_no_other(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"test_size": 100}, r"^data\.train_size: 40; allowed: at most 8 \(of 128 sentences"),
-        ({"validation_size": 99}, r"^data\.validation_size: 99; allowed: at most 98"),
         ({"train_size": 1}, r"^data\.train_size: 1 sentences hold none of the class"),
         ({"test_size": 1}, r"^data\.test_size: 1 sentences hold only the class"),
         ({"max_length": 2}, r"^data\.max_length: 2; allowed"),
@@ -217,3 +217,82 @@ def test_a_test_source_that_does_not_fit_is_refused(
     tests = write(tmp_path / "tests.csv", rows, ("text", "label"))
     with pytest.raises(StudyError, match=words):
         prepare(data_settings(one, test_name=tests, test_size=None), model)
+
+
+FITTING = re.compile(r"-S data\.(\w+)=(\w+)")
+
+
+def refused_sizes(wanted: DataSettings, model: str) -> tuple[str, dict[str, int | None]]:
+    """Return what is said of sizes that do not fit, and those of the command in it."""
+    with pytest.raises(StudyError) as refused:
+        prepare(wanted, model)
+    said, command = str(refused.value).split("\n")
+    assert command.startswith("  dvc exp run -S data.train_size=")
+    found = {key: None if n == "null" else int(n) for key, n in FITTING.findall(command)}
+    for key, size in found.items():
+        assert f"data.{key}={'null' if size is None else size}" in said.partition("sizes fit: ")[2]
+    return said, found
+
+
+@pytest.mark.parametrize(
+    ("asked", "fitting"),
+    [
+        ((3000, 1000, 3000), (54, 18, 54)),
+        ((100, 20, 30), (78, 20, 30)),  # a smaller training set alone
+        ((40, 20, 100), (32, 16, 80)),
+        ((40, 99, 30), (30, 75, 23)),
+        ((None, 64, 64), (None, 32, 32)),
+    ],
+)
+def test_sizes_that_do_not_fit_are_told_all_those_that_do_at_once(
+    asked: tuple[int | None, ...], fitting: tuple[int | None, ...], one: str, model: str
+) -> None:
+    keys = ("train_size", "validation_size", "test_size")
+    wanted = data_settings(one, **dict(zip(keys, asked, strict=True)))
+    said, found = refused_sizes(wanted, model)
+    for key, size in zip(keys, asked, strict=True):
+        assert f"data.{key}: {'null' if size is None else size}" in said
+    assert tuple(found[key] for key in keys) == fitting
+    changes: dict[str, Any] = found
+    prepared, _ = prepare(replace(wanted, **changes), model)
+    assert len(prepared.train) == (found["train_size"] or 64)
+
+
+def test_what_is_left_out_and_set_aside_is_counted_where_sizes_do_not_fit(
+    tmp_path: Path, model: str
+) -> None:
+    """Each sentence stands in the file twice, and in a longer one."""
+    quoting = [(f"the {text}", mood) for text, mood in SENTENCES]
+    name = write(tmp_path / "reviews.csv", [*SENTENCES, *SENTENCES, *quoting], ("text", "label"))
+    sizes = {"train_size": 300, "validation_size": 100, "test_size": 300}
+    wanted = data_settings(name, **sizes)
+    said, found = refused_sizes(wanted, model)
+    changes: dict[str, Any] = found
+    _, report = prepare(replace(wanted, **changes), model)
+    relatives = sum(report["relatives_set_aside"].values())
+    assert relatives > 0
+    assert (
+        f"{name} has 384 rows; 128 empty, double and contradictory ones are left out; {relatives} "
+        "near-duplicates of test or validation sentences are set aside; so "
+        f"{256 - relatives} sentences are left. These sizes fit: data.train_size="
+    ) in said
+
+
+def test_sizes_beside_a_test_source_of_its_own_fit_both(one: str, other: str, model: str) -> None:
+    source: dict[str, Any] = {"test_name": other, "test_text": "content", "test_label": "mood"}
+    sizes = {"train_size": 300, "validation_size": 100, "test_size": 300}
+    wanted = data_settings(one, **source, **sizes)
+    said, found = refused_sizes(wanted, model)
+    assert found == {"train_size": 90, "validation_size": 30, "test_size": 24}
+    assert "; 8 near-duplicates of test or validation sentences are set aside; so 120 " in said
+    assert f"beside 24 to test on in {other}" in said
+    changes: dict[str, Any] = found
+    prepare(replace(wanted, **changes), model)
+
+
+def test_data_that_are_too_few_at_any_size_are_refused_as_such(tmp_path: Path, model: str) -> None:
+    name = write(
+        tmp_path / "few.csv", [("film is good", "1"), ("film is bad", "0")], ("text", "label")
+    )
+    with pytest.raises(StudyError, match=r"has 2 rows; so 2 sentences .* No sizes fit; allowed: "):
+        prepare(data_settings(name), model)

@@ -156,7 +156,12 @@ def test_what_dvc_writes_comes_back(
         ("model.name", 5, "text"),
         ("model.name", " ", "text that is not empty"),
         ("model.dropout", 1.0, "of at least 0 and below 1"),
+        ("data.where", "source", "COLUMN=VALUE"),
+        ("data.where", "=rotten", "COLUMN=VALUE"),
+        ("data.where", "source=", "COLUMN=VALUE"),
         ("data.where", ["source"], "a mapping"),
+        ("data.where", [], "or a list of such texts"),
+        ("data.where", ["lang=en", "lang=de"], "each of another column"),
         ("data.where", {"source": None}, "a mapping"),
         ("data.train_size", 0, "of at least 1, or null"),
         ("data.max_length", 12.5, "a whole number"),
@@ -277,3 +282,31 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         with pytest.raises(StudyError, match=words) as refused:
             settings.load(path)
         assert str(path) in str(refused.value)
+
+
+WHERE = [key for key in settings.leaves() if key.endswith(".where")]
+
+
+@pytest.mark.parametrize("key", WHERE)
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("lang=en", (("lang", "en"),)),
+        (" lang = en us ", (("lang", "en us"),)),
+        ("a=b=c", (("a", "b=c"),)),
+        ("stars=5", (("stars", 5),)),
+        ("score=0.50", (("score", 0.5),)),
+        ("good=true", (("good", True),)),
+        ("good='true'", (("good", "true"),)),
+        ('stars="05"', (("stars", "05"),)),
+        ("kind=null", (("kind", "null"),)),
+        ("sign=<<", (("sign", "<<"),)),
+        (["lang=en", "source=x"], (("lang", "en"), ("source", "x"))),
+    ],
+)
+def test_wanted_rows_may_be_written_as_text(
+    key: str, written: object, read: tuple[tuple[str, object], ...]
+) -> None:
+    found = get(settings.parse(changed(key, written)), key)
+    assert found == read
+    assert [type(value) for _, value in found] == [type(value) for _, value in read]

@@ -116,3 +116,29 @@ def test_a_file_of_another_type_is_refused(tmp_path: Path) -> None:
 def test_the_setting_that_gave_the_name_is_named() -> None:
     with pytest.raises(StudyError, match=r"^data\.test_name: './x'"):
         resolve("./x", "data", "data.test_name")
+
+
+@pytest.mark.parametrize("copy", ["standalone/tmp1", "tmp2"])
+@pytest.mark.parametrize("folder", ["", "instruct"])
+@pytest.mark.parametrize("name", ["mine/reviews.csv", "./mine/reviews.csv", "mine"])
+def test_what_dvcs_copy_lacks_is_to_be_added_to_git(
+    name: str, folder: str, copy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its suffix, a name may be a hub id as well: no hub is asked for it."""
+    here = tmp_path / ".dvc/tmp/exps" / copy
+    (here / ".dvc").mkdir(parents=True)
+    (here / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "mine").mkdir(parents=True)
+    path = tmp_path / folder / "mine/reviews.csv"
+    path.touch()
+    monkeypatch.chdir(here / folder)
+    with pytest.raises(StudyError, match=r"^data\.name: .*`git add (\./)?mine.*whole path") as told:
+        resolve(name, "data")
+    assert str(told.value).endswith(str(tmp_path / folder / Path(name)))
+    assert resolve(str(path), "data").path == path
+    for absent in ("yours/reviews.csv", "/nowhere/reviews.csv"):
+        with pytest.raises(StudyError, match="no hub is reached"):
+            resolve(absent, "data")
+    assert resolve("yours/reviews", "data").path is None
+    monkeypatch.chdir(tmp_path / folder)
+    assert resolve(name, "data").path is not None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from study.data.splitting import stretches
+from study.data.sizes import Asked, Sizes, fitting
+from study.data.splitting import Stretch, TooFew, stretches
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared
 from study.studies.instruct.pairs.pairs import Pairs, read_pairs
 from study.studies.instruct.pairs.templates import Pair
 from study.studies.instruct.pairs.tokenising import Encoded, PairTokenizer
 from study.studies.instruct.settings.pairs import PairSettings
+
+_ASKED = Asked(file="instruct/params.yaml:", command="dvc exp run instruct/dvc.yaml")
 
 
 def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, Any]]:
@@ -31,12 +35,10 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
         )
     tokenizer = PairTokenizer(model_name, data.max_length, data.system)  # first: it fails fast
     source = read_pairs(data)
-    sizes = [
-        ("data.test_size", data.test_size),
-        ("data.validation_size", data.validation_size),
-        ("data.train_size", data.train_size),
-    ]
-    found = stretches(source.groups, source.families, sizes, data.seed, data.name, "pairs")
+    try:
+        found = _cut(source, data)
+    except TooFew as error:
+        raise StudyError(_too_few(source, data)) from error
     parts = dict(zip(("test", "validation", "train"), found, strict=True))
     pairs = {name: [source.pairs[i] for i in part.chosen] for name, part in parts.items()}
     encoded = {name: tokenizer.encode(some) for name, some in pairs.items()}
@@ -59,6 +61,43 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
         },
     }
     return prepared, report
+
+
+def _cut(source: Pairs, data: PairSettings) -> list[Stretch]:
+    """Cut test, validation and train off the pairs, in this order (see `study.splitting`)."""
+    sizes = [
+        ("data.test_size", data.test_size),
+        ("data.validation_size", data.validation_size),
+        ("data.train_size", data.train_size),
+    ]
+    return stretches(source.groups, source.families, sizes, data.seed, data.name, "pairs")
+
+
+def _too_few(source: Pairs, data: PairSettings) -> str:
+    """Say all sizes that fit, and where the other rows are."""
+    sizes: dict[str, int | None] = {
+        "train_size": data.train_size,
+        "validation_size": data.validation_size,
+        "test_size": data.test_size,
+    }
+
+    def attempt(tried: Sizes) -> list[Stretch] | None:
+        changes: dict[str, Any] = dict(tried)
+        try:
+            return _cut(source, replace(data, **changes))
+        except TooFew:
+            return None
+
+    found = fitting(sizes, lambda tried: attempt(tried) is not None, list(sizes))
+    cut = None if found is None or (found["test_size"] or 0) < 2 else attempt(found)
+    relatives = 0 if cut is None else sum(stretch.relatives for stretch in cut[:2])
+    aside = {
+        "are left out": sum(source.dropped.values()),
+        "near-duplicates of test or validation pairs are set aside": relatives,
+    }
+    left = f"{len(source.pairs) - relatives} pairs"
+    rows = f"{data.name} has {source.rows} rows"
+    return _ASKED.refusal(sizes, None if cut is None else found, rows, aside, left)
 
 
 def _source_report(source: Pairs, form: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.entry import sections
-from study.entry.command import shown
 from study.entry.kinds import Seeds
 from study.entry.yaml_core import read_yaml
 from study.settings.lora import LoraSettings
@@ -41,4 +40,4 @@ def load(path: str | Path = sections.PARAMS) -> InstructSettings:
         StudyError: the file cannot be read, or settings are unknown, missing or wrong; every one
             of them is named with its dotted key, its value and what is allowed.
     """
-    return InstructSettings(**sections.read(SECTIONS, read_yaml(path), shown(str(path))))
+    return InstructSettings(**sections.read(SECTIONS, read_yaml(path), str(path)))

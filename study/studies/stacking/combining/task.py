@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from study.data.overlap import chosen
 from study.data.preparing import prepare
 from study.data.relatives import related
+from study.data.sizes import Asked
 from study.entry.errors import StudyError
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.data import DataSettings
@@ -57,7 +58,8 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
             than half of a split.
     """
     try:
-        drawn, report = prepare(other_data(settings), settings.model.name)
+        asked = Asked("stacking.", command="dvc exp run stacking/dvc.yaml")
+        drawn, report = prepare(other_data(settings), settings.model.name, asked)
     except StudyError as error:
         words = "stacking, whose source and sizes stand in for data.*"
         raise StudyError(f"{words}: {error}") from error

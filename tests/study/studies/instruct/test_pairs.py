@@ -153,5 +153,16 @@ def test_one_held_out_pair_is_refused(tmp_path: Path) -> None:
 def test_too_few_pairs_are_counted_as_pairs(tmp_path: Path) -> None:
     model = toys.write_model(tmp_path / "model")
     data = replace(alpaca(tmp_path / "x.json", toys.alpaca_rows(20)), system=None, max_length=96)
-    with pytest.raises(StudyError, match=r"data.test_size: 400; .* at most 20 \(of 20 pairs in"):
+    with pytest.raises(StudyError) as refused:
         prepare(data, str(model))
+    said, command = str(refused.value).split("\n")
+    assert "data.test_size: 400: more than there is." in said
+    assert "x.json has 20 rows; so 20 pairs are left. These sizes fit: data.train_size=11" in said
+    start, *settings = command.split(" -S instruct/params.yaml:data.")
+    assert start == "  dvc exp run instruct/dvc.yaml"
+    found = {key: int(size) for key, _, size in (text.partition("=") for text in settings)}
+    assert found == {"train_size": 11, "validation_size": 2, "test_size": 7}
+    _, report = prepare(replace(data, **found), str(model))
+    assert {name: part["pairs"] for name, part in report["splits"].items()} == {
+        name.removesuffix("_size"): size for name, size in found.items()
+    }
