@@ -3,8 +3,8 @@
     python -m checks.verify            the rank that lora.rank names
     python -m checks.verify lora@4     head_only, full, or a rank of lora.ranks
 
-The first line is the result. Exits with 1 if the results are others, with 2 if there is nothing to
-verify. What is verified is HEAD, in a clone that is removed afterwards.
+The first line is the result. Exits with 1 if the results are others, with 2 if it cannot be
+verified. What is verified is HEAD, in a clone that is removed afterwards.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from checks import machines, retrained
 from checks.pipelines import load_yaml
@@ -56,9 +58,12 @@ def verify(root: Path, arm: str | None = None) -> Verdict:
     Raises:
         CannotVerify: no such arm, or no record of it is committed, or a stage fails.
     """
+    try:
+        commit = git(root, "rev-parse", "--verify", "HEAD")[0]
+    except RuntimeError as error:
+        raise CannotVerify(f"{root}: no commit to verify ({error})") from error
     with tempfile.TemporaryDirectory(prefix="verify-") as name:
         clone, committed = Path(name) / "clone", Path(name) / "committed"
-        commit = git(root, "rev-parse", "HEAD")[0]
         git(root, "clone", "--quiet", "--no-checkout", str(root), str(clone))
         git(clone, "checkout", "--quiet", "--detach", commit)
         arm, stage, file = choose(load_yaml(clone / "params.yaml"), arm)
@@ -71,10 +76,14 @@ def verify(root: Path, arm: str | None = None) -> Verdict:
                 )
             (committed / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(clone / path, committed / path)
-        threads = json.loads((committed / machine).read_text(encoding="utf-8"))["threads"]
+        threads = _threads(committed / machine)
         for command in (["stages.check"], ["stages.prepare"], stage):
             _run(clone, command, threads)
-        verdict = judge(committed, clone, arm, file)
+        try:
+            verdict = judge(committed, clone, arm, file)
+        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+            record = " or ".join(retrained.files(file))
+            raise CannotVerify(f"{record}: in HEAD, but no record of an arm ({error!r})") from error
     return Verdict(verdict.same, verdict.result, (*verdict.details, *_of_head(root, commit)))
 
 
@@ -140,9 +149,17 @@ def judge(committed: Path, trained: Path, arm: str, file: str) -> Verdict:
         f"{arm} trained again is within the tolerance of what is committed: at most {most} other "
         f"test predictions of {len(ours.record['test_labels'])} a run "
         f"(allowed: {retrained.allowed_predictions(ours)}), means {gap:.2f} points apart "
-        f"(allowed: {100 * retrained.MEAN:g})"
+        f"(allowed: {100 * retrained.allowed_gap(ours, retrained.TEST):.2g})"
     )
     return Verdict(True, told, details)
+
+
+def _threads(machine: Path) -> int:
+    """How many threads a record was made with."""
+    try:
+        return int(json.loads(machine.read_text(encoding="utf-8"))["threads"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CannotVerify(f"{machine.name}: in HEAD, but does not tell the threads") from error
 
 
 def _run(clone: Path, stage: list[str], threads: int) -> None:
