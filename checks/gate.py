@@ -52,18 +52,18 @@ def examine(root: Path) -> tuple[list[str], list[str]]:
         *_of_links(known),
         *_of_settings(root, known),
     ]
-    remade = elsewhere.find(root, known, {(s, f.path) for f in found for s in f.stages if f.path})
-    notes = [elsewhere.note(remade)] if remade else []
-    explained = {(e.stage, e.path) for e in remade}
     timings = {name for name, stage in known.declared.items() if _tells_machine_alone(stage.outs)}
+    results = [f.without(timings) for f in found]
+    pairs = {(stage, f.path) for f in results for stage in f.stages if f.path}
+    remade = elsewhere.find(root, known, pairs)
+    notes = [elsewhere.note(remade)] if remade else []
     if stale := timings & {name for f in found for name in f.stages}:
         notes.append(
             f"note: {listed(stale)}: measured on request; not part of the results. Stale now: "
             f"`{command(stale)}` measures again"
         )
-    kept = [
-        f.without({s for s in f.stages if s in timings or (s, f.path) in explained}) for f in found
-    ]
+    explained = {(e.stage, e.path) for e in remade}
+    kept = [f.without({s for s in f.stages if (s, f.path) in explained}) for f in results]
     lines = [f.line() for f in kept if f.stages]
     lines += _of_orphans(root, known)
     if not lines:  # else there is nothing yet to compute from

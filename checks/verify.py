@@ -166,6 +166,8 @@ def _run(clone: Path, stage: list[str], threads: int) -> None:
     """Run a stage of the clone; what it prints goes to stderr, and the end of it into the error."""
     print(f"verify: python -m {' '.join(stage)}", file=sys.stderr, flush=True)
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    (clone.parent / "tmp").mkdir(exist_ok=True)
+    env["TMPDIR"] = str(clone.parent / "tmp")  # torch leaves a folder there
     env["OMP_NUM_THREADS"] = str(threads)  # as the record was made: sums depend on it
     done = subprocess.run(
         [sys.executable, "-m", *stage],
