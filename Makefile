@@ -11,7 +11,7 @@ PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirement
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro table test browser bench check lint types deps-check gate readme readme-check plots plots-check format cost lock clean
+.PHONY: help venv repro back table test verify browser bench check lint types deps-check gate readme readme-check plots plots-check format cost lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,11 +31,17 @@ repro: venv ## run the study: every stage that is not up to date, then print the
 	dvc repro
 	@python -m stages.aggregate --table
 
+back: venv ## bring settings and results back to the last commit, as after a failed experiment
+	@python -m checks.back
+
 table: venv ## print the table of the last run
 	@python -m stages.aggregate --table
 
 test: venv browser ## run all tests
 	OMP_NUM_THREADS=1 python -m pytest -q -n 2 --dist worksteal
+
+verify: venv ## train an arm again (ARM=lora@4, full, head_only), compare with what is committed
+	@python -m checks.verify $(ARM)
 
 browser: ## install Chromium for the test of the report, where there is no browser yet
 	@for name in "$$REPORT_BROWSER" chromium chromium-browser google-chrome; do \

@@ -4,7 +4,9 @@ It must hold in a fresh clone that has neither DVC's cache nor a remote, so «th
 here» is no finding, while `dvc repro --dry` and `dvc status -q` cannot tell the two apart. It reads
 `dvc status` and, as that sees only files that are there, follows the hashes in dvc.lock from stage
 to stage for those that are not. What is cheap to compute is computed again and compared. It holds
-every pipeline of the repository to this, not the one at its root alone.
+every pipeline of the repository to this, not the one at its root alone. Two things are noted and
+do not fail: results that another kind of machine made again (see `checks.elsewhere`), and stages
+that write nothing but what is told of a machine, which are run on request.
 
     python -m checks.gate            says what is stale; exits with 1 if anything is
     python -m checks.gate --prune    drops entries of dvc.lock that no stage declares any more
@@ -15,13 +17,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from checks import pipelines
+from checks import elsewhere, pipelines
+from checks.findings import Finding, about, command, listed, rerun
 from checks.pipelines import WHOLE_FILE, Pipelines, load_yaml
 from checks.recompute import disagreements
 from checks.repository import git
@@ -37,19 +40,38 @@ SIZES = ("size", "nfiles")  # all that dvc.lock tells of a folder that several s
 
 def findings(root: Path) -> list[str]:
     """Return one line for each thing that is stale: which file or stage, and what to run."""
+    return examine(root)[0]
+
+
+def examine(root: Path) -> tuple[list[str], list[str]]:
+    """Return what is stale, a line each, and what is worth a note alone."""
     known = pipelines.read(root)
-    lines = [
+    found = [
         *_of_status(known),
         *_of_entries(known),
         *_of_links(known),
         *_of_settings(root, known),
-        *_of_orphans(root, known),
     ]
+    timings = {name for name, stage in known.declared.items() if _tells_machine_alone(stage.outs)}
+    results = [f.without(timings) for f in found]
+    pairs = {(stage, f.path) for f in results for stage in f.stages if f.path}
+    remade = elsewhere.find(root, known, pairs)
+    notes = [elsewhere.note(remade)] if remade else []
+    if stale := timings & {name for f in found for name in f.stages}:
+        notes.append(
+            f"note: {listed(stale)}: measured on request; not part of the results. Stale now: "
+            f"`{command(stale)}` measures again"
+        )
+    explained = {(e.stage, e.path) for e in remade}
+    kept = [f.without({s for s in f.stages if (s, f.path) in explained}) for f in results]
+    lines = [f.line() for f in kept if f.stages]
+    lines += _of_orphans(root, known)
     if not lines:  # else there is nothing yet to compute from
         for name in _recomputed(known):
             declared, locked = known.declared[name], known.locked[name]
-            lines += [f"{line}; {_rerun(name)}" for line in disagreements(root, declared, locked)]
-    return lines
+            said = disagreements(root, declared, locked)
+            lines += [f"{line}; {rerun([name])}" for line in said]
+    return lines, notes
 
 
 def prune(root: Path) -> list[str]:
@@ -67,13 +89,13 @@ def prune(root: Path) -> list[str]:
     return dead
 
 
-def _of_status(known: Pipelines) -> Iterator[str]:
+def _of_status(known: Pipelines) -> Iterator[Finding]:
     """What DVC sees: one line per file, however many stages depend on it."""
     stages_of: dict[tuple[str, str], list[str]] = defaultdict(list)
     for stage in known.status.keys() & known.locked.keys():
         for change in known.status[stage]:
             if isinstance(change, str):  # "changed command" and the like
-                yield f"{stage}: {change} since it ran; {_rerun(stage)}"
+                yield about(stage, f"{change} since it ran")
                 continue
             for paths in change.values():
                 for path, state in paths.items():
@@ -81,29 +103,28 @@ def _of_status(known: Pipelines) -> Iterator[str]:
                     if not settings and not (state in ABSENT and path in known.ignored):
                         stages_of[path, str(state)].append(stage)
     for (path, state), stages in sorted(stages_of.items()):
-        yield f"{path}: {state} since {_listed(stages)} ran; {_rerun(*stages)}"
+        yield Finding(frozenset(stages), f"{path}: {state} since ", " ran", path)
 
 
-def _of_entries(known: Pipelines) -> Iterator[str]:
+def _of_entries(known: Pipelines) -> Iterator[Finding]:
     """Every stage stands in dvc.lock with the files it declares, and nothing else does."""
     for name, locked in known.locked.items():
         if name not in known.declared:
-            yield (
-                f"{locked.file}: {name} is declared by no stage of dvc.yaml; "
-                f"run `python -m checks.gate --prune` and `{_command(name)}`"
-            )
+            todo = f"run `python -m checks.gate --prune` and `{command([name])}`"
+            says = " is declared by no stage of dvc.yaml"
+            yield Finding(frozenset([name]), f"{locked.file}: ", says, todo=todo)
     for name, declared in known.declared.items():
         if name not in known.locked:
-            yield f"{name}: has never run with these settings; {_rerun(name)}"
+            yield about(name, "has never run with these settings")
             continue
         for kind in ("deps", "outs"):
             ran = {row["path"] for row in getattr(known.locked[name], kind)}
             for path in sorted(ran ^ getattr(declared, kind)):
                 where = "dvc.lock, but not dvc.yaml" if path in ran else "dvc.yaml alone"
-                yield f"{name}: {path} stands among its {kind} in {where}; {_rerun(name)}"
+                yield about(name, f"{path} stands among its {kind} in {where}")
 
 
-def _of_links(known: Pipelines) -> Iterator[str]:
+def _of_links(known: Pipelines) -> Iterator[Finding]:
     """A stage read what stages before it wrote, also where the data itself is not here."""
     written = {row["path"]: (name, row) for name, e in known.locked.items() for row in e.outs}
     for name, entry in known.locked.items():
@@ -112,16 +133,17 @@ def _of_links(known: Pipelines) -> Iterator[str]:
             if path in written:
                 producer, output = written[path]
                 if output["md5"] != row["md5"]:
-                    yield f"{name}: read another {path} than {producer} wrote last; {_rerun(name)}"
+                    yield about(name, f"read another {path} than {producer} wrote last", path)
             elif path in known.ignored:
                 inside = [row for key, (_, row) in written.items() if key.startswith(path + "/")]
                 if not inside:
-                    yield f"{name}: {path} is neither in git nor any stage's output"
+                    todo = "add it to git, or declare the stage that writes it"
+                    yield about(name, f"{path} is neither in git nor any stage's output", todo=todo)
                 elif any(row[key] != sum(r.get(key, 1) for r in inside) for key in SIZES):
-                    yield f"{name}: {path} held other files than stages write there; {_rerun(name)}"
+                    yield about(name, f"{path} held other files than stages write there")
 
 
-def _of_settings(root: Path, known: Pipelines) -> Iterator[str]:
+def _of_settings(root: Path, known: Pipelines) -> Iterator[Finding]:
     """The settings that each stage ran with are those of its file of settings."""
     stages_of: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in known.locked.keys() & known.declared.keys():
@@ -134,7 +156,11 @@ def _of_settings(root: Path, known: Pipelines) -> Iterator[str]:
                 if key not in ran_with or ran_with[key] != _lookup(settings, key):
                     stages_of[file, key].append(name)
     for (file, key), names in sorted(stages_of.items()):
-        yield f"{file}: {key} is not what {_listed(names)} ran with; {_rerun(*names)}"
+        yield Finding(frozenset(names), f"{file}: {key} is not what ", " ran with")
+
+
+def _tells_machine_alone(outs: Collection[str]) -> bool:
+    return bool(outs) and all(elsewhere.MACHINE in f"/{path}" for path in outs)
 
 
 def _of_orphans(root: Path, known: Pipelines) -> Iterator[str]:
@@ -166,29 +192,16 @@ def _lookup(settings: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(set(names)))
-
-
-def _command(*names: str) -> str:
-    """What runs these stages: `dvc repro` alone runs the pipeline at the root."""
-    return "dvc repro" + (" --all-pipelines" if any(":" in name for name in names) else "")
-
-
-def _rerun(*names: str) -> str:
-    return f"run `{_command(*names)}` and commit dvc.lock with the results"
-
-
 def main() -> None:
-    """Print what is stale; exit with 1 if anything is."""
+    """Print what is stale or worth a note; exit with 1 if anything is stale."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prune", action="store_true", help="drop dead entries of dvc.lock")
     if parser.parse_args().prune:
         for name in prune(Path.cwd()):
             print(f"dvc.lock: dropped {name}")
         return
-    lines = findings(Path.cwd())
-    for line in lines:
+    lines, notes = examine(Path.cwd())
+    for line in (*notes, *lines):
         print(f"gate: {line}")
     if lines:
         sys.exit(1)

@@ -47,12 +47,14 @@ class Locked:
     Attributes:
         file: the dvc.lock.
         name: of the stage in that file.
+        command: None where the file does not tell.
         deps, outs: rows of path, hash and size.
         params: values by key by file of settings.
     """
 
     file: str
     name: str
+    command: str | None
     deps: tuple[Mapping[str, Any], ...]
     outs: tuple[Mapping[str, Any], ...]
     params: Mapping[str, Mapping[str, Any]]
@@ -79,24 +81,37 @@ def read(root: Path) -> Pipelines:
         status = repo.status()
         stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
         declared = {stage.addressing: _declared(stage, root.resolve()) for stage in stages}
-    locked = {}
-    for file in lock_files(root):
-        for name, entry in load_yaml(root / file).get("stages", {}).items():
-            address = _address(file, name)
-            known = declared.get(address)
-            folder = known.folder if known else str(PurePosixPath(file).parent)
-            locked[address] = _locked(file, name, entry, folder)
+    locked = locked_of({file: load_yaml(root / file) for file in lock_files(root)}, declared)
     rows = [row for entry in locked.values() for row in (*entry.deps, *entry.outs)]
     paths = sorted({row["path"] for row in rows})
     ignored = frozenset(git(root, "check-ignore", "--stdin", stdin="\n".join(paths)))
     return Pipelines(declared, locked, status, ignored)
 
 
+def locked_of(
+    locks: Mapping[str, Mapping[str, Any]], declared: Mapping[str, Declared]
+) -> dict[str, Locked]:
+    """Return the stages of dvc.lock files, which are given parsed, by path."""
+    locked = {}
+    for file, lock in locks.items():
+        for name, entry in lock.get("stages", {}).items():
+            address = _address(file, name)
+            known = declared.get(address)
+            folder = known.folder if known else str(PurePosixPath(file).parent)
+            locked[address] = _locked(file, name, entry, folder)
+    return locked
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file; one that is not there is empty."""
     if not path.is_file():
         return {}
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
+    return parse_yaml(path.read_text(encoding="utf-8"))
+
+
+def parse_yaml(text: str) -> dict[str, Any]:
+    """Parse YAML; of nothing comes an empty mapping."""
+    return YAML(typ="safe").load(text) or {}
 
 
 def _address(lock_file: str, name: str) -> str:
@@ -126,7 +141,7 @@ def _locked(file: str, name: str, entry: Mapping[str, Any], folder: str) -> Lock
             yield {**row, "path": from_root(folder, row["path"])}
 
     params = {from_root(folder, path): keys for path, keys in entry.get("params", {}).items()}
-    return Locked(file, name, tuple(rows("deps")), tuple(rows("outs")), params)
+    return Locked(file, name, entry.get("cmd"), tuple(rows("deps")), tuple(rows("outs")), params)
 
 
 def _paths(folder: str, paths: Iterable[str]) -> frozenset[str]:

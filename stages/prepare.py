@@ -13,11 +13,15 @@ data/prepared/ (see `study.records.prepared`) and the report metrics/data.json:
                             lengths in tokens before long texts were cut, the number of tokens
                             after, and the share of sentences that were cut
 
-Nothing is written until everything has been read, checked and tokenised.
+Nothing is written until everything has been read, checked and tokenised. Ranks that were trained
+on other data and are not trained now are removed (`study.data.leftovers`).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from study.data.leftovers import clear
 from study.data.preparing import prepare
 from study.entry.command import run
 from study.entry.sections import load
@@ -36,6 +40,8 @@ def main() -> None:
     data, report = prepare(wanted.data, wanted.model.name)
     prepared.save(data, FOLDER)
     write_json(REPORT, report)
+    for path in clear(Path(), data, FOLDER):
+        print(f"{path}: trained on other data; removed")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     print(f"prepared {data.num_labels} classes of sentences: {sizes}")
 

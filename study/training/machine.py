@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
@@ -17,6 +18,14 @@ from study.records.json_file import write_json
 from study.settings.train import TrainSettings
 
 PACKAGES = ("torch", "transformers", "safetensors", "numpy")
+# What torch's matrix libraries choose kernels by, as Linux names it, on x86 and on ARM.
+INSTRUCTION_SETS = (
+    *("avx", "avx2", "fma", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16"),
+    *("avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "amx_fp16"),
+    *("asimd", "asimddp", "bf16", "i8mm", "sve", "sve2", "sme"),
+)
+# Caps that the environment may put on them; oneDNN read the second before it was called so.
+ISA_CAPS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 _KIB = 1024
 
 
@@ -76,6 +85,7 @@ class Machine:
                 "precision": settings.precision,
                 "threads": torch.get_num_threads(),
                 "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+                "kernels": kernels(),
                 "python": platform.python_version(),
                 "versions": {name: version(name) for name in PACKAGES},
                 "seconds": round(time.perf_counter() - self._started, 3),
@@ -86,13 +96,44 @@ class Machine:
         )
 
 
+def kernels(cpuinfo: str | Path = "/proc/cpuinfo") -> dict[str, Any]:
+    """Return what decides in which order a CPU sums, and so the last bits of every result.
+
+    A processor's name may say nothing («Intel(R) Xeon(R) Processor»), and torch's own capability
+    is AVX512 with AMX and without.
+
+    Args:
+        cpuinfo: Linux's description of the processor; where there is none, little is known.
+
+    Returns:
+        architecture; vendor, family and model as the processor numbers them (null: not told);
+        instruction_sets, those of `INSTRUCTION_SETS` that it has; and max_isa, the cap that the
+        environment puts on oneDNN (null: none).
+    """
+    told = _first_processor(cpuinfo)
+    flags = (told.get("flags") or told.get("Features") or "").split()
+    return {
+        "architecture": platform.machine(),
+        "vendor": told.get("vendor_id") or told.get("CPU implementer"),
+        "family": told.get("cpu family"),
+        "model": told.get("model") or told.get("CPU part"),
+        "instruction_sets": [name for name in INSTRUCTION_SETS if name in flags],
+        "max_isa": next((os.environ[name] for name in ISA_CAPS if os.environ.get(name)), None),
+    }
+
+
 def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _first_processor().get("model name") or platform.processor() or platform.machine()
+
+
+def _first_processor(cpuinfo: str | Path = "/proc/cpuinfo") -> dict[str, str]:
+    """What Linux says of the first processor; empty where it says nothing."""
+    info = Path(cpuinfo)
+    if not info.exists():
+        return {}
+    first = info.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    pairs = (line.partition(":")[::2] for line in first.splitlines())
+    return {key.strip(): value.strip() for key, value in pairs}
 
 
 def _peak_memory() -> int:

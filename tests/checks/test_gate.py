@@ -28,6 +28,7 @@ stages:
     params: [rate]
     outs:
       - metrics/runs/r${item.rank}.json: {cache: false}
+      - metrics/machine/r${item.rank}.json: {cache: false}
       - data/adapters/r${item.rank}
   pick:
     cmd: python pick.py
@@ -57,11 +58,15 @@ open("data/prepared/text", "w").write("x" * size)
     "train.py": """\
 import json, os, sys, yaml
 rank, rate = int(sys.argv[1]), yaml.safe_load(open("params.yaml"))["rate"]
+machine = os.environ.get("MACHINE", "one")
+rounding = 0 if machine == "one" else 1e-7
 size = len(open("data/prepared/text").read())
 os.makedirs(f"data/adapters/r{rank}", exist_ok=True)
-open(f"data/adapters/r{rank}/weights", "w").write("w" * rank)
+open(f"data/adapters/r{rank}/weights", "w").write(machine[0] * rank)
 os.makedirs("metrics/runs", exist_ok=True)
-json.dump({"score": rank * rate * size}, open(f"metrics/runs/r{rank}.json", "w"))
+json.dump({"score": rank * rate * size + rounding}, open(f"metrics/runs/r{rank}.json", "w"))
+os.makedirs("metrics/machine", exist_ok=True)
+json.dump({"device": machine}, open(f"metrics/machine/r{rank}.json", "w"))
 """,
     "pick.py": """\
 import shutil
@@ -95,6 +100,33 @@ stages:
     deps: [aggregate.py, runs.json]
     params: [digits]
     outs: [{summary.json: {cache: false}}]
+""",
+    # It stands on models of the first, as the study's other pipelines do.
+    "beside/dvc.yaml": """\
+stages:
+  beside:
+    wdir: ..
+    cmd: python beside/beside.py
+    deps: [beside/beside.py, data/adapters/r1, metrics/runs/r1.json]
+    outs: [{beside/beside.json: {cache: false}}]
+""",
+    "beside/beside.py": """\
+import json
+json.dump(json.load(open("metrics/runs/r1.json"))["score"] > 1, open("beside/beside.json", "w"))
+""",
+    # What takes a clock.
+    "timings/dvc.yaml": """\
+stages:
+  speed:
+    wdir: ..
+    cmd: python timings/speed.py
+    deps: [timings/speed.py, data/adapters/r1]
+    outs: [{metrics/machine/speed.json: {cache: false}}]
+""",
+    "timings/speed.py": """\
+import json, os, time
+os.makedirs("metrics/machine", exist_ok=True)
+json.dump({"seconds": time.perf_counter()}, open("metrics/machine/speed.json", "w"))
 """,
     "more/params.yaml": "rate: 0.25\ndigits: 1\n",
     "more/learn.py": """\
@@ -265,7 +297,8 @@ def test_results_edited_together_with_their_hash_are_computed_again_and_caught(
     lines = gate.findings(clone)
     assert len(lines) == 1
     assert lines[0].startswith(f"{file}: `python {command}` computes something")
-    assert ("--all-pipelines" in lines[0]) == ("more" in file)
+    pipeline = "dvc repro more/dvc.yaml" if "more" in file else "dvc repro"
+    assert f"run `{pipeline}` and commit" in lines[0]
 
 
 def test_all_that_was_edited_with_its_hash_is_caught_at_once(clone: Path) -> None:
@@ -287,3 +320,67 @@ def test_a_dependency_that_nobody_delivers_fails(clone: Path) -> None:
     shell(clone, "git rm -q --cached train.py", "rm train.py")
     lines = gate.findings(clone)
     assert any("train.py is neither in git nor any stage's output" in line for line in lines)
+
+
+def test_what_another_machine_made_again_is_one_note(checkout: Path, tmp_path: Path) -> None:
+    shell(checkout, "MACHINE=another dvc repro -q -f")
+    lines, notes = gate.examine(checkout)
+    assert lines == []
+    (note,) = [note for note in notes if "another kind of machine" in note]
+    assert note.startswith("note: data/adapters/r1, metrics/runs/r1.json: made again by the same")
+    assert "device another instead of one" in note
+    assert "`dvc repro beside/dvc.yaml`" in note
+    assert "`make back`" in note
+
+    shell(checkout, "git add -A", "git commit -qm other", f"git clone -q . {tmp_path}/2")
+    assert gate.examine(tmp_path / "2") == ([], notes)  # timings are stale in both
+    shell(tmp_path / "2", "MACHINE=another dvc repro -q beside/dvc.yaml timings/dvc.yaml")
+    assert gate.examine(tmp_path / "2") == ([], [])
+
+
+def test_a_clone_without_history_cannot_tell_another_machine(
+    checkout: Path, tmp_path: Path
+) -> None:
+    shell(checkout, "MACHINE=another dvc repro -q -f", "git add -A", "git commit -qm other")
+    shell(tmp_path, f"git clone -q --depth 1 file://{checkout} shallow")
+    lines = gate.findings(tmp_path / "shallow")
+    assert len(lines) == 3  # what DVC sees of the file, and both links
+    assert all("beside/dvc.yaml:beside" in line for line in lines)
+    assert all("run `dvc repro beside/dvc.yaml` and commit" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "machine"),
+    [
+        ("params.yaml", "rate: 0.5", "rate: 0.25", "another"),
+        ("train.py", "rank * rate * size", "rank * rate * size * 2", "another"),
+        ("dvc.yaml", "python train.py", "python -B train.py", "another"),
+        ("train.py", '"one" else 1e-7', '"two" else 1e-7', "one"),
+    ],
+)
+def test_another_machine_hides_no_change(
+    checkout: Path, file: str, old: str, new: str, machine: str
+) -> None:
+    edit(checkout / file, lambda text: text.replace(old, new))
+    shell(checkout, f"MACHINE={machine} dvc repro -q")
+    lines, notes = gate.examine(checkout)
+    assert any(line.startswith("metrics/runs/r1.json: modified since beside/") for line in lines)
+    assert not any("another kind of machine" in note for note in notes)
+
+
+@pytest.mark.parametrize("how", ["rm timings/dvc.lock", "echo pass >> timings/speed.py"])
+def test_timings_are_a_note_and_no_finding(clone: Path, how: str) -> None:
+    shell(clone, how)
+    lines, notes = gate.examine(clone)
+    assert lines == []
+    (note,) = notes
+    assert note.startswith("note: timings/dvc.yaml:speed: measured on request; not part of the")
+    assert "`dvc repro timings/dvc.yaml`" in note
+
+
+def test_two_pipelines_are_named_together(clone: Path) -> None:
+    edit(clone / "prepare.py", lambda text: text.replace('"x"', '"y"'))
+    shell(clone, "dvc repro -q prepare")
+    run = "run `dvc repro dvc.yaml more/dvc.yaml` and commit"
+    edit(clone / "aggregate.py", lambda text: text + "\n")
+    assert sum(run in line for line in gate.findings(clone)) == 1

@@ -9,7 +9,7 @@ import torch
 
 from study.entry.errors import StudyError
 from study.records.json_file import read_json
-from study.training.machine import Machine, compute_dtype, device
+from study.training.machine import ISA_CAPS, Machine, compute_dtype, device, kernels
 from tests.study import toys
 
 
@@ -44,7 +44,31 @@ def test_a_machines_file_names_hardware_versions_and_cost(tmp_path: Path) -> Non
     words = read_json(tmp_path / "machine.json")
     assert words["device_type"] == "cpu"
     assert words["device"]
+    assert words["kernels"] == kernels()
     assert words["versions"]["torch"] == torch.__version__
     assert words["seconds"] >= 0
     assert words["runs"] == 3
     assert words["peak_gpu_memory_bytes"] is None
+
+
+def test_processors_of_one_name_are_told_apart_by_their_instruction_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cap in ISA_CAPS:
+        monkeypatch.delenv(cap, raising=False)
+    words = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t: 143\nflags\t: sse avx2 avx512f"
+    (tmp_path / "with").write_text(f"{words} amx_bf16\n\nvendor_id\t: Another\n")
+    (tmp_path / "without").write_text(f"{words}\n")
+    amx, plain = kernels(tmp_path / "with"), kernels(tmp_path / "without")
+    assert (amx["vendor"], amx["family"], amx["model"]) == ("GenuineIntel", "6", "143")
+    assert amx["instruction_sets"] == ["avx2", "avx512f", "amx_bf16"]
+    assert plain == amx | {"instruction_sets": ["avx2", "avx512f"]}
+    assert kernels(tmp_path / "nowhere")["instruction_sets"] == []
+
+
+def test_a_cap_on_instruction_sets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cap in ISA_CAPS:
+        monkeypatch.delenv(cap, raising=False)
+    assert kernels()["max_isa"] is None
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert kernels()["max_isa"] == "AVX2"
