@@ -103,7 +103,7 @@ def test_full_fine_tuning_trains_as_plain_transformers_do(family: Family) -> Non
     names = lend_head(plain, toys.load(saved(family.name)))
     losses = plain_training(plain, data, 1e-3)
     result = full_run(family, data)
-    assert result.loss_values == near_losses(losses, 16)
+    assert result.loss_values == near_losses(losses, 16)  # measured: 2.3
     every = dict(plain.named_parameters())
     for key, tensor in result.state.items():
         other = every.pop(key.removeprefix("model.")).detach()

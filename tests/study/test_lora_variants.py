@@ -61,7 +61,7 @@ def test_a_variant_trains_as_pefts_does(family: Family, name: str) -> None:
     (result,) = train_lora(
         [lora_run(SEED, RATE, RANK)], family=family.name, data=data, **OURS[name]
     )
-    assert result.loss_values == near_losses(losses, 80)  # DoRA's norms are roots of long sums
+    assert result.loss_values == near_losses(losses, 16)  # measured: 2.7
     assert losses[0] != losses[-1]
     for key, tensor in result.state.items():
         if ".lora_" in key:
