@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,8 +26,19 @@ ENVIRONMENT = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set the environment before any library reads it on import; put it back at the end."""
+    """Set the environment before any library reads it on import; put it back at the end.
+
+    What is imported to collect the tests is hardly any of it garbage, and is looked through for
+    some again and again: not until it is all there, and then no more (see study/process.py).
+    """
+    gc.disable()
     patch = pytest.MonkeyPatch()
     for name, value in ENVIRONMENT.items():
         patch.setenv(name, value)
     config.add_cleanup(patch.undo)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, in what the tests make."""
+    gc.freeze()
+    gc.enable()

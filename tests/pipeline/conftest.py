@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.pipeline import toys
+from tests.pipeline import study as studies
+from tests.pipeline import toys, warm
 from tests.pipeline.study import Done, Study, create
 
 Once = Callable[[str, Callable[[Path], list[Done]]], tuple[Path, list[Done]]]
@@ -26,6 +27,15 @@ class Reproduced:
     study: Study
     killed: Done
     resumed: Done
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm() -> Iterator[None]:
+    """What the studies' commands start is quick, but for those of `reproduced`."""
+    with warm.serving() as folder:
+        studies.COMMANDS.append(str(folder))
+        yield
+        studies.COMMANDS.clear()
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +61,10 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture(scope="session")
 def reproduced(once: Once) -> Reproduced:
-    """The study, finished and committed."""
+    """The study, finished and committed: every command in a Python of its own, as for a user."""
 
     def build(folder: Path) -> list[Done]:
-        study = create(folder / "study")
+        study = create(folder / "study", fresh=True)
         killed = study.repro_killed_while(r"^lora.*\bepoch \d")
         resumed = study.repro()
         study.commit("Results")

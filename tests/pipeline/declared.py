@@ -51,9 +51,10 @@ def read(
 ) -> list[set[str]]:
     """Run stages in a folder of the study; return what each command read.
 
-    `without` names packages that are hidden, as if they were not installed.
+    `without` names packages that are hidden, as if they were not installed: from a Python that has
+    imported nothing yet.
     """
-    script = [sys.executable, "-m", "tests.pipeline.settings_read"]
+    script = [sys.executable if without else "python", "-m", "tests.pipeline.settings_read"]
     done = subprocess.run(
         [*script, json.dumps(commands), json.dumps(without)],
         cwd=study.root / folder,

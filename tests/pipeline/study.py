@@ -25,6 +25,7 @@ NOBODY = {
     "GIT_COMMITTER_EMAIL": "test@example.org",
     "GIT_CONFIG_GLOBAL": os.devnull,
 }
+COMMANDS: list[str] = []  # the folder with the commands of `warm`, while it is serving
 ALL_STAGES = {
     *("check", "prepare", "theory_bound", "theory", "head_only", "full", "lora@1", "lora@2"),
     *("headline", "aggregate", "sufficient_rank", "learning_rate", "agreement", "capacity"),
@@ -51,9 +52,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Study:
-    """A folder with the project's sources, toy settings and toy data in git."""
+    """A folder with the project's sources, toy settings and toy data in git.
+
+    `fresh` says that every command starts a Python from nothing, as it does for a user; else it
+    is one of `warm`, where it is running.
+    """
 
     root: Path
+    fresh: bool = False
 
     def add_pipeline(self, folder: str) -> None:
         """Add another pipeline of the repository, which has not run yet."""
@@ -133,11 +139,12 @@ class Study:
     def environment(self) -> dict[str, str]:
         """This Python first, an identity for git, and no trace outside the test's folder."""
         env = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "DVC_"))}
+        places = [*([] if self.fresh else COMMANDS), str(Path(sys.executable).parent), env["PATH"]]
         return (
             env
             | NOBODY
             | {
-                "PATH": str(Path(sys.executable).parent) + os.pathsep + env["PATH"],
+                "PATH": os.pathsep.join(places),
                 "DVC_NO_ANALYTICS": "1",
                 "DVC_SITE_CACHE_DIR": str(self.root.parent / "dvc-site"),
                 "DVC_GLOBAL_CONFIG_DIR": str(self.root.parent / "dvc-global"),
@@ -146,7 +153,7 @@ class Study:
         )
 
 
-def create(root: Path) -> Study:
+def create(root: Path, *, fresh: bool = False) -> Study:
     """Copy the sources of this repository, as they are now, and give them a toy study."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -163,7 +170,7 @@ def create(root: Path) -> Study:
     toys.change(root / "params.yaml", toys.SETTINGS)
     toys.write_model(root / "toys/model")
     toys.write_csv(root / "toys/sentences.csv", toys.sentences())
-    study = Study(root)
+    study = Study(root, fresh)
     study.call("git", "init", "--quiet", "--initial-branch", "main")
     study.commit("Sources and toys")
     return study

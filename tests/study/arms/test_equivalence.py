@@ -22,6 +22,7 @@ from study.training.machine import compute_dtype
 from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES, Family
+from tests.rounding import near_losses
 from tests.study import toys
 from tests.study.plain import (
     PEFT_START,
@@ -46,7 +47,7 @@ def test_lora_trains_as_peft_and_torch_do(family: Family) -> None:
     adapted, names = peft_of(family, rank)
     losses = plain_training(adapted, data, RATE)
     (result,) = train_lora([lora_run(SEED, RATE, rank)], family=family.name, data=data)
-    assert result.loss_values == pytest.approx(losses, abs=1e-6)
+    assert result.loss_values == near_losses(losses)
     assert losses[0] != losses[-1]
     for key, tensor in result.state.items():
         name = key.removeprefix("model.")
@@ -104,7 +105,7 @@ def test_full_fine_tuning_trains_as_plain_transformers_do(family: Family) -> Non
     names = lend_head(plain, toys.load(saved(family.name)))
     losses = plain_training(plain, data, 1e-3)
     result = full_run(family, data)
-    assert result.loss_values == pytest.approx(losses, abs=2e-6)
+    assert result.loss_values == near_losses(losses, 16)  # measured: 2.3
     every = dict(plain.named_parameters())
     for key, tensor in result.state.items():
         other = every.pop(key.removeprefix("model.")).detach()
@@ -154,7 +155,7 @@ def test_trimmed_embedding_gives_what_the_whole_one_gives(family: Family, precis
     settings = toys.train_settings(precision=precision)
     (result,) = full_arm.train_full(model, [run], trimmed, settings, toys.CPU, Progress("toy", 1))
     # Measured in both precisions: not a bit between them.
-    assert result.loss_values == pytest.approx(whole.loss_values, abs=1e-6)
+    assert result.loss_values == near_losses(whole.loss_values)
     assert torch.equal(result.test_predictions, whole.test_predictions)
 
 
@@ -183,8 +184,8 @@ def test_cached_features_train_the_head_as_the_frozen_model_does(
     tokens = toys.token_feed(data)
     through = train(classifier, parameters, runs, tokens, settings, 2, Progress("toy", 4))
     for one, other in zip(cached, through, strict=True):
-        # Measured in bf16: not a bit between them.
-        assert one.loss_values == pytest.approx(other.loss_values, abs=1e-6)
+        # Measured in bf16: not a bit between them. In fp32, on an EPYC: 2.5 roundings.
+        assert one.loss_values == near_losses(other.loss_values)
         for name, tensor in one.state.items():
             torch.testing.assert_close(tensor, other.state[name], atol=1e-5, rtol=0, msg=name)
         assert torch.equal(one.test_predictions, other.test_predictions)

@@ -15,6 +15,7 @@ from study.arms import lora
 from study.entry.errors import StudyError
 from study.training.optimizer import FlatParameters
 from tests.lora.models import FAMILIES, Family
+from tests.rounding import near_losses
 from tests.study import toys
 from tests.study.compare import check_equal, far
 from tests.study.plain import (
@@ -60,7 +61,7 @@ def test_a_variant_trains_as_pefts_does(family: Family, name: str) -> None:
     (result,) = train_lora(
         [lora_run(SEED, RATE, RANK)], family=family.name, data=data, **OURS[name]
     )
-    assert result.loss_values == pytest.approx(losses, abs=1e-5)
+    assert result.loss_values == near_losses(losses, 16)  # measured: 2.7
     assert losses[0] != losses[-1]
     for key, tensor in result.state.items():
         if ".lora_" in key:
@@ -86,7 +87,7 @@ def test_together_equals_alone(family: str, name: str, dropout: float) -> None:
         state = {key: _of_rank(key, x, run.rank or 0) for key, x in result.state.items()}
         for key, tensor in alone.state.items():
             torch.testing.assert_close(state[key], tensor, atol=1e-5, rtol=0, msg=key)
-        assert far(result, alone) < 1e-6
+        assert result.loss_values == near_losses(alone.loss_values)
     (plain,) = train_lora(runs[:1], family=family, dropout=dropout)
     assert far(together[0], plain) > 1e-6  # the variant is one
 

@@ -14,6 +14,7 @@ from study.batches.packing import pack
 from study.models.fused_layer import fuse, picks_readout
 from study.models.packed import PackedClassifier
 from tests.lora.models import FAMILIES
+from tests.rounding import LOGIT_ROUNDINGS, check_near
 from tests.study import toys
 from tests.study.fused_case import Case, bert, distance, factors_alone
 from tests.study.toys import saved
@@ -64,7 +65,7 @@ def test_a_model_whose_last_layer_is_left_alone_computes_the_same() -> None:
     fuse(model)
     assert fused_layers(model) == 1
     assert not picks_readout(model)
-    torch.testing.assert_close(PackedClassifier(model, [0])(batch), expected, atol=1e-6, rtol=1e-6)
+    check_near(PackedClassifier(model, [0])(batch), expected, LOGIT_ROUNDINGS)
 
 
 def test_a_layer_with_further_parts_is_left_alone() -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from study.entry.errors import StudyError
 from study.models.matrices import linear_modules, read_tuned, updates, weight_of
+from tests.rounding import check_near
 from tests.study.toys import each_family, load, saved
 
 PER_LAYER = {"bert": 6, "roberta": 6, "distilbert": 6, "gpt2": 4, "llama": 7}
@@ -49,7 +50,7 @@ def test_the_update_is_what_was_added(family, tmp_path: Path):
     assert list(found) == list(added)
     for name, update in found.items():
         assert update.dtype == torch.float32
-        torch.testing.assert_close(update, added[name], atol=1e-6, rtol=0, msg=name)
+        check_near(update, added[name], 4, msg=name)  # a sum and a difference: measured 1
 
 
 def test_a_model_that_is_not_there_or_not_whole_is_refused_with_its_path(tmp_path: Path):

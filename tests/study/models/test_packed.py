@@ -17,6 +17,7 @@ from study.batches.packing import PackedBatch, pack
 from study.entry.errors import StudyError
 from study.models.packed import PackedClassifier, RunLinear, load_pretrained, parameter_count
 from tests.lora.models import FAMILIES, Family
+from tests.rounding import LOGIT_ROUNDINGS, check_near
 from tests.study import toys
 from tests.study.toys import each_family, saved
 
@@ -83,7 +84,7 @@ def test_rows_of_different_length_do_not_disturb_one_another(family: Family) -> 
     for run, seed in enumerate((0, 1)):
         alone = PackedClassifier(toys.load(folder), seeds=[seed])
         expected = alone(pack(data, [choices[run]], pad, 2))[0]
-        torch.testing.assert_close(together[run], expected, atol=1e-6, rtol=1e-6)
+        check_near(together[run], expected, LOGIT_ROUNDINGS)
 
 
 @each_family
@@ -95,7 +96,7 @@ def test_a_sentence_does_not_see_its_neighbours(family: Family) -> None:
         chosen = torch.tensor(neighbours)
         logits = classifier(pack(data, [chosen], pad, 2))[0]
         found = logits[neighbours.index(4)]
-        torch.testing.assert_close(found, one, atol=1e-6, rtol=1e-6)
+        check_near(found, one, LOGIT_ROUNDINGS)
 
 
 @each_family
@@ -107,7 +108,7 @@ def test_a_row_may_hold_more_tokens_than_the_model_has_positions(family: Family)
     logits = classifier(batch)
     assert batch.input_ids.shape[1] > min(positions, 512)
     last = classifier(pack(data, [torch.tensor([119])], pad, 1))[0, 0]
-    torch.testing.assert_close(logits[0, -1], last, atol=1e-6, rtol=1e-6)
+    check_near(logits[0, -1], last, LOGIT_ROUNDINGS)
 
 
 def test_padding_at_a_rows_end_changes_nothing_whatever_its_id() -> None:

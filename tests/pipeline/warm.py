@@ -1,0 +1,152 @@
+"""`python -m NAME` and `dvc` in processes that have the libraries imported already.
+
+A pipeline of toys spends nearly all its time importing torch, transformers and DVC, once for each
+stage and each command. A server imports them once; a command is then a fork of it, with its own
+arguments, folder, environment and streams. The project's own modules are none of what the server
+imports: every fork reads those of the folder that it runs in, as a new Python would.
+
+    with serving() as folder:  # put first on PATH: it holds a `python` and a `dvc`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    *("torch", "torch.func", "torch.utils.checkpoint", "torch.utils.flop_counter"),
+    *("transformers", "transformers.models.bert.modeling_bert", "transformers.pytorch_utils"),
+    *("transformers.models.llama.modeling_llama", "tokenizers", "safetensors.torch"),
+    *("scipy.stats", "scipy.optimize", "scipy.special", "scipy.integrate", "sklearn.metrics"),
+    *("pandas", "datasets", "peft", "ruamel.yaml", "matplotlib.pyplot"),
+    *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "dvc.cli"),
+    *("dvc.cli.parser", "dvc.repo", "dvc.fs"),
+)
+# Any other way of starting Python (`python -c`, `python FILE`) is left to Python itself.
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+command, *words = sys.argv
+if os.path.basename(command) == "dvc":
+    words = ["-m", "dvc", *words]
+if words[:1] != ["-m"]:
+    os.execv({python!r}, [{python!r}, *words])
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    socket.send_fds(server, [b"+"], [0, 1, 2])
+    server.sendall(json.dumps([words[1:], os.getcwd(), dict(os.environ)]).encode())
+    server.shutdown(socket.SHUT_WR)
+    status = server.recv(16)
+sys.exit(int(status or 1))
+"""
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Path]:
+    """Start a server; give the folder of its commands. It ends with the block, or with us."""
+    with tempfile.TemporaryDirectory() as place:
+        folder, address = Path(place, "bin"), str(Path(place, "server"))
+        folder.mkdir()
+        for name in ("python", "dvc"):
+            command = folder / name
+            command.write_text(CLIENT.format(python=sys.executable, address=address))
+            command.chmod(command.stat().st_mode | stat.S_IXUSR)
+        server = subprocess.Popen(
+            [sys.executable, "-P", __file__, address],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        yield folder
+        server.stdin.close()
+        server.stdout.close()
+        assert server.wait() == 0
+
+
+def serve(address: str) -> None:
+    """Run the commands that come, each in a fork of this process, until standard input ends."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.freeze()
+    asleep, awake = os.pipe()
+    os.set_blocking(awake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(awake)
+    clients: dict[int, socket.socket] = {}  # by the process that runs its command
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print("ready", flush=True)
+        while True:
+            readable, _, _ = select.select([listener, asleep, sys.stdin], [], [])
+            if asleep in readable:
+                os.read(asleep, 1024)
+                _tell(clients)
+            if listener in readable:
+                client, _ = listener.accept()
+                _, streams, _, _ = socket.recv_fds(client, 1, 3)
+                with client.makefile("rb") as stream:
+                    words, folder, environment = json.loads(stream.read())
+                if (process := os.fork()) == 0:
+                    for unused in (listener, client, *clients.values()):
+                        unused.close()
+                    _become(streams, folder, environment)
+                    _run(words)
+                    return
+                clients[process] = client
+                for stream_ in streams:
+                    os.close(stream_)
+            if sys.stdin in readable:
+                return
+
+
+def _tell(clients: dict[int, socket.socket]) -> None:
+    """Send the exit status of every process that has ended to the client that waits for it."""
+    while clients:
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if process == 0:
+            return
+        code = os.waitstatus_to_exitcode(status)
+        with clients.pop(process) as client, contextlib.suppress(BrokenPipeError):
+            client.sendall(str(code if code >= 0 else 128 - code).encode())
+
+
+def _become(streams: Sequence[int], folder: str, environment: Mapping[str, str]) -> None:
+    """Take over the client's streams, folder and environment."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for own, given in enumerate(streams):
+        os.dup2(given, own)
+        os.close(given)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _run(words: list[str]) -> None:
+    """Do what `python -m` with these words does; leave by SystemExit or an error, or return."""
+    module, *arguments = words
+    places: list[Any] = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    sys.path[:0] = [os.getcwd(), *(p for p in places if p not in sys.path)]
+    sys.argv = ["-m", *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
