@@ -99,21 +99,22 @@ def caption(record: Record) -> str:
         kind: sum(_kind(rule["verdict"]) == kind for rule in record["rules"]) for kind in _LOOKS
     }
     parts = [f"{count} {kind}" for kind, count in counts.items() if count]
-    held = "No rank is recommended"
+    held = "No rank is recommended that they could be compared with"
     if rank is not None:
-        held = f"Against rank {rank}, which the study recommends on {measured['split']}"
+        on = measured["split"]
+        held = f"They are compared with rank {rank}, which the study recommends on {on}"
         if chosen is not None:
-            held += f" (and would again in {percent(chosen)} of resamples)"
-    words = f"{held}: of {counted(len(record['rules']), 'rule')} {listed(parts)}."
+            held += f" (in {percent(chosen)} of resamples of the data it would do so again)"
+    words = f"Of {counted(len(record['rules']), 'rule')} of thumb: {listed(parts)}. {held}."
     large = [rule for rule in record["rules"] if _kind(rule["verdict"]) == "too large"]
     if large:
         worst = max(large, key=lambda rule: rule["numbers"]["factor"])
-        words += f" Farthest off is “{worst['rule']}” with rank {worst['rank']}."
+        words += f" Farthest off is “{worst['rule']}”: it picks rank {worst['rank']}."
     none = [margin for margin, rank in measured["equivalent"].items() if rank is None]
     if none:
         words += (
-            " No rank was shown to be equivalent to full fine-tuning within "
-            f"{listed(none, 'or')} points."
+            " We cannot say of any rank that it is within "
+            f"{listed(none, 'or')} points of full fine-tuning."
         )
     return words
 

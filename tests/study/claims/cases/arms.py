@@ -41,7 +41,7 @@ CASES = [
         YES,
         study({1: 0.75, 8: 0.80}, head=0.71, full=0.83),
         numbers={
-            "tested": "full fine-tuning less rank 8 above 0",
+            "tested": "full fine-tuning minus rank 8 above 0",
             "value": 3.0,
             "shown": "4 of 4",
             "over": "seeds and test sentences",
@@ -52,14 +52,18 @@ CASES = [
         "full_is_best",
         OPEN,
         study({1: SCATTERED, 8: 0.82}),
-        numbers={"tested": "full fine-tuning less rank 1 above 0", "value": 5.0, "shown": "2 of 3"},
+        numbers={
+            "tested": "full fine-tuning minus rank 1 above 0",
+            "value": 5.0,
+            "shown": "2 of 3",
+        },
     ),
     Case(
         "full_is_best",
         NO,
         study({1: 0.80, 8: 0.90}),
         numbers={
-            "tested": "full fine-tuning less rank 8 above 0",
+            "tested": "full fine-tuning minus rank 8 above 0",
             "value": -5.0,
             "level": 1 - 0.05 / 3,
             "correction": "Bonferroni over 3",
@@ -70,7 +74,7 @@ CASES = [
         NO,
         study({1: 0.80, 8: 0.75, 16: 0.82}, head=0.7),
         "each of 5 arms",
-        {"tested": "rank 8 less rank 1 above 0", "value": -5.0, "shown": "3 of 4"},
+        {"tested": "rank 8 minus rank 1 above 0", "value": -5.0, "shown": "3 of 4"},
     ),
     Case("clean_frontier", YES, PLAIN),
     Case("clean_frontier", OPEN, UNSURE),
@@ -88,7 +92,7 @@ CASES = [
         "head_only_underfits",
         YES,
         study({1: 0.75, 8: 0.80}, head=0.71, margins=BETWEEN, full=0.78),
-        numbers={"tested": "rank 1 less head only above 1 point", "value": 4.0, "trained": 100},
+        numbers={"tested": "rank 1 minus head only above 1 point", "value": 4.0, "trained": 100},
     ),
     Case(
         "head_only_underfits",

@@ -73,7 +73,7 @@ CASES = [
         YES,
         cut(-0.3, without=-1.7),
         numbers={
-            "tested": "update cut to rank 8 less the whole update above -1 point",
+            "tested": "the update cut to rank 8 minus the whole update above -1 point",
             "value": -0.3,
             "low": -0.5,
             "high": -0.1,
@@ -86,7 +86,7 @@ CASES = [
         NO,
         readings((0.1, 0.3), (-9.0, 0.5), (2.0, 0.5)),
         numbers={
-            "tested": "LoRA of rank 2 less full fine-tuning's update cut to it above -1 point",
+            "tested": "LoRA of rank 2 minus full fine-tuning's update cut to it above -1 point",
             "value": -9.0,
             "low": -9 - 0.5 * student.isf(0.025 / 6, 1999) / student.isf(0.025, 1999),
             "correction": "Bonferroni over 6",
@@ -97,7 +97,7 @@ CASES = [
         NO,
         targets(-5.0),
         "lora.target_modules=[dense,query,value]",
-        {"tested": "query and value alone less the whole update above -1 point", "value": -5.0},
+        {"tested": "query and value alone minus the whole update above -1 point", "value": -5.0},
     ),
     Case("others_add_little", YES, targets(-0.2)),
     Case("others_add_little", OPEN, targets(-1.1)),

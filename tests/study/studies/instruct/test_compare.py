@@ -173,7 +173,7 @@ def test_p_values_stand_beside_what_they_are_of() -> None:
     record = made.record({32: 3.0, 64: 3.0}, noise=0.1)
     (row,) = record["verdicts"]["1"]
     assert (
-        f"gains no more than 1 %: {p_words(row['p_no_more'])}"
+        f"that rank 64 gains over 1 % is ruled out ({p_words(row['p_no_more'])})"
         in (record["hypotheses"][3]["evidence"])
     )
 
