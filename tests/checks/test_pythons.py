@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from tests.checks.making import make
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,10 +59,9 @@ def test_make_refuses_another_python_in_one_line(
     for name in ("Makefile", "constraints.txt", *(p.name for p in ROOT.glob("requirements*.txt"))):
         shutil.copyfile(ROOT / name, tmp_path / name)
 
-    done = subprocess.run(
-        ["make", "venv", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = make(tmp_path, "venv", f"PYTHON={python}")
 
+    assert done.returncode != 0
     refusal, of_make = done.stderr.splitlines()
     assert refusal == f"{says.format(python)} Choose one: make PYTHON=python3.12"
     assert of_make.startswith("make: ***")
@@ -78,12 +78,8 @@ def test_an_existing_venv_of_another_python_is_no_silent_answer(tmp_path: Path) 
         (tmp_path / name).touch()
     (tmp_path / ".venv/.installed").touch()
 
-    def make(python: str) -> subprocess.CompletedProcess[str]:
-        call = ["make", "venv", f"PYTHON={tmp_path / python}"]
-        return subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    assert make(".venv/bin/python").returncode == 0
-    refused = make("other")
+    assert make(tmp_path, "venv", f"PYTHON={tmp_path}/.venv/bin/python").returncode == 0
+    refused = make(tmp_path, "venv", f"PYTHON={tmp_path}/other")
     assert refused.returncode != 0
     assert ".venv has Python 3.11.2, and" in refused.stderr
     assert "asks for Python 3.12.1: rm -r .venv first" in refused.stderr

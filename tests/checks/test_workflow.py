@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.checks.making import make
 from tests.pipeline.study import Done, Study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,9 +58,7 @@ def test_every_command_is_run_by_a_test_below() -> None:
 @pytest.mark.parametrize("target", sorted({row["target"] for row in MATRIX}))
 def test_make_knows_what_to_do(target: str) -> None:
     """Make resolves the target, without running what it stands for: that takes minutes."""
-    done = subprocess.run(
-        ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = make(ROOT, "--dry-run", target)
     assert done.returncode == 0, done.stderr
     assert "python" in done.stdout
 
