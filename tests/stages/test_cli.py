@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from study import settings
 from study.entry import command
 from study.entry.errors import StudyError
+from study.settings import whole as settings
 from study.studies.instruct.settings import whole as own
 
 ROOT = Path(__file__).resolve().parents[2]
