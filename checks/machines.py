@@ -1,6 +1,6 @@
 """Kinds of machine: whether two files of `metrics/machine/` tell of the same one.
 
-On machines of one kind the same code gives the same bits; see `study.environment`, which writes
+On machines of one kind the same code gives the same bits; see `study.training.machine`, which writes
 the files.
 """
 

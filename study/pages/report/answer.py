@@ -1,7 +1,7 @@
 """The study's answer in three sentences: which rank, how close it comes, whether to trust it.
 
 Plain text, in which **words** are strong; the report and the README both begin with it. How the
-rank was picked and what would settle what is open stands in `study.report.settling`.
+rank was picked and what would settle what is open stands in `study.pages.report.settling`.
 """
 
 from __future__ import annotations
