@@ -105,7 +105,9 @@ def test_noise_leaves_what_cannot_be_told_untold_and_says_what_it_would_take() -
     answer = record["questions"][1]["answer"]
     assert answer.startswith("We cannot say: rank 8's perplexity is ")
     assert "that rank 64 gains over 1 % is not ruled out (p = 1)" in answer
-    pairs = re.search(r"as the margin it takes about ([\d,]+) held-out pairs; there are 300", answer)
+    pairs = re.search(
+        r"as the margin it takes about ([\d,]+) held-out pairs; there are 300", answer
+    )
     assert pairs is not None
     assert int(pairs[1].replace(",", "")) > 300
 
