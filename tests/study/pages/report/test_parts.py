@@ -229,7 +229,7 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
     said = " ".join(words(part) for part in rates.learning_rate(record))
     assert "forced" not in said
     assert "nearest" not in said
-    assert re.search(r"LoRA’s rate is [\d.]+ times full fine-tuning’s\. About 10 is expected", said)
+    assert "LoRA’s rate is full fine-tuning’s own, a ratio of 1. About 10 is expected, " in said
     assert "but this is no test of it: one rate was tried in LoRA and full fine-tuning" in said
     table = rows(rates.learning_rate(record)[0])
     rate = f"{record['arms'][1]['best']:g}"
