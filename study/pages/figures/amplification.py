@@ -65,8 +65,8 @@ def draw(record: Record) -> Figure:
     below(
         figure,
         left,
-        "Median over adapted matrices; bars: lowest to highest. Controls at right are of LoRA's\n"
-        "update alone, held against W0's norm between its own top directions and random ones.",
+        "Median over adapted matrices; bars: lowest to highest. Controls at right divide the\n"
+        "norm of LoRA's update by W0's between W0's own top directions, and between random ones.",
     )
     return figure
 

@@ -87,8 +87,8 @@ def _words(record: Record) -> str:
     if len(record["settings"]["seeds"]) == 1:
         return "Mean over adapted matrices of one seed; bars and band at right: all matrices."
     return (
-        "Mean over adapted matrices and seeds; bars: lowest to highest seed at left, matrix at\n"
-        "right, as the band."
+        "Mean over adapted matrices and seeds. Bars at left: lowest to highest seed. Bars and\n"
+        "band at right: lowest to highest matrix."
     )
 
 

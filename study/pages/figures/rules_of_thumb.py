@@ -50,7 +50,9 @@ def draw(record: Record) -> Figure:
             color=_LOOKS[kind].color,
         )
     axes.set_yticks(
-        range(len(rules)), [textwrap.fill(rule["rule"], _LABEL) for rule in rules], linespacing=0.95
+        range(len(rules)),
+        [textwrap.fill(rule["rule"], _LABEL, break_on_hyphens=False) for rule in rules],
+        linespacing=0.95,
     )
     axes.set_ylim(len(rules) - 0.4, -0.6)
     axes.grid(False, axis="y")
@@ -67,9 +69,8 @@ def _words(record: Record) -> str:
     """Say what points, bars and lines are, of those that are drawn."""
     measured = record["measured"]
     words = (
-        "Points: what a rule picks, for the verdict rounded up to the next rank that was trained "
-        "(above the largest one as it is); "
-        "pale bars: from the lowest to the highest matrix."
+        "Points: what a rule picks. The verdict rounds it up to a rank that was trained, if one is "
+        "as large. Pale bars: from the lowest to the highest matrix."
     )
     if measured["recommended"] is not None:
         words += f" Solid line: the rank that {measured['split']} recommends."

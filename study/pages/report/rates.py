@@ -78,6 +78,8 @@ def _ratio(record: Record) -> str:
     expected = significant(record["ratio_expected"])
     reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
     ratio = f"LoRA's rate is {between} times full fine-tuning's"
+    if between == "1":
+        ratio = "LoRA's rate is full fine-tuning's own, a ratio of 1"
     if not reasons:
         return f"{ratio}; about {expected} is expected."
     why = "; ".join(reasons)

@@ -70,7 +70,7 @@ def caption(record: Record) -> str:
     told = (
         f"We cannot say whether {listed(level, 'or')} {_differ(level)} from full fine-tuning."
         if level
-        else "Every one of them differs from full fine-tuning."
+        else "Each method that tunes few parameters differs from full fine-tuning."
     )
     return (
         f"{_beside_lora(record)}{told} Among the methods beside full fine-tuning, {best['label']} "

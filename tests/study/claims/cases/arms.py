@@ -173,7 +173,12 @@ CASES = [
     Case("rank_8_captures_most", YES, PLAIN),
     Case("rank_8_captures_most", NO, study({8: 0.65})),
     Case("rank_8_captures_most", OPEN, study({8: SCATTERED}, head=0.75)),
-    Case("rank_8_captures_most", OPEN, study({8: 0.8}, head=0.8, full=0.8), "not shown to gain"),
+    Case(
+        "rank_8_captures_most",
+        OPEN,
+        study({8: 0.8}, head=0.8, full=0.8),
+        "cannot say that full fine-tuning gains over the head alone",
+    ),
     Case("rank_8_captures_most", OPEN, study({4: 0.8}), "no rank 8"),
     Case("quality_95_percent", YES, study({1: 0.83, 8: 0.86})),
     Case("quality_95_percent", NO, study({1: 0.75, 8: 0.85})),

@@ -51,7 +51,7 @@ def test_the_rank_curve_names_its_best_and_worst_rank_and_the_change():
     assert "best at rank 8 (84.0 %) and worst at rank 2 (70.0 %)" in caption
     assert "full fine-tuning reaches 90.0 % and the head alone 60.0 %" in caption
     assert "From the smallest rank to the largest, accuracy rises by 4.0 points" in caption
-    assert "seeds of one rank lie up to 0.0 points apart" in caption
+    assert "two seeds of the same rank differ by up to 0.0 points" in caption
 
 
 def test_a_loss_over_the_ranks_is_called_one():
