@@ -27,6 +27,7 @@ from study.entry.yaml_core import read_yaml
 from study.settings import whole
 from tests.checks.making import make
 from tests.pipeline.declared import MAIN, SETTINGS
+from tests.test_architecture import HOUSE
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -86,8 +87,19 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
 def test_every_page_is_one_click_from_the_first_and_leads_back() -> None:
     reached = {(ROOT / link.partition("#")[0]).resolve() for link in links(README)}
     assert reached >= set(PAGES) - {README}
-    for page in DOCS:
+    for page in set(PAGES) - {README, ROOT / "instruct/README.md"}:  # which a stage writes
         assert "../README.md" in links(page), page
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs/house.md"], ids=lambda p: p.name)
+def test_the_map_shows_every_room_from_the_roof_down(page: Path) -> None:
+    row = r"^\| (`(?:study|lora|stages)/[^|]*) \|.*\|.*\|$"
+    firsts = re.findall(row, text_of(page), re.MULTILINE)
+    shown = [span for first in firsts for span in re.findall(r"`([\w/]+/)`", first)]
+    rooms = [room.rstrip("/") + "/" for room in HOUSE if page != README or room != "stages"]
+    places = [next(i for i, s in enumerate(shown) if room.startswith(s)) for room in rooms]
+    assert places == sorted(places)
+    assert set(places) == set(range(len(shown)))
 
 
 @each_page
