@@ -1,7 +1,7 @@
 # `make` alone lists what there is. Everything runs in .venv, which is made from the pinned
 # requirements on first use and again when they change.
 
-PYTHON ?= python3.11
+PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirements-qlora.txt \
@@ -11,15 +11,29 @@ PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirement
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro back table test verify browser bench check lint types deps-check gate readme readme-check plots plots-check format cost lock clean
+.PHONY: help venv repro back table test verify browser bench check lint types deps-check gate workflow readme readme-check plots plots-check format cost lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 venv: $(STAMP) ## make .venv with the pinned dependencies
+ifeq ($(origin PYTHON),command line)
+	@asked=$$($(PYTHON) --version 2>&1); has=$$(python --version 2>&1); \
+	test "$$asked" = "$$has" || { \
+		echo "$(VENV) has $$has, and PYTHON=$(PYTHON) asks for $$asked: rm -r $(VENV) first" >&2; \
+		exit 1; }
+endif
 
+# The versions that pyproject.toml allows. The test of this file holds the two to each other.
 $(STAMP): $(PINS)
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(VENV)/bin/python || { \
+		$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+			2>/dev/null || { \
+			found=$$($(PYTHON) --version 2>&1) || found="not there"; \
+			echo "Python 3.11 to 3.13 is needed, and $(PYTHON) is $$found." \
+				"Choose one: make PYTHON=python3.12" >&2; \
+			exit 1; }; \
+		$(PYTHON) -m venv $(VENV); }
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt \
 		-r requirements-qlora.txt -c constraints.txt
@@ -33,6 +47,9 @@ repro: venv ## run the study: every stage that is not up to date, then print the
 
 back: venv ## bring settings and results back to the last commit, as after a failed experiment
 	@python -m checks.back
+
+cost: venv ## measure speed and memory of the arms on this machine (minutes)
+	dvc repro timings/dvc.yaml:arms
 
 table: venv ## print the table of the last run
 	@python -m stages.aggregate --table
@@ -56,7 +73,7 @@ browser: ## install Chromium for the test of the report, where there is no brows
 bench: venv ## measure training side by side with Hugging Face's Trainer and PEFT (10 minutes)
 	python -m benchmarks
 
-check: lint types deps-check gate readme-check plots-check ## lint, types, the rooms in dvc.yaml, and the gate against stale results
+check: lint types deps-check gate workflow readme-check plots-check ## lint, types, rooms, workflow, and the gate against stale results
 
 lint: venv
 	ruff check .
@@ -71,6 +88,9 @@ deps-check: venv
 gate: venv
 	python -m checks.gate
 
+workflow: venv
+	actionlint .github/workflows/*.yml
+
 readme-check: venv
 	python -m checks.readme
 
@@ -80,23 +100,21 @@ readme: venv ## write the measured parts of the READMEs from the committed recor
 plots-check: venv
 	python -m checks.plots
 
-plots: venv ## write the figures' colours (study/figures/style.py) into DVC's plots
+plots: venv ## write the figures' colours (study/pages/figures/style.py) into DVC's plots
 	python -m checks.plots --fix
 
 format: venv ## mend what ruff can mend
 	ruff check --fix .
 	ruff format .
 
-lock: venv ## pin everything again from requirements*.txt, in a fresh environment
-	rm -rf $(VENV)/relock
-	$(PYTHON) -m venv $(VENV)/relock
-	$(VENV)/relock/bin/python -m pip install --quiet \
-		-r requirements.txt -r requirements-dev.txt -r requirements-ray.txt \
-		-r requirements-qlora.txt
+# uv finds one set of pins for every version of Python from the oldest on, so none has to be there;
+# where a package's newest release has dropped one of them, all get the release before.
+lock: venv ## pin everything again from requirements*.txt, for all allowed versions of Python
 	{ sed -n '/^#/p' constraints.txt; \
-	  $(VENV)/relock/bin/python -m pip freeze | sed 's/+cpu$$//'; } > constraints.new
+	  uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+		--no-annotate --no-header requirements.txt requirements-dev.txt requirements-ray.txt \
+		requirements-qlora.txt; } > constraints.new
 	mv constraints.new constraints.txt
-	rm -rf $(VENV)/relock
 
 clean: ## remove what can be made again (.venv and DVC's cache stay)
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots

@@ -1,7 +1,7 @@
 """Kinds of machine: whether two files of `metrics/machine/` tell of the same one.
 
-On machines of one kind the same code gives the same bits; see `study.environment`, which writes
-the files.
+On machines of one kind the same code gives the same bits; see `study.training.machine`, which
+writes the files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The colours of DVC's plots are the figures' own, which stand in `study/figures/style.py`.
+"""The colours of DVC's plots are the figures' own, which stand in `study/pages/figures/style.py`.
 
 A Vega template in .dvc/plots/ can only hold colours as text. `python -m checks.plots` compares
 them, `python -m checks.plots --fix` writes them.

@@ -1,4 +1,4 @@
-"""What README.md and the other pipelines' pages say of results is what committed metrics bear out.
+"""What README.md and the other pages say of results is what committed metrics bear out.
 
 `python -m checks.readme` compares, `python -m checks.readme --fix` writes it.
 """
@@ -17,6 +17,7 @@ from study.studies.methods.pages import page as methods
 from study.studies.stacking.answers import page as stacking
 
 README = Path("README.md")
+READING = Path("docs/reading-the-results.md")
 METHODS_README = Path("methods/README.md")
 DRIFT = Path("drift/metrics/drift.json")
 DRIFT_README = Path("drift/README.md")
@@ -28,14 +29,12 @@ SUMMARY = "metrics/summary.json"
 SUFFICIENT_RANK = "metrics/sufficient_rank.json"
 
 
-def blocks() -> dict[str, str]:
-    """Return each generated part of the README, as Markdown, by its name in the marks."""
+def study_blocks() -> dict[Path, dict[str, str]]:
+    """Return the generated parts of the main study's pages, as Markdown, by name in the marks."""
     summary, sufficient_rank = read_json(SUMMARY), read_json(SUFFICIENT_RANK)
     sentences = zip(QUESTIONS, answer(summary, sufficient_rank), strict=True)
-    return {
-        "answer": "\n".join(f"- *{question}* {sentence}" for question, sentence in sentences),
-        "table": markdown_table(summary),
-    }
+    written = "\n".join(f"- *{question}* {sentence}" for question, sentence in sentences)
+    return {README: {"answer": written}, READING: {"table": markdown_table(summary)}}
 
 
 def methods_blocks() -> dict[str, str]:
@@ -49,7 +48,7 @@ def methods_blocks() -> dict[str, str]:
 def pages() -> dict[Path, dict[str, str]]:
     """Return the generated parts of each page; none of a pipeline that has not run."""
     return {
-        README: blocks(),
+        **study_blocks(),
         METHODS_README: methods_blocks(),
         DRIFT_README: drift.blocks(read_json(DRIFT)) if DRIFT.exists() else {},
         STACKING_README: stacking.blocks(read_json(STACKING)) if STACKING.exists() else {},
@@ -62,7 +61,7 @@ def marks(name: str) -> tuple[str, str]:
 
 
 def with_block(text: str, name: str, content: str) -> str:
-    """Return the README's text with this content between the marks of that name.
+    """Return a page's text with this content between the marks of that name.
 
     Raises:
         ValueError: a mark is missing, or stands there twice.

@@ -1,4 +1,4 @@
-"""What README.md tells its readers to run does what it says."""
+"""The Python that a page tells its readers to run does what it says."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from study.sources.resolve import resolve_model
 from tests.lora.models import generator, logits, randomise
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/reading-the-results.md"
 IDS = torch.tensor([[101, 2023, 3185, 2003, 2307, 102]])
 
 # Goes behind the reader's lines: what the model that they loaded says of one sentence.
@@ -32,8 +33,8 @@ with torch.no_grad():
 
 
 def python_block(holding: str) -> str:
-    """Return the one Python block of the README that holds a word."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """Return the one Python block of the page that holds a word."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (found,) = [block for block in blocks if holding in block]
     return str(found)
 

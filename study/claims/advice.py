@@ -37,12 +37,13 @@ def with_seeds(
     if number is None or number > _FEASIBLE:
         if setting != "seeds":
             return f"More `{setting}` might tell"
-        most = "any number of" if number is None else f"{_FEASIBLE:,}"
+        most = "More" if number is None else f"Even {_FEASIBLE:,}"
         return (
-            f"What was measured is too near the limit for {most} seeds to tell on these sentences; "
-            f"more of them might (`{sentences}`)"
+            f"{most} seeds alone would not settle it: what was measured is too near the limit. "
+            f"More sentences might (`{sentences}`)"
         )
-    said = f"If the truth is as measured, about {counted(rough(number), 'seed')} would tell"
+    said = f"If the true values are those measured, about {counted(rough(number), 'seed')} would "
+    said += "settle it"
     if number > _WRITTEN:
         return f"{said} (`{setting}`)"
     seeds = ",".join(map(str, range(number)))

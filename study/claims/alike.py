@@ -49,7 +49,7 @@ def strong_when_tiny(study: Study) -> Verdict:
     return study.every(
         [
             below(
-                f"rank {r} less rank {s}",
+                f"rank {r} minus rank {s}",
                 study.gain(study.lora(r), study.lora(s)),
                 study.large,
                 "points",
@@ -57,8 +57,8 @@ def strong_when_tiny(study: Study) -> Verdict:
             for s in small
             for r in larger
         ],
-        f"how far {rank_words(small)} fall behind {rank_words(larger)} in test accuracy, each held "
-        f"against {margin(study.large)}",
+        f"whether {rank_words(small)} stay less than {margin(study.large)} behind "
+        f"{rank_words(larger)} in test accuracy",
     )
 
 
@@ -76,12 +76,12 @@ def falls_are_noise(study: Study) -> Verdict:
         raise CannotTell("accuracy fell from no rank to the next, so there is nothing to explain")
     return study.every(
         [
-            below(f"rank {small} less rank {large}", gap, study.similar, "points")
+            below(f"rank {small} minus rank {large}", gap, study.similar, "points")
             for (small, large), gap in gaps.items()
         ],
-        f"test accuracy fell in {len(falls)} of {len(gaps)} steps from a rank to the next; every "
-        f"step's fall is held against {margin(study.similar)}, as a smaller one is no loss that "
-        "matters",
+        f"test accuracy fell in {len(falls)} of {len(gaps)} steps from a rank to the next. The "
+        f"question is whether every fall is less than {margin(study.similar)}, which is no loss "
+        "that matters",
         fell_from=", ".join(falls),
     )
 
@@ -93,12 +93,12 @@ def _band(study: Study, ranks: Sequence[int], points: float) -> Verdict:
             one
             for low, high in pairs
             for one in within(
-                f"rank {high} less rank {low}",
+                f"rank {high} minus rank {low}",
                 study.gain(study.lora(high), study.lora(low)),
                 points,
                 "points",
             )
         ],
-        f"test accuracy of any two of {rank_words(ranks)} ({counted(len(pairs), 'pair')}), held "
-        f"against {margin(points)} either way",
+        f"whether any two of {rank_words(ranks)} ({counted(len(pairs), 'pair')}) lie less than "
+        f"{margin(points)} apart in test accuracy",
     )

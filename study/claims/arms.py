@@ -28,8 +28,8 @@ def between_the_others(study: Study) -> Verdict:
                 _ahead(study, study.full, study.lora(rank)),
             )
         ],
-        f"test accuracy of {rank_words(study.ranks)} over the head alone, and of full fine-tuning "
-        "over each of them",
+        f"whether {rank_words(study.ranks)} are above the head alone in test accuracy, and below "
+        "full fine-tuning",
     )
 
 
@@ -39,8 +39,8 @@ def head_only_underfits(study: Study) -> Verdict:
     fewest = study.head_only.trainable_parameters
     found = study.every(
         [_ahead(study, arm, study.head_only, study.similar) for arm in (smallest, study.full)],
-        f"test accuracy of rank {study.ranks[0]} and of full fine-tuning over that of the head "
-        f"alone, held against {margin(study.similar)}",
+        f"whether rank {study.ranks[0]} and full fine-tuning are more than "
+        f"{margin(study.similar)} above the head alone in test accuracy",
         trained=fewest,
         trained_by_smallest_rank=smallest.trainable_parameters,
     )
@@ -55,8 +55,8 @@ def full_is_best(study: Study) -> Verdict:
     others = [study.head_only, *(study.lora(rank) for rank in study.ranks)]
     return study.every(
         [_ahead(study, study.full, other) for other in others],
-        f"test accuracy of full fine-tuning over that of the head alone and of "
-        f"{rank_words(study.ranks)}",
+        f"whether full fine-tuning is above the head alone and above {rank_words(study.ranks)} in "
+        "test accuracy",
     )
 
 
@@ -66,13 +66,13 @@ def most_of_the_gain(rank: int) -> Test:
     def test(study: Study) -> Verdict:
         arm, gain = study.lora(rank), study.gain(study.full, study.head_only)
         if gain.interval(study.alpha)[0] <= 0:
-            raise CannotTell("full fine-tuning is not shown to gain anything over the head alone")
+            raise CannotTell("we cannot say that full fine-tuning gains over the head alone at all")
         more = study.mix((1.0, arm), (-0.5, study.head_only), (-0.5, study.full))
-        what = f"rank {rank} less the middle between the head alone and full fine-tuning"
+        what = f"rank {rank} minus the middle between the head alone and full fine-tuning"
         return study.every(
             [above(what, more, unit="points")],
-            f"whether the test accuracy of rank {rank} is nearer to full fine-tuning's than to the "
-            "head's alone: most is more than half of the gain",
+            f"whether rank {rank} is nearer to full fine-tuning than to the head alone in test "
+            "accuracy: most means more than half of the gain",
             share_of_gain=study.gain(arm, study.head_only).value / gain.value,
         )
 
@@ -87,10 +87,10 @@ def quality_kept(least: float) -> Test:
         over = {r: study.mix((1.0, study.lora(r)), (-least, study.full)) for r in study.ranks}
         return study.every(
             [
-                above(f"rank {r} less {share(least)} of full fine-tuning", gain, unit="points")
+                above(f"rank {r} minus {share(least)} of full fine-tuning", gain, unit="points")
                 for r, gain in over.items()
             ],
-            f"test accuracy of each rank less {share(least)} of full fine-tuning's",
+            f"whether every rank's test accuracy is above {share(least)} of full fine-tuning's",
             lowest_share_of_full=ratio,
         )
 
@@ -107,8 +107,9 @@ def more_parameters_tend_to_help(study: Study) -> Verdict:
     accuracies = [f"{_name(arm)}: {100 * _accuracy(arm):.1f} %" for arm in arms]
     return Verdict(
         verdict,
-        f"Page's trend test over {len(arms)} arms in the order of their trainable parameters, "
-        f"seeds as blocks, held against {study.alpha / 2:g}",
+        f"whether test accuracy rises over {len(arms)} arms in the order of their trainable "
+        f"parameters (Page's trend test within each seed; a p value up to {study.alpha / 2:g} "
+        "shows it)",
         numbers | {"in_order": ", ".join(accuracies)},
     )
 
@@ -121,14 +122,14 @@ def clean_frontier(study: Study) -> Verdict:
     steps = list(pairwise(_by_parameters(study)))
     return study.every(
         [_ahead(study, large, small) for small, large in steps],
-        f"test accuracy of each of {len(steps) + 1} arms over that with the next fewer trainable "
-        "parameters",
+        f"whether each of {len(steps) + 1} arms is above the one with the next fewer trainable "
+        "parameters in test accuracy",
     )
 
 
 def _ahead(study: Study, first: ArmRecord, second: ArmRecord, limit: float = 0.0) -> Statement:
     gain = study.gain(first, second)
-    return above(f"{_name(first)} less {_name(second)}", gain, limit, "points")
+    return above(f"{_name(first)} minus {_name(second)}", gain, limit, "points")
 
 
 def _by_parameters(study: Study) -> list[ArmRecord]:

@@ -27,8 +27,8 @@ def compute_hardly_grows(study: Study) -> Verdict:
     ratio = flops[large] / flops[small]
     return Verdict(
         exactly(ratio <= HARDLY),
-        f"{_OPERATIONS} at rank {large}, the largest here, over those at rank {small}, held "
-        f"against {HARDLY:g}. {MEASURED_TABLE}",
+        f"{_OPERATIONS} at rank {large}, the largest here, over those at rank {small}; up to "
+        f"{HARDLY:g} times counts as hardly more. {MEASURED_TABLE}",
         {"smallest_rank": small, "largest_rank": large, "ratio": ratio},
         COUNTED,
     )
@@ -44,7 +44,7 @@ def cheaper_than_full(most: float) -> Test:
         return Verdict(
             exactly(largest["flops_per_token"] < most * full),
             f"{_OPERATIONS} at rank {largest['rank']}, the costliest here, as a share of full "
-            f"fine-tuning's, held against {share(most)}. {MEASURED_TABLE}",
+            f"fine-tuning's; the claim asks for less than {share(most)}. {MEASURED_TABLE}",
             {"rank": largest["rank"], "share_of_full": largest["flops_per_token"] / full},
             COUNTED,
         )
@@ -59,7 +59,7 @@ def full_costs_most(study: Study) -> Verdict:
     others = [*rows_of(study, HEAD_ONLY), *rows_of(study, LORA)]
     return Verdict(
         exactly(all(row[key] < full[key] for row in others for key in keys)),
-        f"the largest of any other arm as a share of full fine-tuning's: trainable parameters, "
+        f"the most that any other arm has, as a share of full fine-tuning's: trainable parameters, "
         f"{_OPERATIONS} and bytes to store. {MEASURED_TABLE}",
         {f"share_of_{key}": max(row[key] for row in others) / full[key] for key in keys},
         COUNTED,
@@ -77,9 +77,9 @@ def merges(study: Study) -> Verdict:
     unmerged = max(row["inference_flops_per_token"] for row in rows)
     return Verdict(
         exactly(able == len(rows)),
-        "a merged model has the base's layers and no others, so the base's operations; how many "
-        "ranks' trained adapters were merged to the same logits, and what the costliest takes "
-        f"beside the base if it stays unmerged. {MEASURED_TABLE}",
+        "a merged model has the base's layers and no others, so it takes the base's operations. "
+        "Told are how many ranks' adapters were merged and gave the same logits, and how much more "
+        f"the costliest takes if it stays unmerged. {MEASURED_TABLE}",
         {"merged": f"{able} of {len(rows)}", "overhead_unmerged": unmerged / full - 1},
         CONSTRUCTION,
     )
@@ -95,9 +95,9 @@ def swaps(study: Study) -> Verdict:
     differences = [row["merge_difference"] for row in rows if row["merge_difference"] is not None]
     return Verdict(
         exactly(able == len(rows)),
-        "trained adapters, one a rank, that the cost stage put into one and the same base in turn, "
-        "merged, and took out again, after which the base's weights were those from before, bit "
-        "for bit (it stops if they are not); and by how much the merged model's logits differ from "
-        "the unmerged one's, relative to the largest",
+        "the cost stage put a trained adapter of each rank into the same base in turn, merged it, "
+        "and took it out again. After each the base's weights were those from before, bit for bit "
+        "(it stops if they are not). Told is also how far the merged model's logits are from the "
+        "unmerged one's, relative to the largest",
         {"swapped": f"{able} of {len(rows)}", "largest_difference": max(differences, default=None)},
     )

@@ -47,8 +47,8 @@ def formula(study: Study) -> Verdict:
     rank = differ[0] if differ else study.ranks[-1]
     return Verdict(
         exactly(not differ),
-        f"inputs plus outputs of {len(modules)} adapted matrices, in sum {per_rank}, times the "
-        "rank, against the parameters that were counted",
+        f"inputs plus outputs of {len(modules)} adapted matrices, {per_rank} in sum, times the "
+        "rank, beside the parameters that were counted",
         {
             "per_rank": per_rank,
             "rank": rank,
@@ -66,7 +66,8 @@ def share_below(rank: int, most: float) -> Test:
         found = _share_at(study, rank)
         return Verdict(
             exactly(found < most),
-            f"share of the parameters that rank {rank} trains in this model, against {share(most)}",
+            f"share of the parameters that rank {rank} trains in this model; the claim asks for "
+            f"less than {share(most)}",
             {"rank": rank, "share": found},
             COUNTED,
         )
@@ -81,8 +82,8 @@ def share_about(rank: int, about: float) -> Test:
         found = _share_at(study, rank)
         return Verdict(
             exactly(about / 2 <= found <= 2 * about),
-            f"share of the parameters that rank {rank} trains in this model, against half and "
-            f"twice of {share(about)}",
+            f"share of the parameters that rank {rank} trains in this model; from half to twice of "
+            f"{share(about)} counts as about that",
             {"rank": rank, "share": found},
             COUNTED,
         )
@@ -95,7 +96,7 @@ def small_head(study: Study) -> Verdict:
     smallest = study.lora(study.ranks[0])
     return Verdict(
         exactly(smallest.head_parameters < smallest.adapter_parameters),
-        f"parameters of the head against those of the adapter of rank {study.ranks[0]}",
+        f"parameters of the head beside those of the adapter of rank {study.ranks[0]}",
         {
             "head_parameters": smallest.head_parameters,
             "adapter_parameters": smallest.adapter_parameters,
@@ -127,8 +128,8 @@ def small_storage(study: Study) -> Verdict:
     (full,) = (row["storage_bytes"] for row in rows_of(study, FULL))
     return Verdict(
         exactly(largest <= 10 * MEGABYTE and largest < FEW * full),
-        "megabytes that a task takes on disk: the largest rank's adapter and head, against 10, and "
-        f"a fully tuned model, against {share(FEW)} of it",
+        "megabytes that a task takes on disk: the largest rank's adapter and head, and a fully "
+        f"tuned model. The claim asks for 10 at most, and for less than {share(FEW)} of the model",
         {"largest_adapter_mb": largest / MEGABYTE, "full_mb": full / MEGABYTE},
         COUNTED,
     )
@@ -145,8 +146,8 @@ def memory_grows(study: Study) -> Verdict:
     return Verdict(
         exactly(more > MUCH * model),
         f"megabytes of parameters, gradients and AdamW's moments that rank {large.rank}, the "
-        f"largest here, has more than rank {small.rank}, against {share(MUCH)} of the model's. "
-        f"{MEASURED_TABLE}",
+        f"largest here, has more than rank {small.rank}; over {share(MUCH)} of the model's is "
+        f"noticeably more. {MEASURED_TABLE}",
         {"more_mb": more / MEGABYTE, "model_mb": model / MEGABYTE, "share": more / model},
         COUNTED,
     )
@@ -164,7 +165,8 @@ def less_memory_than_full(study: Study) -> Verdict:
     return Verdict(
         exactly(lora < full / 2),
         f"megabytes of weights, gradients and AdamW's moments at rank {arm.rank}, the largest "
-        "here, against half of full fine-tuning's; activations are left out. "
+        "here, beside full fine-tuning's, of which under half is asked for; activations are left "
+        "out. "
         f"{MEASURED_TABLE}",
         {"lora_mb": lora / MEGABYTE, "full_mb": full / MEGABYTE, "share_of_full": lora / full},
         COUNTED,

@@ -39,15 +39,16 @@ def head_only_plateaus(study: Study) -> Verdict:
     return study.every(
         [
             below(
-                "head-only's mean validation accuracy over the last quarter of its epochs less the "
-                "quarter before",
+                "head-only's mean validation accuracy over the last quarter of its epochs minus "
+                "that over the quarter before",
                 gain,
                 study.similar,
                 "points",
             ),
-            above("full fine-tuning less head-only on test", gap, study.similar, "points"),
+            above("full fine-tuning minus head-only on test", gap, study.similar, "points"),
         ],
-        f"the late gain and the gap to full fine-tuning, each held against {margin(study.similar)}",
+        f"whether head-only gains less than {margin(study.similar)} late in training, and stays "
+        "more than that below full fine-tuning",
     )
 
 
@@ -67,8 +68,8 @@ def many_epochs_overfit(study: Study) -> Verdict:
     return study.every(
         [
             above(
-                "LoRA's validation loss over the last quarter of the epochs less the quarter "
-                "before, mean over ranks",
+                "LoRA's validation loss over the last quarter of the epochs minus that over the "
+                "quarter before, mean over ranks",
                 over_seeds(by_seed.tolist(), "the loss"),
             )
         ],

@@ -54,9 +54,9 @@ def left_out_singular_values(study: Study) -> Verdict:
     least = min(float(_table(study, kind, "ratio").min()) for kind in (ISOTROPIC, ANISOTROPIC))
     return Verdict(
         exactly(apart <= _ROUNDING and least >= 1 - _LOSS_ROUNDING),
-        "at every rank, how far the error of the change cut by SVD is from that sum, as a share of "
-        "it; and the least ratio of a trained update's loss to the bound of its sample, which may "
-        "not be below 1",
+        "two checks. At every rank, how far the error of the change cut by SVD is from that sum, "
+        "as a share of it. And how near a trained update's loss came to the least that is "
+        "possible on its sample: as a multiple of it, never below 1",
         {"largest_relative_difference": apart, "least_trained_ratio": least},
         COMPUTED,
     )
@@ -75,9 +75,9 @@ def truncation_is_best(study: Study) -> Verdict:
         over[kind] = max(ratio for ratio in ratios if ratio is not None)
     return Verdict(
         exactly(max(over.values()) <= CLOSE),
-        "error of the change cut by SVD, without the noise, as a multiple of the least that its "
-        "rank can have: the worst rank, where inputs favour no direction (isotropic) and where "
-        "they do",
+        "error of the change cut by SVD, noise left out, as a multiple of the least that its rank "
+        "can have. Told is the worst rank, where inputs favour no direction (isotropic) and where "
+        "they do (anisotropic)",
         over,
         COMPUTED,
     )
@@ -93,16 +93,17 @@ def learned_tracks_bound(study: Study) -> Verdict:
     missed = any((table > CLOSE).all(axis=1).any() for table in tables)
     return Verdict(
         HOLDS if worst <= CLOSE else FAILS if missed else UNTOLD,
-        f"training loss of the trained update over the least that its rank can have, the worst of "
-        f"{len(_ranks(study))} ranks and {tables[0].shape[1]} seeds, for both kinds of input, held "
-        f"against {CLOSE:g}",
+        f"training loss of the trained update as a multiple of the least that its rank can have: "
+        f"the worst of {len(_ranks(study))} ranks and {tables[0].shape[1]} seeds, for both kinds "
+        f"of input. Up to {CLOSE:g} counts as tracking it",
         {"worst_ratio": worst},
     )
 
 
 def fit_improves(study: Study) -> Verdict:
     """With every larger rank the update fits its training sample better."""
-    return study.every(fit_falls(study), "training loss, from each rank to the next")
+    why = "whether the training loss falls from each rank to the next"
+    return study.every(fit_falls(study), why)
 
 
 def truth_comes_nearer(study: Study) -> Verdict:
@@ -111,7 +112,8 @@ def truth_comes_nearer(study: Study) -> Verdict:
     For isotropic inputs the risk is the squared distance to it, plus the noise.
     """
     falls = _falls(study, "population_risk", "squared distance to the true change")
-    return study.every(falls, "squared distance to the true change, from each rank to the next")
+    why = "whether the squared distance to the true change falls from each rank to the next"
+    return study.every(falls, why)
 
 
 def starts_at_the_base(study: Study) -> Verdict:
@@ -144,12 +146,12 @@ def no_u_shape(study: Study) -> Verdict:
         risk = scaling_table(study, optimizer, "proportional", "population_risk")
         for rank, row in zip(ranks[:-1], risk, strict=False):
             estimate = over_seeds((row - risk[-1]).tolist(), "the risk", SEEDS)
-            what = f"error of rank {rank} less that of rank {ranks[-1]} ({optimizer})"
+            what = f"the error of rank {rank} minus that of rank {ranks[-1]} ({optimizer})"
             saved.append(above(what, estimate))
     return study.every(
         saved,
-        f"squared error on new data of each smaller rank less that of rank {ranks[-1]}, for either "
-        "optimiser",
+        f"whether every smaller rank has a larger squared error on new data than rank "
+        f"{ranks[-1]}, with either optimiser",
     )
 
 
@@ -173,7 +175,7 @@ def _falls(study: Study, key: str, what: str) -> list[Statement]:
     ranks, table = several_theory_ranks(study), _table(study, ISOTROPIC, key)
     return [
         above(
-            f"fall of the {what} from rank {small} to {large}",
+            f"the fall of the {what} from rank {small} to {large}",
             over_seeds((before - after).tolist(), f"the {what}", SEEDS),
         )
         for (small, before), (large, after) in pairwise(zip(ranks, table, strict=True))

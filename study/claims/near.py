@@ -44,8 +44,8 @@ def near_full(least: int, most: int, trained_share: float) -> Test:
         verdict = FAILS if worse else UNTOLD if unshown else HOLDS
         return Verdict(
             verdict,
-            f"{rank_words(ranks)} against full fine-tuning at {margin(study.similar)}, and the "
-            f"share that is trained against {share(trained_share)}"
+            f"whether each of {rank_words(ranks)} comes within {margin(study.similar)} of full "
+            f"fine-tuning, and trains less than {share(trained_share)} of the parameters"
             + _advice(study, verdict, deciding),
             _numbers(study, deciding) | {"largest_share": max(shares.values())},
         )
@@ -72,7 +72,7 @@ def comparable_with_few(study: Study) -> Verdict:
     verdict = HOLDS if near else FAILS if worse else UNTOLD
     return Verdict(
         verdict,
-        f"{rank_words(few)} against full fine-tuning at {margin(study.similar)}"
+        f"whether any of {rank_words(few)} comes within {margin(study.similar)} of full fine-tuning"
         + _advice(study, verdict, deciding),
         _numbers(study, deciding) | {"share": share_of(study.lora(deciding["rank"]))},
     )

@@ -26,8 +26,8 @@ def gains_up_to(rank: int) -> Test:
             raise CannotTell(f"the sweep has no rank below {rank}: {command}")
         return study.every(
             [above(_name(rank, smallest), _gain(study, rank, smallest), study.similar, "points")],
-            f"gain of test accuracy from rank {smallest} to {rank}, held against "
-            f"{margin(study.similar)}",
+            f"whether test accuracy rises by more than {margin(study.similar)} from rank "
+            f"{smallest} to {rank}",
         )
 
     return test
@@ -41,8 +41,8 @@ def saturates_at(rank: int) -> Test:
         larger = study.ranks_above(rank)
         return study.every(
             _no_gains(study, larger, rank),
-            f"gains of test accuracy of {rank_words(larger)} over rank {rank}, each held against "
-            f"{margin(study.similar)}",
+            f"whether {rank_words(larger)} gain less than {margin(study.similar)} of test accuracy "
+            f"over rank {rank}",
         )
 
     return test
@@ -53,8 +53,8 @@ def smallest_underfits(study: Study) -> Verdict:
     smallest, *larger = study.several_ranks()
     return study.some(
         [one.negated() for one in _no_gains(study, larger, smallest)],
-        f"gains of test accuracy of {rank_words(larger)} over rank {smallest}, held against "
-        f"{margin(study.similar)}",
+        f"whether any of {rank_words(larger)} gains more than {margin(study.similar)} of test "
+        f"accuracy over rank {smallest}",
     )
 
 
@@ -85,8 +85,8 @@ def returns_diminish(study: Study) -> Verdict:
     return _some_is_enough(
         study,
         {rank: [larger for larger in ranks if larger > rank] for rank in candidates},
-        f"whether at {rank_words(candidates)} no larger rank gains {margin(study.similar)} of test "
-        "accuracy",
+        f"whether one of {rank_words(candidates)} is such that no larger rank gains "
+        f"{margin(study.similar)} of test accuracy over it",
     )
 
 
@@ -105,8 +105,8 @@ def enough(least: int, most: int) -> Test:
         return _some_is_enough(
             study,
             {rank: [other for other in ranks if other != rank] for rank in candidates},
-            f"whether over {rank_words(candidates)} no other rank gains {margin(study.similar)} of "
-            "test accuracy",
+            f"whether {'one of ' if len(candidates) > 1 else ''}{rank_words(candidates)} is such "
+            f"that no other rank gains {margin(study.similar)} of test accuracy over it",
         )
 
     return test
@@ -127,8 +127,8 @@ def as_good_as(small: int, large: int) -> Test:
             )
         return study.every(
             _no_gains(study, [large], small),
-            f"how far rank {small} is behind rank {large} in test accuracy, held against "
-            f"{margin(study.similar)}",
+            f"whether rank {small} is less than {margin(study.similar)} behind rank {large} in "
+            "test accuracy",
         )
 
     return test
@@ -159,8 +159,8 @@ def _no_falls(study: Study) -> list[Statement]:
 
 def _fall_words(study: Study) -> str:
     return (
-        f"fall of test accuracy from each smaller rank to rank {study.ranks[-1]}, held against "
-        f"{margin(study.similar)}"
+        f"how far test accuracy falls from each smaller rank to rank {study.ranks[-1]}; less than "
+        f"{margin(study.similar)} is no fall that matters"
     )
 
 
@@ -169,4 +169,4 @@ def _gain(study: Study, rank: int, over: int) -> Estimate:
 
 
 def _name(rank: int, over: int) -> str:
-    return f"rank {rank} less rank {over}"
+    return f"rank {rank} minus rank {over}"

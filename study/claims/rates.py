@@ -46,8 +46,8 @@ def lora_takes_a_higher_rate(study: Study) -> Verdict:
     least = min(rows, key=lambda row: row["low"])
     return Verdict(
         HOLDS if above_it else FAILS if not_above else UNTOLD,
-        "best learning rate of each rank over full fine-tuning's, held against 1; the rank whose "
-        "interval reaches lowest",
+        "each rank's best learning rate as a multiple of full fine-tuning's: above 1 it is higher. "
+        "Told is the rank whose interval reaches lowest",
         {key: least[key] for key in ("rank", "ratio")}
         | {f"ratio_{end}": least[end] for end in ("low", "high")}
         | {"largest_ratio": max(row["ratio"] for row in rows)},
@@ -86,8 +86,8 @@ def best_rate_within(least: float, most: float) -> Test:
         return Verdict(
             HOLDS if holds else FAILS if max(shares) <= study.alpha else UNTOLD,
             f"best learning rate of {rank_words([row['rank'] for row in rows])}, at the study's "
-            f"scaling of alpha ({study.scaling}); share of resampled seeds in which it is in "
-            f"{span}, at the rank with the least and with the largest",
+            f"scaling of alpha ({study.scaling}), and in which share of resampled seeds it lies in "
+            f"{span}: at the rank where it does so least, and where it does so most",
             {
                 "least_best": min(row["best"] for row in rows),
                 "largest_best": max(row["best"] for row in rows),
@@ -112,14 +112,14 @@ def extremes_hurt(study: Study) -> Verdict:
     return study.every(
         [
             above(
-                f"best rate less the {which} one on validation, mean over ranks",
+                f"the best rate minus the {which} one on validation, mean over ranks",
                 over_seeds(_behind(arms, which), "a difference"),
                 study.similar,
                 "points",
             )
             for which in ("lowest", "highest")
         ],
-        f"what the lowest and the highest rate tried lose, each held against "
+        f"whether the lowest and the highest rate tried each lose more than "
         f"{margin(study.similar)}",
     )
 
@@ -143,8 +143,9 @@ def one_rate_serves_all(study: Study) -> Verdict:
     low, high = exponent["low"] - exponent["resolution"], exponent["high"] + exponent["resolution"]
     return Verdict(
         inside(low, high, -SAME, SAME),
-        "exponent of the rank in the best learning rate: 0 is one rate for all ranks; held against "
-        f"{SAME:g} either way, its interval widened by what the grid of rates leaves open",
+        "power of the rank with which the best learning rate changes: 0 is one rate for all ranks, "
+        f"and up to {SAME:g} either way counts as that. Its interval is widened by what the rates "
+        "that were tried leave open",
         {"exponent": exponent["value"], "exponent_low": low, "exponent_high": high},
     )
 

@@ -24,9 +24,10 @@ def reusable(study: Study) -> Verdict:
     differing, sentences = _rebuilt(study)
     return Verdict(
         exactly(differing <= ROUNDING * sentences),
-        "test sentences that the freshly loaded base with the saved adapter and head of rank "
-        f"{part(study.capacity, 'capacity', 'largest_rank')} classifies otherwise than its run "
-        f"did, over all seeds, against {share(ROUNDING)} for rounding",
+        "the base was loaded afresh and given the saved adapter and head of rank "
+        f"{part(study.capacity, 'capacity', 'largest_rank')}. Told is how many test sentences it "
+        f"then classifies otherwise than the run did, over all seeds; up to {share(ROUNDING)} may "
+        "be rounding",
         {"differing": differing, "sentences": sentences},
     )
 
@@ -41,9 +42,9 @@ def base_stays_frozen(study: Study) -> Verdict:
     norms = [row["norm"] for row in part(study.spectra, "spectra", "lora")]
     return Verdict(
         exactly(differing <= ROUNDING * sentences and min(norms) > 0),
-        "a run's predictions come back from the pretrained file and the saved adapter and head "
-        f"alone, but for {share(ROUNDING)} for rounding, so that no frozen weight had moved; and "
-        f"the size of the smallest of {len(norms)} updates s B A, which began at zero",
+        "two checks. A run's predictions come back from the pretrained file and the saved adapter "
+        f"and head alone (up to {share(ROUNDING)} may be rounding), so no frozen weight had moved. "
+        f"And the smallest of {len(norms)} updates s B A, which began at zero, is no longer zero",
         {"differing": differing, "sentences": sentences, "smallest_update": min(norms)},
     )
 

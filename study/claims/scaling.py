@@ -48,10 +48,10 @@ def fixed_shrinks_updates(study: Study) -> Verdict:
         for optimizer, size in sizes.items()
     ]
     return study.every(
-        _by_optimizer(study, "update_norm", "size of the update", fixed_sign=-1),
-        f"in the linear model, size of the update at rank {ranks[-1]} after the same steps, alpha "
-        "in proportion less fixed. That is at one rank: across ranks, with alpha fixed, the size "
-        f"is {listed(ends)}",
+        _by_optimizer(study, "update_norm", "the size of the update", fixed_sign=-1),
+        f"in the linear model, whether the same steps give a larger update at rank {ranks[-1]} "
+        "with alpha in proportion than with alpha fixed. That is at one rank: across ranks, with "
+        f"alpha fixed, the size is {listed(ends)}",
         **{
             f"size_with_alpha_fixed_by_{optimizer}": ", ".join(
                 f"rank {rank}: {value:.3g}" for rank, value in zip(ranks, size, strict=True)
@@ -82,8 +82,8 @@ def fixed_shrinks_transformer(study: Study) -> Verdict:
     smallest, *_, largest = norms
     return Verdict(
         verdict,
-        f"size of the trained update of the transformer, over its {len(norms)} ranks, by Page's "
-        f"trend test with seeds as blocks, held against {study.alpha / 2:g}",
+        f"whether the transformer's trained update shrinks over its {len(norms)} ranks (Page's "
+        f"trend test within each seed; a p value up to {study.alpha / 2:g} shows it)",
         numbers
         | {
             f"size_at_rank_{smallest}": float(np.mean(norms[smallest])),
@@ -99,9 +99,9 @@ def fixed_starves_large_ranks(study: Study) -> Verdict:
     """
     return study.every(
         _starved(study),
-        f"in the linear model, share of the possible gain at rank {theory_ranks(study)[-1]} that "
-        "the same steps left unreached, alpha fixed less in proportion. The study's transformer "
-        f"does not decide it: {_transformer_says(study)}",
+        f"in the linear model, whether the same steps leave more of the possible gain at rank "
+        f"{theory_ranks(study)[-1]} unreached with alpha fixed than with alpha in proportion. The "
+        f"study's transformer does not decide it: {_transformer_says(study)}",
     )
 
 
@@ -111,7 +111,7 @@ def scaling_trains_all_ranks(study: Study) -> Verdict:
     return study.every(
         [
             below(
-                f"share left unreached at rank {rank} ({optimizer})",
+                f"the share left unreached at rank {rank} ({optimizer})",
                 over_seeds(row.tolist(), "what is unreached", SEEDS),
                 FAR,
             )
@@ -120,8 +120,8 @@ def scaling_trains_all_ranks(study: Study) -> Verdict:
                 ranks, scaling_table(study, optimizer, "proportional", "unreached"), strict=True
             )
         ],
-        "in the linear model with alpha in proportion, share of the possible gain that training "
-        f"left unreached, held against {FAR:g} at every rank and for either optimiser",
+        "in the linear model with alpha in proportion, whether training leaves less than a share "
+        f"of {FAR:g} of the possible gain unreached, at every rank and with either optimiser",
     )
 
 
@@ -129,9 +129,9 @@ def rank_expresses_scaling_optimises(study: Study) -> Verdict:
     """Fully trained the loss falls with every rank; after few steps scaling decides at one rank."""
     return study.every(
         [*fit_falls(study), *_starved(study)],
-        "in the linear model: fully trained, the loss falls from each rank to the next; after few "
-        f"steps at rank {theory_ranks(study)[-1]}, alpha fixed leaves more unreached than in "
-        "proportion",
+        "in the linear model, whether the loss falls from each rank to the next when fully "
+        f"trained, and whether after few steps at rank {theory_ranks(study)[-1]} alpha fixed "
+        "leaves more unreached than alpha in proportion",
     )
 
 
@@ -153,11 +153,12 @@ def same_size_at_all_ranks(scaling: str) -> Test:
             path = ("scalings", "optimizers", optimizer, "scalings", scaling, "curves")
             curves = np.array(part(study.theory, "theory", *path, "update_norm"))[order]
             slope = _slope(np.log(ranks), np.log(curves[:, 1]))
-            statements += within(f"exponent of the rank ({optimizer})", slope, COMPARABLE)
+            statements += within(f"the exponent of the rank ({optimizer})", slope, COMPARABLE)
         return study.every(
             statements,
-            "in the linear model, exponent of the rank in the size of the first step's update: 0 "
-            f"is the same at all ranks, {COMPARABLE:g} twice the size at 16 times the rank",
+            "in the linear model, the power of the rank with which the first step's update grows: "
+            f"0 is the same size at all ranks, {COMPARABLE:g} is twice the size at 16 times the "
+            "rank",
         )
 
     return test
@@ -177,20 +178,20 @@ def _transformer_says(study: Study) -> str:
 
 
 def _starved(study: Study) -> list[Statement]:
-    return _by_optimizer(study, "unreached", "share left unreached", fixed_sign=1)
+    return _by_optimizer(study, "unreached", "the share left unreached", fixed_sign=1)
 
 
 def _by_optimizer(study: Study, key: str, what: str, fixed_sign: int) -> list[Statement]:
     """State that fixed less proportional (or the reverse) at the largest rank is above 0."""
     largest = several_theory_ranks(study)[-1]
-    which = "fixed less proportional" if fixed_sign > 0 else "proportional less fixed"
+    which = "fixed minus proportional" if fixed_sign > 0 else "proportional minus fixed"
     found = []
     for optimizer in OPTIMIZERS:
         fixed, proportional = (
             scaling_table(study, optimizer, scaling, key)[-1]
             for scaling in ("fixed", "proportional")
         )
-        estimate = over_seeds((fixed_sign * (fixed - proportional)).tolist(), f"the {what}", SEEDS)
+        estimate = over_seeds((fixed_sign * (fixed - proportional)).tolist(), what, SEEDS)
         found.append(above(f"{what} at rank {largest}, {which} ({optimizer})", estimate))
     return found
 

@@ -35,15 +35,14 @@ def seeds_matter(study: Study) -> Verdict:
                 setting="data.test_size",
                 seeds=lambda distance, tail, power: None,
             )
-            what = f"{arm_label(arm.arm, arm.rank)}, seed {one} less seed {other}"
+            what = f"{arm_label(arm.arm, arm.rank)}, seed {one} minus seed {other}"
             statements += [
                 above(what, found, least, "points"),
                 below(what, found, -least, "points"),
             ]
     if not statements:
-        raise CannotTell(f"one seed cannot be held against another: {command('seeds=[0,1,2]')}")
+        raise CannotTell(f"one seed cannot be compared with another: {command('seeds=[0,1,2]')}")
     return study.some(
         statements,
-        "test accuracy of any two seeds of one arm, either way round, held against "
-        f"{margin(least)}",
+        f"whether any two seeds of one arm differ by more than {margin(least)} in test accuracy",
     )

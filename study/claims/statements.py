@@ -56,7 +56,7 @@ class Statement:
         return replace(self, is_above=not self.is_above)
 
     def words(self) -> str:
-        """Say it: gain of rank 8 over rank 1 above 1 point."""
+        """Say it: rank 8 minus rank 1 above 1 point."""
         unit = self.unit.removesuffix("s") if abs(self.limit) == 1 else self.unit
         limit = f"{significant(self.limit)} {unit}".rstrip() if self.limit else "0"
         return f"{self.what} {'above' if self.is_above else 'below'} {limit}"

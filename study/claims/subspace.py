@@ -54,9 +54,15 @@ def energy_is_low_rank(study: Study) -> Verdict:
     found = over_seeds([float(np.mean(values)) for values in shares.values()], "the energy rank")
     energy = percent(part(study.spectra, "spectra", "settings", "energy"))
     return study.every(
-        [below(f"rank that holds {energy} of the squared norm, over the full rank", found, LOW)],
-        "full fine-tuning's update, mean over the adapted matrices; beside it the mean energy, "
-        "effective and stable rank, and the full one",
+        [
+            below(
+                f"the rank that holds {energy} of the squared norm, as a share of the full rank,",
+                found,
+                LOW,
+            )
+        ],
+        "full fine-tuning's update, mean over the adapted matrices. Beside it stand the mean "
+        "energy, effective and stable rank, and the full one",
         **{key: float(np.mean([row[key] for row in rows])) for key in _RANKS},
         full_rank=float(np.mean([full_rank[row["module"]] for row in rows])),
     )
@@ -76,17 +82,17 @@ def small_rank_does_the_task(study: Study) -> Verdict:
     none = _gap(study, part(study.capacity, "capacity", "rank_zero"))
     if none.interval(study.alpha)[1] > -study.similar:
         raise CannotTell(
-            "without any update of its matrices the model is not shown to be much worse, so that "
-            "they need no rank at all",
+            "we cannot say that the model is much worse without any update of its matrices, so "
+            "they may need no rank at all",
             gap_without=none.value,
         )
     row = max(rows, key=lambda row: int(row["rank"]))
-    what = f"update cut to rank {row['rank']} less the whole update"
+    what = f"the update cut to rank {row['rank']} minus the whole update"
     return study.every(
         [above(what, _gap(study, row), -study.similar, "points")],
-        "test accuracy of the fully tuned model with the update of every matrix cut to the largest "
-        f"rank up to {SMALL}, held against a loss of {margin(study.similar)}; and what is lost "
-        "without any of these updates",
+        f"whether the fully tuned model loses less than {margin(study.similar)} of test accuracy "
+        f"when the update of every matrix is cut to the largest rank up to {SMALL}. Beside it "
+        "stands what is lost without any of these updates",
         gap_without=none.value,
     )
 
@@ -101,15 +107,15 @@ def rest_adds_little(study: Study) -> Verdict:
     return study.every(
         [
             above(
-                f"{' and '.join(kinds)} alone less the whole update",
+                f"{' and '.join(kinds)} alone minus the whole update",
                 _gap(study, alone),
                 -study.similar,
                 "points",
             )
         ],
-        "test accuracy of the fully tuned model with all but its head and the matrices that LoRA "
-        f"adapts set back to the pretrained ones, held against a loss of {margin(study.similar)}. "
-        f"Tuned apart they may do better: {other_targets(study)}",
+        f"whether the fully tuned model loses less than {margin(study.similar)} of test accuracy "
+        "when all but its head and the matrices that LoRA adapts are set back to the pretrained "
+        f"ones. Tuned apart they may do better: {other_targets(study)}",
     )
 
 
@@ -134,12 +140,12 @@ def lora_is_low_rank_approximation(study: Study) -> Verdict:
         apart = by_seed[LORA, rank] - by_seed[kind, rank]
         ends = {f"points_{end}": found[end] for end in ("low", "high")}
         estimate = _published(study, {"points": found["points"]} | ends, "points", list(apart))
-        what = f"LoRA of rank {rank} less full fine-tuning's update cut to it"
+        what = f"LoRA of rank {rank} minus full fine-tuning's update cut to it"
         statements += within(what, estimate, study.similar, "points")
     return study.every(
         statements,
-        "test accuracy of LoRA beside that of full fine-tuning's update cut to the same rank, held "
-        f"against {margin(study.similar)} either way at every rank",
+        "whether at every rank LoRA and full fine-tuning's update cut to the same rank lie less "
+        f"than {margin(study.similar)} apart in test accuracy",
     )
 
 
@@ -156,9 +162,9 @@ def updates_are_structured(study: Study) -> Verdict:
     shared = float(np.mean(found))
     return Verdict(
         HOLDS if shared > 0.5 else FAILS if shared <= _CHANCE else UNTOLD,
-        "share of matrices (inputs and outputs apart) in which seeds have a direction of full "
-        f"fine-tuning's update in common beyond chance, of {counted(len(rows), 'comparison')}; "
-        f"more than half are most, {share(_CHANCE)} may be chance",
+        "share of matrices (inputs and outputs apart) in which seeds of full fine-tuning have a "
+        f"direction in common, beyond what chance gives, of {counted(len(rows), 'comparison')}. "
+        f"More than half counts as most; {share(_CHANCE)} may be chance",
         {"share": shared, "comparisons": len(rows)},
     )
 

@@ -29,10 +29,13 @@ def full_learns_fastest(study: Study) -> Verdict:
     others = [study.head_only, *(study.lora(rank) for rank in study.ranks)]
     return study.every(
         [
-            above(f"{arm_label(arm.arm, arm.rank)} less full fine-tuning", _slower(arm, study.full))
+            above(
+                f"{arm_label(arm.arm, arm.rank)} minus full fine-tuning", _slower(arm, study.full)
+            )
             for arm in others
         ],
-        "mean training loss of each other arm less full fine-tuning's, over the steps of both",
+        "whether every other arm has a higher mean training loss than full fine-tuning, over the "
+        "steps of both",
     )
 
 
@@ -46,8 +49,8 @@ def large_ranks_learn_faster(study: Study) -> Verdict:
     by_rank = zip(ranks, losses, strict=True)
     return Verdict(
         verdict,
-        f"training loss, mean over all steps, by Page's trend test over {len(ranks)} ranks with "
-        f"seeds as blocks, held against {study.alpha / 2:g}",
+        f"whether the mean training loss of all steps falls over {len(ranks)} ranks (Page's trend "
+        f"test within each seed; a p value up to {study.alpha / 2:g} shows it)",
         numbers
         | {
             "loss": ", ".join(f"rank {rank}: {np.mean(loss):.3f}" for rank, loss in by_rank),
@@ -69,12 +72,12 @@ def capacity_not_overfitting(study: Study) -> Verdict:
         _differences(study.lora(smaller[0]), study.lora(largest), _last_quarter), "the loss"
     )
     fits: Statement = above(
-        f"training loss in the last quarter of the steps, rank {smaller[0]} less rank {largest}",
+        f"training loss in the last quarter of the steps, rank {smaller[0]} minus rank {largest}",
         saved,
     )
     losses_at_top = [
         below(
-            f"test accuracy of rank {rank} less rank {largest}",
+            f"test accuracy of rank {rank} minus rank {largest}",
             study.gain(study.lora(rank), study.lora(largest)),
             study.similar,
             "points",
@@ -83,8 +86,8 @@ def capacity_not_overfitting(study: Study) -> Verdict:
     ]
     return study.every(
         [fits, *losses_at_top],
-        f"rank {largest} ends at a lower training loss than rank {smaller[0]}, and loses no "
-        f"{margin(study.similar)} of test accuracy against any smaller rank",
+        f"whether rank {largest} ends at a lower training loss than rank {smaller[0]}, and is less "
+        f"than {margin(study.similar)} behind every smaller rank in test accuracy",
     )
 
 
@@ -105,9 +108,9 @@ def lora_is_stable(study: Study) -> Verdict:
     fell_back = [late >= guessing for late in highest]
     return Verdict(
         exactly(ratio < 1 and not any(fell_back)),
-        f"of {counted(len(runs), 'run')}: the worst ratio of the training loss in the last quarter "
-        "of the steps to the first, which is to be below 1, and the highest loss noted in the "
-        "second half, which is to be below that of guessing",
+        f"two things of {counted(len(runs), 'run')}. The training loss in the last quarter of the "
+        "steps as a multiple of that in the first: the worst is to be below 1. And the highest "
+        "loss noted in the second half: it is to be below that of guessing",
         {
             "worst_ratio": ratio,
             "highest_late": max(highest),
@@ -134,11 +137,11 @@ def large_ranks_vary_more(study: Study) -> Verdict:
     ratio, degrees = variances[1] / variances[0], len(low) - 1
     quantile = float(fisher.isf(study.alpha / 2, degrees, degrees))
     verdict = HOLDS if ratio / quantile > 1 else FAILS if ratio * quantile < 1 else UNTOLD
-    few = f". With {counted(len(low), 'seed')} the ratio would have to be beyond {quantile:.3g}"
+    few = f". With {counted(len(low), 'seed')} only a ratio beyond {quantile:.3g} would settle it"
     return Verdict(
         verdict,
-        f"standard deviation of test accuracy over seeds, in points, at rank {smallest} and "
-        f"{largest}; ratio of the variances with its F interval"
+        f"how much test accuracy varies over seeds (standard deviation, in points) at rank "
+        f"{smallest} and {largest}, and the ratio of the variances with its interval (F)"
         + (f"{few} (more `seeds`)" if verdict == UNTOLD else ""),
         {
             "sd_smallest": math.sqrt(variances[0]),

@@ -20,7 +20,7 @@ Indices = NDArray[np.int64]
 
 
 class TooFew(StudyError):
-    """More is asked for than is there; other sizes may fit (`study.sizes`)."""
+    """More is asked for than is there; other sizes may fit (`study.data.sizes`)."""
 
 
 @dataclass(frozen=True, eq=False)

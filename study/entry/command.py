@@ -21,8 +21,6 @@ STUDY = "--study"
 PARAMS = "params.yaml"
 BACK = "make back"
 
-_folder = ""  # that --study named
-
 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; print a `StudyError` as one message and exit with status 2.
@@ -37,26 +35,31 @@ def run(main: Callable[[], None]) -> None:
     except StudyError as error:
         said = re.sub(rf"(?<![\w/]){re.escape(PARAMS)}", lambda _: params, str(error))
         print(f"error: {said}", file=sys.stderr)
-        if _changed():
-            print(f"{params} is not as committed; to undo that: {BACK}", file=sys.stderr)
+        for path in _changed():
+            path = params if path == PARAMS else path
+            print(f"{path} is not as committed; to undo that: {BACK}", file=sys.stderr)
         sys.exit(BAD_INPUT)
 
 
-def _changed() -> bool:
-    """Whether params.yaml is another than git's last: `dvc exp run -S` leaves what was refused.
+def _changed() -> list[str]:
+    """Files of settings that are not git's last: `dvc exp run -S` leaves what was refused in them.
 
     Contents are compared, since DVC may change them faster than a time stamp tells. In a copy that
     DVC made for an experiment there is nothing to undo.
     """
     if workspace.original() is not None:
-        return False
-    try:
-        committed = subprocess.run(
-            ["git", "show", f"HEAD:./{PARAMS}"], capture_output=True, check=True
-        ).stdout
-        return Path(PARAMS).read_bytes() != committed
-    except (OSError, subprocess.CalledProcessError):  # no git, no repository, no such file
-        return False
+        return []
+    found = []
+    for path in (PARAMS, *sorted(str(path) for path in Path().glob(f"*/{PARAMS}"))):
+        try:
+            committed = subprocess.run(
+                ["git", "show", f"HEAD:./{path}"], capture_output=True, check=True
+            ).stdout
+            if Path(path).read_bytes() != committed:
+                found.append(path)
+        except (OSError, subprocess.CalledProcessError):  # no git, no repository, no such file
+            continue
+    return found
 
 
 def _enter_study() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.words.phrases import capitalised, significant
+from study.words.phrases import asked, significant
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, of_words: bool = False) -> str:
@@ -44,13 +44,16 @@ def _claim(row: Mapping[str, Any]) -> str:
     if "tested" in numbers:
         ends = [numbers["value"], numbers["low"], numbers["high"]]
         value, low, high = ("?" if end is None else significant(end) for end in ends)
-        tested = f"{numbers['tested']}: measured {value} [{low}, {high}]"
+        tested = f"{numbers['tested']}? Measured: {value} [{low}, {high}]"
         if "p_rise" in numbers:
             rise, fall = (significant(numbers[key]) for key in ("p_rise", "p_fall"))
-            words.append(f"Page's trend test: p of a rise {rise}, of a fall {fall}.")
-            words.append(f"Beside it: {tested}.")
+            words.append(f"{asked(numbers['why'])}.")
+            words.append(f"By Page's trend test p is {rise} for a rise and {fall} for a fall.")
+            words.append(f"Beside it, the largest and the smallest rank alone: is {tested}.")
         else:
+            words += [f"{asked(numbers['why'])}.", f"What decides: is {tested}."]
             if "shown" in numbers:
-                tested += f"; of its parts, each by itself, {numbers['shown']} are shown"
-            words.append(f"Decided by: {tested}.")
-    return " ".join([*words, f"{capitalised(numbers['why'])}."])
+                words.append(f"Tested one by one, {numbers['shown']} parts of the claim pass.")
+    else:
+        words.append(f"{asked(numbers['why'])}.")
+    return " ".join(words)

@@ -75,6 +75,11 @@ def listed(items: Sequence[object], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def asked(why: str) -> str:
+    """Begin what was asked as a sentence: whether it rises as The question is whether it rises."""
+    return f"The question is {why}" if why.startswith("whether ") else capitalised(why)
+
+
 def capitalised(sentence: str) -> str:
     """Begin with a capital, and leave the rest as it is."""
     return sentence[:1].upper() + sentence[1:]

@@ -106,6 +106,13 @@ def test_the_way_a_csv_is_read_prepares_again_and_trains_nothing(study: Study) -
     assert study.repro().ran == ["prepare"]
 
 
+def test_the_loss_reaches_all_that_trains_and_no_data(study: Study) -> None:
+    study.append("study/models/objective.py", "\n# another loss\n")
+    stale = set(json.loads(study.call("dvc", "status", "--json").output))
+    assert {"check", "head_only", "full", "lora@1", "lora@2", "headline"} <= stale
+    assert not stale & {"prepare", "theory_bound", "theory"}
+
+
 def test_the_lora_layer_reaches_the_ranks_and_what_follows_alone(study: Study) -> None:
     study.append("lora/layer.py", "\n# another layer\n")
     done = study.repro()

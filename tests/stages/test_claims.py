@@ -123,7 +123,7 @@ def cost(ranks: Sequence[int]) -> dict[str, Any]:
 def chosen(request, tmp_path, monkeypatch) -> Settings:
     """The settings of a study whose records lie in the current folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(claims.settings, "load", lambda: request.param)
+    monkeypatch.setattr(claims, "load", lambda *_: request.param)
     write(request.param)
     return request.param
 
@@ -150,7 +150,7 @@ def test_the_same_bytes_each_time(chosen):
 def test_a_record_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
     chosen = STUDIES["usual"]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(claims.settings, "load", lambda: chosen)
+    monkeypatch.setattr(claims, "load", lambda *_: chosen)
     write(chosen)
     Path("metrics/capacity.json").unlink()
     with pytest.raises(SystemExit):
@@ -166,7 +166,7 @@ def test_dvc_shows_every_verdict(tmp_path, monkeypatch):
     """Ask the real DVC, which shows no list: hence the second file."""
     chosen = STUDIES["usual"]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(claims.settings, "load", lambda: chosen)
+    monkeypatch.setattr(claims, "load", lambda *_: chosen)
     write(chosen)
     claims.main()
     Path(".dvc").mkdir()

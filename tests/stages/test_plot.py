@@ -38,7 +38,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["stage"])
-        patch.setattr(aggregate.settings, "load", lambda: chosen)
+        patch.setattr(aggregate, "load", lambda *_: chosen)
         write_study(Path("metrics"), chosen, num_sentences=60)
         for name, record in zip(("theory_bound", "theory"), toy_theory(), strict=True):
             write_json(f"metrics/{name}.json", record)

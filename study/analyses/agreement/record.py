@@ -59,8 +59,8 @@ def answer(parts: dict[str, Any]) -> str:
     lora = [row for row in parts["arms"] if row["arm"] == LORA]
     if "reason" in parts["full_with_itself"]:
         return (
-            "With one seed it cannot be told: how much two runs of full fine-tuning disagree with "
-            "each other takes two"
+            "With one seed we cannot say whether that is much: how far two runs of full "
+            "fine-tuning disagree with each other takes two"
         )
     more = [row["rank"] for row in lora if row["excess"]["verdict"] == MORE]
     rest = [row["rank"] for row in lora if row["excess"]["verdict"] != MORE]
@@ -71,7 +71,10 @@ def answer(parts: dict[str, Any]) -> str:
             "sentences than two seeds of full fine-tuning do with each other"
         )
     if rest:
-        words.append(f"for {_ranks(rest)} no such excess can be told")
+        words.append(
+            f"for {_ranks(rest)} we cannot say whether LoRA disagrees with full fine-tuning more "
+            "than two seeds of full fine-tuning do"
+        )
     sentence = "; ".join(words)
     return sentence[:1].upper() + sentence[1:]
 

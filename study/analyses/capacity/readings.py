@@ -29,24 +29,24 @@ UNKNOWN = "cannot be told"
 
 MEANING = {
     BADLY_TRAINED: (
-        "LoRA is short, and the largest LoRA cut down to this rank is better: an update of this "
-        "rank, in the same modules, was there to be found"
+        "LoRA falls short, and the largest LoRA cut down to this rank does better. So a better "
+        "update of this rank was there to be found, in the same modules"
     ),
     NOT_RANK: (
-        "LoRA is short, and full fine-tuning's update cut down to this rank is better: the rank "
-        "has room that LoRA leaves unused, by its training or by its place (fewer modules; no "
-        "biases, norms or embeddings)"
+        "LoRA falls short, and full fine-tuning's update cut down to this rank does better. So the "
+        "rank has room that LoRA leaves unused: by the way it is trained, or because it adapts "
+        "fewer modules and no biases, norms or embeddings"
     ),
     BETTER_USED: (
-        "full fine-tuning's update cut down to this rank is short, and LoRA is better: training "
-        "at this rank finds what cutting down does not"
+        "full fine-tuning's update cut down to this rank falls short, and LoRA does better. So "
+        "training at this rank finds what cutting down does not"
     ),
-    ENOUGH: "LoRA is near full fine-tuning",
+    ENOUGH: "LoRA comes within the margin of full fine-tuning",
     LACKS_ROOM: (
-        "both are short and neither is better: no known update of this rank reaches full "
-        "fine-tuning, though an unknown one may"
+        "LoRA and the cut update both fall short, and neither is better. No update of this rank "
+        "that we know of reaches full fine-tuning, though there may be one"
     ),
-    UNKNOWN: "none of the others, with these seeds and sentences",
+    UNKNOWN: "these seeds and sentences show none of the others",
 }
 
 
@@ -59,9 +59,9 @@ _SHOWN = {  # by reading: what it rests on
     UNKNOWN: (),
 }
 _IN_WORDS = {
-    "lora_near": "LoRA is near",
-    "lora_short": "LoRA is short",
-    "truncated_short": "the cut update is short",
+    "lora_near": "LoRA comes within the margin",
+    "lora_short": "LoRA falls short",
+    "truncated_short": "the cut update falls short",
     "lora_better": "LoRA is better than the cut update",
     "truncated_better": "the cut update is better than LoRA",
     "largest_better": "the largest LoRA cut to this rank is better",
@@ -122,12 +122,15 @@ def reading_of(shown: Collection[str]) -> str:
 
 def _reason(reading: str, rank: int, compared: Compared, p: Mapping[str, float | None]) -> str:
     gap, cut = compared.lora.words(), compared.truncated.words()
-    words = [f"LoRA against full fine-tuning {gap}, full's update cut to rank {rank} {cut}"]
+    words = [
+        f"Beside full fine-tuning, LoRA has {gap} and full fine-tuning's update cut to rank {rank} "
+        f"has {cut}"
+    ]
     if reading == BADLY_TRAINED:
         assert compared.lora_to_largest is not None
         over = compared.lora_to_largest.words()
-        words.append(f"LoRA against the largest LoRA cut to this rank {over}")
+        words.append(f"Beside the largest LoRA cut to this rank, LoRA has {over}")
     else:
-        words.append(f"LoRA against the cut update {compared.lora_to_truncated.words()}")
+        words.append(f"Beside the cut update, LoRA has {compared.lora_to_truncated.words()}")
     tested = [f"{_IN_WORDS[each]} ({p_words(p[each] or 0.0)})" for each in _SHOWN[reading]]
-    return "; ".join([*words, *tested])
+    return ". ".join([*words, *([f"Tested: {'; '.join(tested)}"] if tested else [])])

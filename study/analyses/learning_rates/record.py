@@ -112,13 +112,13 @@ def _arm(arm: ArmRecord, resampled: Floats) -> dict[str, Any]:
 
 def _unsure(rates: Sequence[float], edge: str | None, several_seeds: bool) -> str | None:
     if len(rates) == 1:
-        return f"only {rates[0]:g} was tried: whether another rate is better cannot be told"
+        return f"only {rates[0]:g} was tried, so nobody knows whether another rate is better"
     reasons = []
     if edge:
         beyond = "smaller" if edge == "lowest" else "larger"
         reasons.append(f"the best is the {edge} rate tried: a {beyond} one may be better")
     if not several_seeds:
-        reasons.append("one seed: how certain the best rate is cannot be told")
+        reasons.append("with one seed nobody knows how certain the best rate is")
     return "; ".join(reasons) or None
 
 
@@ -141,7 +141,9 @@ def _ratios(
     for arm in lora:
         both = (("LoRA", arm), ("full fine-tuning", full))
         alone = [name for name, each in both if len(each.learning_rates) == 1]
-        reason = f"one rate was tried in {listed(alone)}: a ratio of settings" if alone else None
+        reason = None
+        if alone:
+            reason = f"one rate was tried in {listed(alone)}, so the ratio is that of the settings"
         row: dict[str, Any] = {
             "rank": arm.rank,
             "ratio": arm.learning_rate / full.learning_rate,

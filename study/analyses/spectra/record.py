@@ -104,12 +104,15 @@ def spectra_record(
 
 
 NOTES = {
-    "similarity": "Runs of one seed draw A from one stream, so that in the first adapted matrix"
-    " (same_start) a smaller A starts as rows of a larger: similarity between ranks is in part that"
-    " start there. Runs of two seeds share the data and the pretrained weights alone.",
-    "gradient": "At the pretrained weights with each seed's random head. A linear head of C classes"
-    " sends back at most C - 1 directions, so that a low rank at the start is in part the head's.",
-    "intruders": "Left singular vectors, the first ten, as in PEFT's reduce_intruder_dimension.",
+    "similarity": "Runs of one seed draw A from the same random numbers. So in the first adapted"
+    " matrix (same_start) a smaller A starts as rows of a larger one, and ranks are alike there in"
+    " part because they start alike. Runs of two seeds share only the data and the pretrained"
+    " weights.",
+    "gradient": "Taken at the pretrained weights, with each seed's random head. A linear head of C"
+    " classes sends back at most C - 1 directions, so a low rank at the start comes in part from"
+    " the head.",
+    "intruders": "Counted among the first ten left singular vectors, as PEFT's"
+    " reduce_intruder_dimension counts them.",
 }
 
 
@@ -162,14 +165,15 @@ def _floor(intruders: Sequence[Row], cosine: float) -> Row:
     blind = sorted({row["module"] for row in intruders if not row["beats_floor"]})
     if blind:
         words = (
-            f"The threshold of {cosine:g} does not beat the floor of a random direction in "
-            f"{len(blind)} matrices (up to {highest:.3f}): there even a direction that has nothing "
-            "to do with the pretrained weight would not count as an intruder."
+            f"In {len(blind)} matrices the threshold of {cosine:g} is too low: a random direction "
+            f"has a cosine of up to {highest:.3f} with the nearest pretrained one. So not even a "
+            "direction that has nothing to do with the pretrained weight would count as an "
+            "intruder there."
         )
     else:
         words = (
-            f"The threshold of {cosine:g} beats the floor of a random direction, at most "
-            f"{highest:.3f}, in every matrix."
+            f"The threshold of {cosine:g} can tell: a random direction would count as an intruder "
+            f"in every matrix, with a cosine of {highest:.3f} at most."
         )
     return {"cosine": cosine, "highest_floor": highest, "not_beaten": blind, "words": words}
 

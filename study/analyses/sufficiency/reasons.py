@@ -16,8 +16,8 @@ def reason(row: Mapping[str, Any], margin: float, num_seeds: int, num_sentences:
         return "one test sentence says nothing of others"
     if row["verdict"] != UNTOLD:
         return _shown(row, margin)
-    seen = f"a difference of {row['difference']:+.2f} points, standard error "
-    seen += f"{row['standard_error']:.2f}, leaves open whether it is within {margin_words(margin)}"
+    seen = f"we cannot say whether it is within {margin_words(margin)}: measured "
+    seen += f"{row['difference']:+.2f} points, standard error {row['standard_error']:.2f}"
     return f"{seen}; {_needed(row, num_seeds, num_sentences)}"
 
 
@@ -40,11 +40,14 @@ def _needed(row: Mapping[str, Any], num_seeds: int, num_sentences: int) -> str:
             return start
         return f"{start}; of sentences alone it would take about {_round(sentences)}"
     if row["seeds_needed"] is not None:
-        return f"about {_round(row['seeds_needed'])} seeds would show an equal rank equivalent"
-    start = f"no number of seeds is enough with {counted(num_sentences, 'test sentence')}"
+        return f"for a truly equal rank about {_round(row['seeds_needed'])} seeds would settle it"
+    start = f"more seeds on {counted(num_sentences, 'test sentence')} would not settle it"
     if sentences is None:
-        return f"{start}, nor any number of sentences with {counted(num_seeds, 'seed')}"
-    return f"{start}; about {_round(sentences)} with {counted(num_seeds, 'seed')} would be"
+        return f"{start}, nor more sentences with {counted(num_seeds, 'seed')}"
+    return (
+        f"{start}; for a truly equal rank about {_round(sentences)} sentences with "
+        f"{counted(num_seeds, 'seed')} would"
+    )
 
 
 def _round(number: int) -> str:

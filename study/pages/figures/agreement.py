@@ -118,14 +118,14 @@ def caption(record: Record) -> str:
     if several:
         yardstick = percent(disagreement["full_with_itself"]["mean"])
         first = (
-            f"Two seeds of full fine-tuning predict {yardstick} of the test sentences differently, "
-            f"a seed of LoRA and another of full fine-tuning {between}"
+            f"Two runs of full fine-tuning with different seeds disagree on {yardstick} of the "
+            f"test sentences; LoRA and full fine-tuning with different seeds disagree on {between}"
         )
     else:
-        first = f"LoRA and full fine-tuning predict {between} of the test sentences differently"
+        first = f"LoRA and full fine-tuning disagree on {between} of the test sentences"
     alone = ""
     if several and len(lora) > 1:
-        alone = "Intervals are of each rank alone, while this is tested over all ranks (Holm). "
+        alone = "This is tested for all ranks together (Holm); each interval is of its rank alone. "
     return f"{first}. {disagreement['answer']}. {alone}{_nearer(record)}."
 
 
@@ -136,8 +136,8 @@ def _nearer(record: Record) -> str:
     lora = [row["from_pretrained"] for (arm, _), row in rows.items() if arm == LORA]
     ends = sorted({significant(min(lora)), significant(max(lora))}, key=float)
     return (
-        f"From the pretrained model's outputs LoRA's are {' to '.join(ends)} nats away, full "
-        f"fine-tuning's {significant(full)}"
+        f"Training moved LoRA's outputs {' to '.join(ends)} nats away from the pretrained model's, "
+        f"and full fine-tuning's {significant(full)} (0 nats: not at all)"
     )
 
 

@@ -65,8 +65,8 @@ def draw(record: Record) -> Figure:
     below(
         figure,
         left,
-        "Median over adapted matrices; bars: lowest to highest. Controls at right are of LoRA's\n"
-        "update alone, held against W0's norm between its own top directions and random ones.",
+        "Median over adapted matrices; bars: lowest to highest. Controls at right divide the\n"
+        "norm of LoRA's update by W0's between W0's own top directions, and between random ones.",
     )
     return figure
 
@@ -75,16 +75,17 @@ def caption(record: Record) -> str:
     """Say what there is to see."""
     words = [
         f"{'LoRA' if arm == LORA else 'full fine-tuning'}'s update is "
-        f"{significant(_middle(rows, 'factor'))} times as large as what W0 does between its "
-        f"directions, {significant(_middle(rows, 'factor_own'))} times what W0 does between its "
-        f"own top ones; these directions are {_beside_random(rows)}"
+        f"{significant(_middle(rows, 'factor'))} times as large as what the pretrained weight W0 "
+        f"does in the same directions, and {significant(_middle(rows, 'factor_own'))} times what "
+        f"W0 does in its own strongest ones. To W0, the update's directions are "
+        f"{_beside_random(rows)}"
         for arm in (LORA, FULL)
         if (rows := _first(record, arm))
     ]
     if not words:
         return "No update to look at."
     least = min(row["rank"] for row in record["amplification"])
-    return f"Medians over matrices, at r = {least}: {'. '.join(map(capitalised, words))}."
+    return f"At r = {least}, medians over matrices. {'. '.join(map(capitalised, words))}."
 
 
 def alternative(record: Record) -> str:
@@ -100,12 +101,12 @@ def _beside_random(rows: Sequence[Row]) -> str:
     """Say how much more W0 does between an update's directions than between random ones."""
     ratios = [row["on_update"] / row["on_random"] for row in rows if row["on_random"]]
     if not ratios:
-        return "not to be held against random ones"
+        return "not to be compared with random ones"
     middle, least, most = (significant(float(of(ratios))) for of in (np.median, np.min, np.max))
     spread = "" if least == most else f", {least} to {most} by matrix"
     near = 1 / _CLOSE <= float(np.median(ratios)) <= _CLOSE
     return (
-        f"{'close to' if near else 'unlike'} random ones (W0 does {middle} times as much between "
+        f"{'close to' if near else 'unlike'} random ones (it does {middle} times as much in "
         f"them{spread})"
     )
 

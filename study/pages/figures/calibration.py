@@ -107,10 +107,10 @@ def caption(record: Record) -> str:
     least, most = tenths(min(lora)), tenths(max(lora))
     between = points(max(lora)) if least == most else f"{least} to {points(max(lora))}"
     return (
-        "Points below the dashed line are predictions that are surer than right. "
-        f"The expected calibration error is {points(full['ece'])} of full fine-tuning and "
-        f"{between} of LoRA, where chance alone would give {_chance(record)}. "
-        f"{capitalised(_verdicts(record))}; each by itself, not corrected for their number."
+        "A point below the dashed line means that the model is surer than it is right. On average, "
+        f"confidence and accuracy lie {points(full['ece'])} apart with full fine-tuning and "
+        f"{between} with LoRA (expected calibration error); chance alone would give "
+        f"{_chance(record)}. {capitalised(_verdicts(record))}. Each is tested by itself."
     )
 
 

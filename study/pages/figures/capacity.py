@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from study.analyses.capacity.readings import NEAR, SHORT, UNKNOWN
+from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR, UNKNOWN
 from study.pages.figures import style
 from study.pages.figures.axes import panels, rank_axis
 from study.pages.figures.text import below, interval_words, keep_apart
@@ -141,10 +141,11 @@ def caption(record: Record) -> str:
     ]
     trained = listed([percent(row["accuracy"]) for row in ends])
     return (
-        "Full fine-tuning's update, cut down in the way that validation prefers, keeps "
-        f"{listed(kept)}, where LoRA trained at the same rank reaches {trained} and full "
+        f"{_readings(record)}. To see this, we cut full fine-tuning's update in two ways and kept "
+        f"the better one on validation: it scores {listed(kept)}. LoRA trained at "
+        f"{'the same rank' if len(ends) == 1 else 'these ranks'} reaches {trained}, full "
         f"fine-tuning {percent(record[_FULL]['accuracy'])}. {_levels_in_words(record)}. "
-        f"{_weighted_behind(record)}{_readings(record)}. {_correction(record)}."
+        f"{_weighted_behind(record)}{_correction(record)}."
     )
 
 
@@ -152,11 +153,11 @@ def _levels_in_words(record: Record) -> str:
     """Say what the level lines are, and what they are not."""
     kinds = listed(sorted({name.split(".")[-1] for name in record["target_modules"]}))
     return (
-        f"With every matrix set back to the pretrained one it keeps "
-        f"{percent(record[_RANK_ZERO]['accuracy'])}, which is what its embeddings, norms, biases "
-        f"and head do without them; with all but the head and LoRA's matrices ({kinds}) set back, "
-        f"{percent(record[_TARGETS]['accuracy'])}, which is no limit of these places: they were "
-        "tuned for the rest that is missing"
+        f"With all its matrices set back to the pretrained ones, the fully tuned model scores "
+        f"{percent(record[_RANK_ZERO]['accuracy'])}: so much its embeddings, norms, biases and "
+        f"head do alone. With only the head and LoRA's matrices ({kinds}) kept, it scores "
+        f"{percent(record[_TARGETS]['accuracy'])}. These matrices may do better when they are "
+        "tuned alone: here they miss the others, with which they were tuned"
     )
 
 
@@ -170,8 +171,9 @@ def _weighted_behind(record: Record) -> str:
     if lost <= 0:
         return ""
     return (
-        "The weighted cut changes each layer's outputs least, not the model's, and so can lose to "
-        f"the plain one (at rank {-rank}, {percent(other)} against {percent(one)}). "
+        "The weighted cut keeps each layer's outputs as they are, as far as it can, but not the "
+        f"whole model's: so it can lose to the plain cut (at rank {-rank}, {percent(other)} "
+        f"against {percent(one)}). "
     )
 
 
@@ -181,14 +183,14 @@ def _correction(record: Record) -> str:
     if len(record["readings"]) == 1:
         return f"What is said of LoRA is tested at {error}, one-sided"
     return (
-        "Intervals are of each point alone; what is said of ranks is tested, one-sided, at "
-        f"{error} over all {len(record['readings'])} of them together (Holm)"
+        "Each interval is of its point alone; what is said of ranks is tested for all "
+        f"{len(record['readings'])} of them together (one-sided, at {error}, Holm)"
     )
 
 
 _READINGS = {
     "badly trained": "LoRA is badly trained at {}: the largest LoRA cut down to it is better",
-    "not for lack of rank": "LoRA is short, but not for lack of rank, at {}",
+    "not for lack of rank": "LoRA falls short, but not for lack of rank, at {}",
     "uses its room better": "LoRA uses its room better than full's update cut down at {}",
     "room enough": "there is room enough at {}",
     "lacks room": "neither LoRA nor full's update cut down reaches full fine-tuning at {}",
@@ -211,13 +213,13 @@ def _room(record: Record) -> str:
     ranks, within = _ranks(record, truncated_is=NEAR), margin(record["margin"])
     if not ranks:
         return (
-            "At no rank is full fine-tuning's update cut to it shown to be within "
-            f"{within} of full fine-tuning, so that none is shown to have room"
+            "We cannot say of any rank that it has room for what full fine-tuning learns: at none "
+            f"does full fine-tuning's own update, cut down to it, come within {within} of the whole"
         )
-    which = "this rank has" if len(ranks) == 1 else "these ranks have"
+    has = "has" if len(ranks) == 1 else "have"
     return (
-        f"At {_at(ranks)} full fine-tuning's update cut to that rank is shown to be within "
-        f"{within} of full fine-tuning, so {which} room"
+        f"{capitalised(_at(ranks))} {has} room for what full fine-tuning learns: cut down so far, "
+        f"full fine-tuning's own update stays within {within} of the whole"
     )
 
 
@@ -226,16 +228,20 @@ def _of_lora(record: Record) -> list[str]:
     near, short = _ranks(record, lora_is=NEAR), _ranks(record, lora_is=SHORT)
     words = []
     if near:
-        words.append(f"LoRA is shown to be within {margin(record['margin'])} at {_at(near)}")
+        words.append(
+            f"LoRA comes within {margin(record['margin'])} of full fine-tuning at {_at(near)}"
+        )
     if short:
         why = sorted(set(short) & set(_ranks(record, reading=UNKNOWN)))
         rest = ""
         if why:
             where = "" if why == short else f" at {_at(why)}"
-            rest = f"; why it does{where} cannot be told"
-        words.append(f"That LoRA falls short is shown at {_at(short)}{rest}")
-    if not near and not short:
-        words.append("Whether LoRA falls short cannot be told at any rank")
+            rest = f"; we cannot say why{where}"
+        words.append(f"LoRA falls short of full fine-tuning at {_at(short)}{rest}")
+    unclear = _ranks(record, lora_is=UNCLEAR)
+    if unclear:
+        which = "any rank" if len(unclear) == len(record["readings"]) > 1 else _at(unclear)
+        words.append(f"We cannot say whether LoRA falls short at {which}")
     return words
 
 

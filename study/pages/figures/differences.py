@@ -89,8 +89,7 @@ def _difference_words(record: Record) -> str:
     over = f"{counted(record['sentences'], 'test sentence')}"
     alpha = record["alpha"]
     why = (
-        f"what two one-sided tests at {100 * alpha:.3g} % use "
-        f"(tables give {100 * (1 - alpha):.3g} %)"
+        f"those that the tests at {100 * alpha:.3g} % go by (tables give {100 * (1 - alpha):.3g} %)"
     )
     if record["error_from"] == "sentences":
         return f"One seed; {alone} over {over} alone:\n{why}"

@@ -58,9 +58,10 @@ def caption(record: Record) -> str:
     ranks = sorted({row["rank"] for row in lora})
     ends = [f"{_mean(lora, rank):.2f} at rank {rank}" for rank in dict.fromkeys(_ends(ranks))]
     return (
-        "Intruders are singular vectors that the pretrained matrix does not have: of the first ten "
-        f"of a tuned matrix, {' and '.join(ends)} with LoRA, {_mean(full, None):.2f} with full "
-        f"fine-tuning (of ten, per matrix, on average). {record['intruder_floor']['words']}"
+        "An intruder is a strong direction (singular vector) of a tuned matrix that the pretrained "
+        f"matrix does not have. Of a matrix's first ten, {' and '.join(ends)} are intruders with "
+        f"LoRA, {_mean(full, None):.2f} with full fine-tuning (averages over matrices). "
+        f"{record['intruder_floor']['words']}"
     )
 
 
@@ -86,8 +87,8 @@ def _words(record: Record) -> str:
     if len(record["settings"]["seeds"]) == 1:
         return "Mean over adapted matrices of one seed; bars and band at right: all matrices."
     return (
-        "Mean over adapted matrices and seeds; bars: lowest to highest seed at left, matrix at\n"
-        "right, as the band."
+        "Mean over adapted matrices and seeds. Bars at left: lowest to highest seed. Bars and\n"
+        "band at right: lowest to highest matrix."
     )
 
 

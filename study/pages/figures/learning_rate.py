@@ -137,8 +137,8 @@ def caption(record: Record) -> str:
     rate = one_rate(record)
     if rate is not None:
         return (
-            f"LoRA was trained at one learning rate, {rate:g}: which is best, how the best one "
-            "goes with the rank and what another would change cannot be told."
+            f"LoRA was trained at one learning rate, {rate:g}. So this study cannot say which rate "
+            "is best, whether that depends on the rank, or what another one would change."
         )
     return f"{_best_words(lora)}. {_exponent_words(record)}. {_forced_words(record)}."
 
@@ -158,25 +158,28 @@ def _best_words(lora: Sequence[Record]) -> str:
 def _exponent_words(record: Record) -> str:
     exponent = record["exponent"]
     if "reason" in exponent:
-        return f"How it goes with the rank cannot be told: {exponent['reason']}"
+        return f"We cannot say how it changes with the rank: {exponent['reason']}"
     own = next((row for row in exponent["predictions"] if row["applies"]), None)
     interval = ""
     if exponent["low"] is not None:
         interval = f" ({exponent['low']:.2f} to {exponent['high']:.2f} over resampled seeds)"
-    words = f"It goes as the rank to the power {exponent['value']:.2f}{interval}"
+    words = f"It changes as the rank to the power {exponent['value']:.2f}{interval}"
     if own:
-        words += f", where {own['exponent']:g} is predicted for this scaling of alpha"
-    return f"{words}; the grid of rates alone leaves ±{exponent['resolution']:.2f} open"
+        words += f"; for this scaling of alpha {own['exponent']:g} is predicted"
+    return (
+        f"{words}. The rates tried lie so far apart that the power may be off by "
+        f"{exponent['resolution']:.2f} either way"
+    )
 
 
 def _forced_words(record: Record) -> str:
     forced = record["forced"]
     if isinstance(forced, Mapping):
-        return f"What one rate for all ranks would change cannot be told: {forced['reason']}"
+        return f"We cannot say what one rate for all ranks would change: {forced['reason']}"
     turning = [f"{row['rate']:g}" for row in forced if row["turned_over"]]
     if not turning:
-        return "No conclusion turns over with one rate for all ranks"
-    return f"Conclusions turn over with one rate for all ranks at {listed(turning)}"
+        return "With one rate for all ranks, no conclusion would change"
+    return f"With one rate for all ranks, some conclusions would change: at {listed(turning)}"
 
 
 def alternative(record: Record) -> str:

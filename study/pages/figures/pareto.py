@@ -52,8 +52,9 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     gap = headline["test_accuracy"] - full["test_accuracy"]
     front = [_name(row) for row in rows if row["on_front"]]
     return (
-        f"On the dashed line stand the arms that no arm with as few trainable parameters beats: "
-        f"{listed(front)}. The headline rank, {headline['rank']}, trains "
+        f"On the dashed line stand the arms that are best for their size: none with as few or "
+        f"fewer trainable parameters scores higher. They are {listed(front)}. The headline rank, "
+        f"{headline['rank']}, trains "
         f"{headline['trainable_parameters']:,} parameters, {share(headline['trainable_share'])} "
         f"of all, and is {apart(gap, 'full fine-tuning')}."
     )

@@ -62,17 +62,17 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
         )
         rise = lora[-1]["test_accuracy"] - lora[0]["test_accuracy"]
         change = (
-            f"From the smallest rank to the largest it {'gains' if rise >= 0 else 'loses'} "
-            f"{points(rise)}; "
+            f"From the smallest rank to the largest, accuracy {'rises' if rise >= 0 else 'falls'} "
+            f"by {points(rise)}; "
         )
     return f"{first}; {others}. {capitalised(change + _seeds_apart(lora, summary))}."
 
 
 def _seeds_apart(lora: Sequence[Row], summary: Mapping[str, Any]) -> str:
     if len(summary["seeds"]) == 1:
-        return "with one seed, how far another would lie from it cannot be seen"
+        return "with one seed, nobody can see how far another would lie from it"
     apart = max(max(row["seed_accuracies"]) - min(row["seed_accuracies"]) for row in lora)
-    return f"seeds of one rank lie up to {points(apart)} apart"
+    return f"two seeds of the same rank differ by up to {points(apart)}"
 
 
 def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:

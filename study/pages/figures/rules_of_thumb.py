@@ -50,7 +50,9 @@ def draw(record: Record) -> Figure:
             color=_LOOKS[kind].color,
         )
     axes.set_yticks(
-        range(len(rules)), [textwrap.fill(rule["rule"], _LABEL) for rule in rules], linespacing=0.95
+        range(len(rules)),
+        [textwrap.fill(rule["rule"], _LABEL, break_on_hyphens=False) for rule in rules],
+        linespacing=0.95,
     )
     axes.set_ylim(len(rules) - 0.4, -0.6)
     axes.grid(False, axis="y")
@@ -67,9 +69,8 @@ def _words(record: Record) -> str:
     """Say what points, bars and lines are, of those that are drawn."""
     measured = record["measured"]
     words = (
-        "Points: what a rule picks, for the verdict rounded up to the next rank that was trained "
-        "(above the largest one as it is); "
-        "pale bars: from the lowest to the highest matrix."
+        "Points: what a rule picks. The verdict rounds it up to a rank that was trained, if one is "
+        "as large. Pale bars: from the lowest to the highest matrix."
     )
     if measured["recommended"] is not None:
         words += f" Solid line: the rank that {measured['split']} recommends."
@@ -99,21 +100,22 @@ def caption(record: Record) -> str:
         kind: sum(_kind(rule["verdict"]) == kind for rule in record["rules"]) for kind in _LOOKS
     }
     parts = [f"{count} {kind}" for kind, count in counts.items() if count]
-    held = "No rank is recommended"
+    held = "No rank is recommended that they could be compared with"
     if rank is not None:
-        held = f"Against rank {rank}, which the study recommends on {measured['split']}"
+        on = measured["split"]
+        held = f"They are compared with rank {rank}, which the study recommends on {on}"
         if chosen is not None:
-            held += f" (and would again in {percent(chosen)} of resamples)"
-    words = f"{held}: of {counted(len(record['rules']), 'rule')} {listed(parts)}."
+            held += f" (in {percent(chosen)} of resamples of the data it would do so again)"
+    words = f"Of {counted(len(record['rules']), 'rule')} of thumb: {listed(parts)}. {held}."
     large = [rule for rule in record["rules"] if _kind(rule["verdict"]) == "too large"]
     if large:
         worst = max(large, key=lambda rule: rule["numbers"]["factor"])
-        words += f" Farthest off is “{worst['rule']}” with rank {worst['rank']}."
+        words += f" Farthest off is “{worst['rule']}”: it picks rank {worst['rank']}."
     none = [margin for margin, rank in measured["equivalent"].items() if rank is None]
     if none:
         words += (
-            " No rank was shown to be equivalent to full fine-tuning within "
-            f"{listed(none, 'or')} points."
+            " We cannot say of any rank that it is within "
+            f"{listed(none, 'or')} points of full fine-tuning."
         )
     return words
 

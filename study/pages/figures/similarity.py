@@ -59,16 +59,16 @@ def draw(record: Record) -> Figure:
 def caption(record: Record) -> str:
     """Say what there is to see."""
     words = [
-        "Share of the top k directions that two runs have in common: 1 is the same subspace, the "
-        "grey line is what two random ones share."
+        "How much of their k strongest directions two runs share: 1 is all of them, and the grey "
+        "line is what two random runs share by chance."
     ]
     lines, floors = _lines(record, "input"), _floors(record, "input")
     for name, values in lines.items():
         if "two seeds" in name:
             k = max(values)
             words.append(
-                f"{name}: {np.mean(values[k]):.2f} on the input side at k = {k}, "
-                f"where chance gives {floors[k]:.2f}."
+                f"{name}: {np.mean(values[k]):.2f} on the input side at k = {k}; chance alone "
+                f"gives {floors[k]:.2f}."
             )
     if len(record["settings"]["seeds"]) == 1:
         words.append("With one seed, seeds cannot be compared.")

@@ -77,15 +77,15 @@ def caption(record: Record) -> str:
     ranks = [row["energy_rank"] for row in _rows(record["full"])]
     share = f"{100 * record['settings']['energy']:g} %"
     words = (
-        f"Full fine-tuning's update spreads over many directions: {share} of its energy takes "
-        f"{_span(ranks)} of them, by matrix and seed."
+        f"Full fine-tuning's update spreads over many directions: it takes {_span(ranks)} of them, "
+        f"by matrix and seed, to hold {share} of it (of its squared singular values)."
         if ranks
         else "Full fine-tuning left these matrices as they were."
     )
     largest = max(record["settings"]["ranks"])
     of_lora = [r["energy_rank"] for r in _rows(record["lora"]) if r["rank"] == largest]
     if of_lora:
-        words += f" The LoRA of rank {largest} puts as much into {_span(of_lora)}."
+        words += f" LoRA of rank {largest} needs {_span(of_lora)}."
     return words
 
 

@@ -14,7 +14,7 @@ from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, NONE, UNTOLD
 from study.pages.figures import style
 from study.pages.figures.cells import cell, lines, share_cell
 from study.pages.figures.differences import RECOMMENDED_SIZE, draw_differences
-from study.words.phrases import counted, listed, rough, spelled
+from study.words.phrases import capitalised, counted, listed, rough, spelled
 from study.words.phrases import margin as margin_words
 
 Record = Mapping[str, Any]
@@ -56,7 +56,7 @@ def _verdicts(axes: Axes, entries: Sequence[Record], with_seeds: bool) -> None:
                 sign += f"\n{_seeds(row['seeds_needed'])}"
             cell(axes, place, line, color, sign)
     if with_seeds:
-        words += "\nBelow a “?”: about how many seeds would show an equal rank so; –: none"
+        words += "\nBelow “?”: how many seeds would settle it for an equal rank (–: none)"
     axes.set_title(words, loc="left", color=style.GREY)
     lines(axes, [f"within {margin_words(entry['margin'])}" for entry in entries])
 
@@ -117,23 +117,24 @@ def caption(record: Record) -> str:
     else:
         share = record["choice"]["one standard error on validation"][str(recommended)]
         first = (
-            f"Rank {recommended} is recommended: the smallest within one standard error of the "
-            f"best on validation, as in {100 * share:.0f} % of resamples"
+            f"Rank {recommended} is recommended: it is the smallest that is as good as the best on "
+            f"validation, within the noise (one standard error). In {100 * share:.0f} % of "
+            f"resamples of the data it would be picked again"
         )
     rows = [row for entry in record["equivalence"] for row in entry["ranks"]]
     untold = sum(row["verdict"] == UNTOLD for row in rows)
     with_these = counted(record["seeds"], "seed")
     return (
-        f"{first}. {_smallest(record)}{_worse(record)}. With {with_these} and "
-        f"{counted(record['sentences'], 'test sentence')} {untold} of {len(rows)} verdicts cannot "
-        f"be told.{_thin_lines(record['differences'])}"
+        f"{first}. {_smallest(record)}{_worse(record)}. {capitalised(with_these)} and "
+        f"{counted(record['sentences'], 'test sentence')} leave {untold} of {len(rows)} questions "
+        f"open.{_thin_lines(record['differences'])}"
     )
 
 
 def _thin_lines(rows: Sequence[Record]) -> str:
     if len(rows) == 1 or any(row["low_together"] is None for row in rows):
         return ""
-    return f" Thin lines: corrected for all {spelled(len(rows))} ranks."
+    return f" The thin lines are wide enough to hold for all {spelled(len(rows))} ranks together."
 
 
 def _smallest(record: Record) -> str:
@@ -141,9 +142,9 @@ def _smallest(record: Record) -> str:
     for entry in entries:
         if entry["rank"] is not None:
             within = margin_words(entry["margin"])
-            return f"Rank {entry['rank']} is shown to be within {within} of full fine-tuning"
+            return f"Rank {entry['rank']} is within {within} of full fine-tuning"
     within = margin_words(entries[-1]["margin"])
-    return f"No rank is shown to be within {within} of full fine-tuning"
+    return f"We cannot say of any rank that it is within {within} of full fine-tuning"
 
 
 def _worse(record: Record) -> str:

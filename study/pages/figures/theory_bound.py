@@ -74,9 +74,10 @@ def caption(rows: Sequence[Row]) -> str:
     reached = "less than 0.1 %" if above < _MET else f"up to {share(above)}"
     best = [f"{_best_rank(rows, kind)} on {kind}" for kind in kinds]
     return (
-        f"On a linear model, B A as trained ends {reached} above the least loss that its rank "
-        f"allows. In population, plain truncation of the SVD {_truncation(rows, kinds)}. Fitted "
-        f"to a finite sample, the best rank for new inputs is {listed(best)} inputs."
+        f"On a linear model the best that a rank can do is known exactly. Training gets there: the "
+        f"loss of B A ends {reached} above it. Cutting the true change down by its SVD, without "
+        f"looking at the inputs, {_truncation(rows, kinds)}. Fitted to a limited sample, the best "
+        f"rank for new inputs is {listed(best)} inputs."
     )
 
 
@@ -84,9 +85,9 @@ def _truncation(rows: Sequence[Row], kinds: Sequence[str]) -> str:
     """Say by how much it misses the bound on the risk, by kind of inputs."""
     excess = {kind: _excess(rows, kind, POPULATION, TRUNCATION) for kind in kinds}
     words = [
-        f"meets the bound on {kind} inputs"
+        f"is as good as the best on {kind} inputs"
         if above < _MET
-        else f"has up to {share(above)} more risk than the bound on {kind} inputs"
+        else f"errs up to {share(above)} more than the best on {kind} inputs"
         for kind, above in excess.items()
     ]
     return listed(words)

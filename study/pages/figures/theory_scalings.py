@@ -83,8 +83,8 @@ def caption(rows: Sequence[Row]) -> str:
         ]
         left.append(f"{_OPTIMIZERS.get(optimizer, optimizer)} leaves {listed(shares)}")
     return (
-        f"What is left of the way to the bound at rank {largest}, with one learning rate for all "
-        f"ranks and scalings: {'; '.join(left)}. {_gradients(rows)}"
+        f"How much of the possible gain is still missing at rank {largest} after the same training "
+        f"(one learning rate for all ranks and scalings): {'; '.join(left)}. {_gradients(rows)}"
     )
 
 

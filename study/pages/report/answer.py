@@ -1,6 +1,7 @@
 """The study's answer in three sentences: which rank, how close it comes, whether to trust it.
 
-Plain text, in which **words** are strong; the report and the README both begin with it.
+Plain text, in which **words** are strong; the report and the README both begin with it. How the
+rank was picked and what would settle what is open stands in `study.pages.report.settling`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from study.words.phrases import (
     listed,
     margin,
     percent,
-    points,
-    rough,
     share,
     spelled,
     tenths,
@@ -27,7 +26,7 @@ Record: TypeAlias = Mapping[str, Any]
 
 QUESTIONS = ("Which rank?", "How close to full fine-tuning?", "Can it be trusted?")
 RULE = "one standard error on validation"
-_EQUIVALENT, _WORSE, _BETTER, _UNTOLD = "equivalent", "worse", "better", "cannot be told"
+_EQUIVALENT, _WORSE, _BETTER, UNTOLD = "equivalent", "worse", "better", "cannot be told"
 
 
 def answer(summary: Record, sufficient_rank: Record) -> tuple[str, str, str]:
@@ -40,7 +39,7 @@ def answer(summary: Record, sufficient_rank: Record) -> tuple[str, str, str]:
     rank = int(sufficient_rank["recommended"]["rank"])
     return (
         _which(rank, summary, sufficient_rank),
-        _how_close(rank, summary, sufficient_rank),
+        _how_close(rank, summary),
         _how_sure(rank, sufficient_rank),
     )
 
@@ -59,22 +58,20 @@ def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
     chosen = sufficient_rank["recommended"]
     tried = listed(ranks) if len(ranks) == 2 else f"{ranks[0]} to {ranks[-1]}"
     return (
-        f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks tried, {tried}, it is the "
-        f"smallest that is as good as the best on {chosen['split']}, to within one standard error "
-        f"of their difference, and {size}."
+        f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks tried ({tried}) it is the "
+        f"smallest that is as good as the best on {chosen['split']}, within the noise, and {size}."
     )
 
 
-def _how_close(rank: int, summary: Record, sufficient_rank: Record) -> str:
+def _how_close(rank: int, summary: Record) -> str:
     arms = entries(summary)
     entry, full, head_only = arms[LORA, rank], arms[FULL, None], arms[HEAD_ONLY, None]
     interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"])
     return (
-        f"On the test sentences it scores **{apart(entry['gap_to_full'], 'full fine-tuning')}** "
-        f"({100 * summary['confidence']:g} % interval: {interval}), "
-        f"{percent(entry['test_accuracy'])} against {percent(full['test_accuracy'])}, where the "
-        f"head alone scores {percent(head_only['test_accuracy'])}; "
-        f"{_verdicts(rank, sufficient_rank)}."
+        f"On the test sentences rank {rank} scores {percent(entry['test_accuracy'])}, "
+        f"**{apart(entry['gap_to_full'], 'full fine-tuning')}** at "
+        f"{percent(full['test_accuracy'])} ({100 * summary['confidence']:g} % interval of the gap: "
+        f"{interval}); training the head alone gives {percent(head_only['test_accuracy'])}."
     )
 
 
@@ -87,11 +84,24 @@ def interval_words(low: float, high: float) -> str:
     return f"{tenths(low)} below to {tenths(high)} above"
 
 
-def _verdicts(rank: int, sufficient_rank: Record) -> str:
-    """Say what the tests of equivalence show of a rank, and where they show nothing."""
-    margins: dict[str, list[float]] = {}
-    for test in sufficient_rank["equivalence"]:
-        margins.setdefault(_row(test, rank)["verdict"], []).append(test["margin"])
+def _how_sure(rank: int, sufficient_rank: Record) -> str:
+    seeds, sentences = int(sufficient_rank["seeds"]), int(sufficient_rank["sentences"])
+    of = counted(sentences, "test sentence")
+    told = _told(rank, sufficient_rank)
+    if seeds == 1:
+        are = "is" if sentences == 1 else "are"
+        first = (
+            "There is only **one seed**, so nobody knows what another would give; "
+            f"{of} {are} {told}"
+        )
+    else:
+        first = f"**{counted(seeds, 'seed')}** and {of} are {told}"
+    return f"{'; '.join(part for part in (first, _again(rank, sufficient_rank)) if part)}."
+
+
+def _told(rank: int, sufficient_rank: Record) -> str:
+    """Say what the data are enough to say of a rank, and what they are too few to say."""
+    margins = by_verdict(rank, sufficient_rank)
     shown = [
         words.format(margin(found(margins[verdict])))
         for verdict, words, found in (
@@ -101,93 +111,43 @@ def _verdicts(rank: int, sufficient_rank: Record) -> str:
         )
         if verdict in margins
     ]
-    untold = ""
-    if _UNTOLD in margins:
-        untold = f"cannot tell whether it is within {_margins(margins[_UNTOLD], 'or')}"
-    if not shown:
-        return f"tests {untold} of that"
-    found_it = f"tests show it to be {listed(shown)}"
-    return f"{found_it}, and {untold}" if untold else found_it
+    if _EQUIVALENT not in margins:
+        shown = [each.replace(" it", " full fine-tuning") for each in shown]
+    parts = [f"enough to say that rank {rank} is {listed(shown)}"] if shown else []
+    if UNTOLD in margins:
+        which = "it is" if shown else f"rank {rank} is"
+        within = margins_in_words(margins[UNTOLD], "or")
+        of = "" if shown else " of full fine-tuning"
+        parts.append(f"too few to say whether {which} within {within}{of}")
+    return ", but ".join(parts)
 
 
-def _how_sure(rank: int, sufficient_rank: Record) -> str:
-    seeds, sentences = int(sufficient_rank["seeds"]), int(sufficient_rank["sentences"])
-    of = f"{counted(sentences, 'test sentence')}"
-    if seeds == 1:
-        first = (
-            f"The gap comes from **one seed** and {of}, so that intervals are over sentences alone "
-            f"and what another seed would do cannot be told"
-        )
-    else:
-        first = (
-            f"The gap comes from **{counted(seeds, 'seed')}** and {of}, and intervals are over both"
-        )
-    parts = [first, _picks(rank, sufficient_rank), _untold(rank, sufficient_rank)]
-    return f"{'; '.join(part for part in parts if part)}."
+def by_verdict(rank: int, sufficient_rank: Record) -> dict[str, list[float]]:
+    """Return the margins at which a rank has each verdict."""
+    margins: dict[str, list[float]] = {}
+    for test in sufficient_rank["equivalence"]:
+        margins.setdefault(row_of(test, rank)["verdict"], []).append(test["margin"])
+    return margins
 
 
-def _picks(rank: int, sufficient_rank: Record) -> str:
-    """Say what the rank was picked on, and how often resamples of it pick it again."""
-    shares = {int(key): value for key, value in sufficient_rank["choice"][RULE].items()}
+def shares_of(sufficient_rank: Record) -> dict[int, float]:
+    """Return in which share of resamples the rule picks each rank."""
+    return {int(key): value for key, value in sufficient_rank["choice"][RULE].items()}
+
+
+def _again(rank: int, sufficient_rank: Record) -> str:
+    """Say how often the same rule would have picked the rank from other data of this kind."""
+    shares = shares_of(sufficient_rank)
     if len(shares) == 1:
         return ""
     most = max(sorted(shares), key=lambda key: shares[key])
-    seeds = "the same seeds and " if sufficient_rank["seeds"] > 1 else ""
-    sentences = counted(int(sufficient_rank["validation_sentences"]), "validation sentence")
-    same = (
-        f"the rank was picked on {seeds}{sentences}, and in resamples of them the same rule picks "
-        f"rank {rank} in {shares.get(rank, 0):.0%} of cases"
-    )
     other = "" if most == rank else f" and rank {most} most often, in {shares[most]:.0%}"
+    drawn = "seeds and sentences" if sufficient_rank["seeds"] > 1 else "sentences"
+    same = (
+        f"with other {drawn} to validate on, we would have picked rank {rank} in "
+        f"{shares.get(rank, 0):.0%} of cases"
+    )
     return f"{same}{other}".replace("%", " %")
-
-
-def _untold(rank: int, sufficient_rank: Record) -> str:
-    """Say what more seeds would settle of what is open, if the gap is what was measured."""
-    rows = {test["margin"]: _row(test, rank) for test in sufficient_rank["equivalence"]}
-    still = {width: row for width, row in rows.items() if row["verdict"] == _UNTOLD}
-    if not still:
-        return "no question put to this rank was left open"
-    gap = abs(next(iter(still.values()))["difference"])
-    outside = {width: row for width, row in still.items() if gap >= width}
-    inside = {width: row for width, row in still.items() if gap < width}
-    parts = []
-    if outside:
-        parts.append(f"no number of seeds would show it to be within {_margins(outside, 'or')}")
-    if sufficient_rank["seeds"] == 1:
-        parts.append("how many seeds would settle the rest cannot be told from one")
-    else:
-        parts += [*_shown_worse(outside), *_shown_equivalent(inside)]
-    *first, last = parts
-    told = f"{', '.join(first)}, and {last}" if first else last
-    return f"if the true gap is the {points(gap / 100)} measured, {told}"
-
-
-def _shown_worse(outside: Mapping[float, Record]) -> list[str]:
-    """Say with how many seeds the gap would be told from the widest margin that it may."""
-    found = {width: row for width, row in outside.items() if row["seeds_if_as_measured"]}
-    if not found:
-        return []
-    width = max(found)
-    side = "below" if found[width]["difference"] < 0 else "above"
-    seeds = counted(rough(found[width]["seeds_if_as_measured"]), "seed")
-    return [f"about {seeds} would show it to be more than {margin(width)} {side}"]
-
-
-def _shown_equivalent(inside: Mapping[float, Record]) -> list[str]:
-    """Say with how many seeds each margin that is wider than the gap would be shown to be."""
-    parts, never = [], []
-    for width, row in inside.items():
-        seeds = row["seeds_if_as_measured"]
-        if seeds is None:
-            never.append(width)
-        else:
-            shown = f"about {counted(rough(seeds), 'seed')} would show it to be within"
-            parts.append(f"{shown} {margin(width)}")
-    if never:
-        shown = f"showing it to be within {_margins(never, 'or')}"
-        parts.append(f"{shown} takes more test sentences, however many seeds")
-    return parts
 
 
 def ranks_of(sufficient_rank: Record) -> list[int]:
@@ -195,13 +155,13 @@ def ranks_of(sufficient_rank: Record) -> list[int]:
     return sorted(int(row["rank"]) for row in sufficient_rank["one_standard_error"]["ranks"])
 
 
-def _row(test: Record, rank: int) -> Record:
+def row_of(test: Record, rank: int) -> Record:
     """Return what a test of equivalence says of a rank."""
     rows: Sequence[Record] = test["ranks"]
     return next(row for row in rows if row["rank"] == rank)
 
 
-def _margins(widths: Iterable[float], last: str = "and") -> str:
+def margins_in_words(widths: Iterable[float], last: str = "and") -> str:
     """Write margins that share their unit: 0.5 or 1 point."""
     *others, widest = sorted(widths)
     return listed([*(f"{width:g}" for width in others), margin(widest)], last)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from study.pages.report.contents import titled
-from study.pages.report.html import NOTHING, Html, badge, folded, paragraph, verdicts
+from study.pages.report.html import NOTHING, Html, badge, folded, joined, paragraph, verdicts
 from study.pages.report.inputs import Study
 from study.pages.report.numbers import number, part
-from study.words.phrases import capitalised, counted, listed, spelled
+from study.words.phrases import asked, capitalised, counted, listed, spelled
 
 Record = Mapping[str, Any]
 
@@ -21,11 +21,13 @@ _COUNTED = {  # one, many, and as a heading
     "cannot be told": ("cannot be told", "cannot be told", "Cannot be told"),
 }
 
-_TEST = ("tested", "value", "low", "high", "level", "over", "correction", "shown")
-"""What a claim's numbers hold where a test decided: see `study.claims.statements`."""
+_TEST = ("tested", "value", "low", "high", "level")
+_HOW = ("over", "correction", "shown")
+"""What a claim's numbers hold where a test decided, and how: see `study.claims.statements`."""
 
+_OF_TESTS = ("p_", "correction", "standard_error")  # what names begin with that only a test needs
 _P_VALUES = {f"p_{of}": f"p value for {of}" for of in ("equivalent", "worse", "better")}
-_WRITTEN = {"lora": "LoRA", "mb": "MB", "flops": "FLOPs", "sd": "SD"}
+_WRITTEN = {"is": "verdict on it", "lora": "LoRA", "mb": "MB", "flops": "FLOPs", "sd": "SD"}
 
 
 def claims(study: Study) -> Html:
@@ -50,7 +52,8 @@ def claims(study: Study) -> Html:
         "claims",
         paragraph(
             f"Of {counted(len(rows), 'claim')} about LoRA, put to the numbers of this study, "
-            f"{listed(said)}."
+            f"{listed(said)}. “Cannot be told” means that these numbers leave it open, or that a "
+            f"study like this one does not ask it; what would settle it stands beside it."
         ),
         *groups,
     )
@@ -60,28 +63,56 @@ def _judged(row: Record) -> tuple[Html, str, Html]:
     """Return a claim's verdict, the claim, and why, with the numbers and where it stands."""
     numbers = dict(row["numbers"])
     why, decided_by = (str(numbers.pop(key, "")).rstrip(".") for key in ("why", "decided_by"))
-    tested = _tested(numbers)
+    tested, how = _tested(numbers), _how(numbers)
     if tested:
-        numbers = {key: value for key, value in numbers.items() if key not in _TEST}
-    written = capitalised("; ".join(_written(numbers)))
-    basis = capitalised(decided_by)
-    lines = [capitalised(why), tested, written, basis, f"Source: {row['source']}"]
-    note = " ".join(f"{line}." for line in lines if line)
-    return badge(row["verdict"]), row["claim"], paragraph(note, "note")
+        numbers = {key: value for key, value in numbers.items() if key not in (*_TEST, *_HOW)}
+    of_tests = {key: value for key, value in numbers.items() if key.startswith(_OF_TESTS)}
+    plain = {key: value for key, value in numbers.items() if key not in of_tests}
+    told = [asked(why), tested, capitalised("; ".join(_written(plain)))]
+    details = [how, capitalised("; ".join(_written(of_tests))), capitalised(decided_by)]
+    return (
+        badge(row["verdict"]),
+        row["claim"],
+        joined(
+            [
+                paragraph(_sentences(told), "note"),
+                folded(
+                    "Details and source",
+                    paragraph(_sentences([*details, f"Source: {row['source']}"]), "note"),
+                ),
+            ]
+        ),
+    )
+
+
+def _sentences(lines: Sequence[str]) -> str:
+    return " ".join(line if line.endswith("?") else f"{line}." for line in lines if line)
 
 
 def _tested(numbers: Record) -> str:
-    """Write the statement that decided, its value, and the interval that it was tested with."""
+    """Write the question that decided, what was measured, and the interval that was tested."""
     if "tested" not in numbers:
         return ""
     ends = [numbers["low"], numbers["high"]]
-    interval = "no interval" if None in ends else f"{_value(ends[0])} to {_value(ends[1])}"
-    level = f"{100 * numbers['level']:.4g} % over {numbers['over']}"
-    correction = numbers.get("correction")
-    notes = [interval, level, *([f"correction: {correction}"] if correction else [])]
-    shown = f"; {numbers['shown']} shown alone" if "shown" in numbers else ""
-    found = f"{_value(numbers['value'])} ({'; '.join(notes)}){shown}"
-    return f"Tested: {numbers['tested']}. Found: {found}"
+    interval = "no interval"
+    if None not in ends:
+        level = f"{100 * numbers['level']:.4g} % interval"
+        interval = f"{level}: {_value(ends[0])} to {_value(ends[1])}"
+    return (
+        f"What decides: is {numbers['tested']}? Measured: {_value(numbers['value'])} ({interval})"
+    )
+
+
+def _how(numbers: Record) -> str:
+    """Write what the interval is over, and how several tests were reckoned with."""
+    if "tested" not in numbers:
+        return ""
+    parts = [f"The interval is over {numbers['over']}"]
+    if "correction" in numbers:
+        parts.append(f"Correction for several tests: {numbers['correction']}")
+    if "shown" in numbers:
+        parts.append(f"Tested one by one, {numbers['shown']} parts of the claim pass")
+    return ". ".join(parts)
 
 
 def _written(numbers: Record) -> Iterator[str]:

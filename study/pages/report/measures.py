@@ -43,8 +43,8 @@ def rules(record: Record) -> Html:
         ("Rule", "Rank", "Verdict", "From matrix to matrix", "Right in resamples, %"),
         rows,
         note=f"{_held_against(measured)} A rule's rank is rounded up to the next one that was "
-        f"trained; above the largest it is taken as it is. On the test sentences, equivalent to "
-        f"full fine-tuning: {listed(equivalent)}.",
+        f"trained; above the largest it is taken as it is. Smallest rank that the test sentences "
+        f"show to be equivalent to full fine-tuning: {listed(equivalent)}.",
         words=(0, 2),
         long=True,
     )
@@ -52,11 +52,12 @@ def rules(record: Record) -> Html:
 
 def _held_against(measured: Record) -> str:
     if measured["recommended"] is None:
-        return "No rank is recommended that the rules could be held against."
+        return "No rank is recommended that the rules could be compared with."
     return (
-        f"Held against rank {measured['recommended']}, which the study recommends on "
-        f"{measured['split']}, the test sentences unseen. Resamples are of seeds and "
-        f"{measured['split']} sentences: the share in which the rule's pick is recommended."
+        f"A rule is right if it picks rank {measured['recommended']}, which the study recommends "
+        f"on {measured['split']}, the test sentences unseen. Right in resamples: in how many "
+        f"percent of draws of other seeds and {measured['split']} sentences the study would have "
+        f"recommended the rule's pick."
     )
 
 
@@ -87,8 +88,8 @@ def agreement(record: Record) -> Html:
         ),
         rows,
         note=f"Below each number its {100 * record['confidence']:g} % interval, over "
-        f"{record['interval']}. Divergences are Kullback-Leibler's, "
-        f"means over sentences; at 0 nats two models give every class the same probability."
+        f"{record['interval']}. A divergence says how far apart the class probabilities of two "
+        f"models are (Kullback-Leibler, mean over sentences); at 0 nats they are the same."
         f"{_pairs(record['disagreement'])}",
     )
 
@@ -101,9 +102,8 @@ def _pairs(disagreement: Record) -> str:
     values = sorted({f"{100 * row['mean']:.1f}" for row in lora}, key=float)
     between = " to ".join(dict.fromkeys([values[0], values[-1]]))
     return (
-        " Each arm is held against full fine-tuning of the same seed; the last row is of two seeds "
-        f"of full fine-tuning, beside which LoRA and another seed of full fine-tuning differ in "
-        f"{between} % of answers."
+        " Each arm is compared with full fine-tuning of the same seed, the last row with another "
+        f"seed. With another seed, LoRA and full fine-tuning differ in {between} % of answers."
     )
 
 
@@ -156,7 +156,7 @@ def calibration(record: Record) -> Html:
         ("Arm", "Calibration error, %", "Brier score", "Log loss, nats", "Verdict"),
         rows,
         note="Calibration error: how far the share of right answers is from the confidence, on "
-        "average. Brier score and log loss: the less, the better the probabilities.",
+        "average. Brier score and log loss: the lower, the better the probabilities.",
         words=(0, 4),
     )
 
@@ -187,6 +187,6 @@ def cost(record: Record) -> Html:
             "Test accuracy",
         ),
         rows,
-        note="Storage: what a task takes beside the base. Optimiser state: AdamW's two moments, in "
-        "fp32. Operations: floating-point, counted, forward and backward.",
+        note="Storage: what a task takes on disk beside the base model. Optimiser state: AdamW's "
+        "two moments, in fp32. Operations: floating-point, counted, forward and backward.",
     )

@@ -78,10 +78,12 @@ def _ratio(record: Record) -> str:
     expected = significant(record["ratio_expected"])
     reasons = dict.fromkeys(row["reason"] for row in record["ratio_to_full"] if row["reason"])
     ratio = f"LoRA's rate is {between} times full fine-tuning's"
+    if between == "1":
+        ratio = "LoRA's rate is full fine-tuning's own, a ratio of 1"
     if not reasons:
-        return f"{ratio}, where about {expected} is expected."
+        return f"{ratio}; about {expected} is expected."
     why = "; ".join(reasons)
-    return f"{ratio}, which does not test that about {expected} is expected: {why}."
+    return f"{ratio}. About {expected} is expected, but this is no test of it: {why}."
 
 
 def _nearest(exponent: Record) -> list[Html]:
@@ -92,9 +94,8 @@ def _nearest(exponent: Record) -> list[Html]:
     note = f"; {exponent['note']}" if exponent["note"] else ""
     return [
         paragraph(
-            f"Of the predicted powers of the rank, the one for alpha {exponent['nearest']}, "
-            f"{number(predicted[exponent['nearest']])}, is nearest to {number(exponent['value'])}, "
-            f"which was measured{note}."
+            f"The measured power is {number(exponent['value'])}. Of the predicted ones the nearest "
+            f"is {number(predicted[exponent['nearest']])}, for alpha {exponent['nearest']}{note}."
         )
     ]
 
@@ -106,12 +107,12 @@ def _forced(forced: Any) -> list[Html]:
     lines = []
     for row in forced:
         turned = row["turned_over"]
-        words = f"With the rate {row['rate']:g} forced on every rank"
+        words = f"With the rate {row['rate']:g} at every rank"
         if turned:
             items = "\n".join(f"<li>{text(capitalised(sentence))}.</li>" for sentence in turned)
             count = counted(len(turned), "conclusion")
-            title = f"{words} {count} {'turns' if len(turned) == 1 else 'turn'} over"
+            title = f"{words}, {count} would change"
             lines.append(folded(title, Html(f"<ul>\n{items}\n</ul>")))
         else:
-            lines.append(paragraph(f"{words} no conclusion turns over."))
+            lines.append(paragraph(f"{words}, no conclusion would change."))
     return lines

@@ -37,16 +37,22 @@ def rank(study: Study) -> Html:
 def _trend(trend: Record, alpha: float) -> Html:
     """Say whether accuracy goes with the rank, and what the p values mean."""
     if trend.get("reason"):
-        return paragraph(f"Whether accuracy rises with the rank cannot be told: {trend['reason']}.")
+        return paragraph(f"We cannot say whether accuracy rises with the rank: {trend['reason']}.")
     rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
-    shown = "neither a rise nor a fall is shown"
+    shown = "These runs show neither a rise nor a fall"
     if min(rise, fall) <= alpha:
-        shown = f"a {'rise' if rise < fall else 'fall'} is shown"
-    return paragraph(
-        f"Does accuracy rise with the rank? At the {100 * alpha:.3g} % level, {shown}. Page's "
-        f"test, which puts the ranks in order within each seed, gives p = {rise:.2g} for a rise "
-        f"and p = {fall:.2g} for a fall: the chance of orders at least so clear if the rank made "
-        f"no difference."
+        shown = "Yes: these runs show a rise" if rise < fall else "No: these runs show a fall"
+    how = (
+        f"Page's trend test puts the ranks in order within each seed. If the rank made no "
+        f"difference, orders at least as clear as these would come up with a chance of "
+        f"p = {rise:.2g} for a rise and p = {fall:.2g} for a fall. A trend counts as shown where p "
+        f"is {alpha:.3g} or less."
+    )
+    return joined(
+        [
+            paragraph(f"Does accuracy rise with the rank? {shown}."),
+            folded("Details of the test", paragraph(how, "note")),
+        ]
     )
 
 
@@ -59,8 +65,11 @@ def capacity(study: Study) -> Html:
         drawn("capacity", study),
         _near_and_short(record),
         tables.readings(record),
-        paragraph("The verdicts, of which the first that is shown holds:", "note"),
-        *(paragraph(words, "note") for words in meanings),
+        folded(
+            "What the verdicts mean",
+            paragraph("The first of these that is shown is given:", "note"),
+            *(paragraph(words, "note") for words in meanings),
+        ),
     )
 
 
@@ -69,11 +78,13 @@ def _near_and_short(record: Record) -> Html:
     width = margin(record["margin"])
     matrices = counted(len(record["modules"]), "matrix", "matrices")
     return paragraph(
-        f"An update is near full fine-tuning where it is shown to be less than {width} below it, "
-        f"short where it is shown to be below it and not near. A rank at which full fine-tuning's "
-        f"update cut to it is near has room, in the {matrices} that full fine-tuning changes, of "
-        f"which LoRA adapts {len(record['target_modules'])}. The verdict says why LoRA is short, "
-        f"or that it is not; it can be open where one half is told."
+        f"Of each rank we ask two things. Does LoRA come within {width} of full fine-tuning? And "
+        f"does full fine-tuning's own update, once it is cut down to this rank? If that one does, "
+        f"the rank has room enough for what full fine-tuning learns, in the {matrices} that it "
+        f"changes; LoRA adapts {len(record['target_modules'])} of them. An update falls short "
+        f"where it is shown to be below full fine-tuning, and not shown to be within {width}. The "
+        f"verdict says why LoRA falls short, or that it does not. It can stay open where one of "
+        f"the two questions has an answer."
     )
 
 

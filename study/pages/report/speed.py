@@ -24,10 +24,10 @@ def speed(record: Record | None) -> Html:
     return joined(
         [
             paragraph(
-                f"What follows was measured on one machine ({record.get('device', 'unknown')}), "
-                f"and holds for it: {counted(record['sentences'], 'sentence')}, "
-                f"{counted(record['repeats'], 'repeat')}, below each median the lowest and the "
-                f"highest."
+                f"What follows was measured on one machine ({record.get('device', 'unknown')}) and "
+                f"holds for it. {counted(record['sentences'], 'sentence')} were timed "
+                f"{counted(record['repeats'], 'time')}; below each median stand the lowest and the "
+                f"highest time."
             ),
             _training(record),
             _latency(record["latency"]),
@@ -81,7 +81,8 @@ def _latency(settings: list[Record]) -> Html:
         "Inference, milliseconds a sentence",
         ("Model", *(f"{row['precision']}, batches of {row['batch_size']}" for row in settings)),
         rows,
-        note="Below each number: times the base's, median of calls made in turns.",
+        note="Below each number: how many times the base's time it takes. The calls were made in "
+        "turns; given is their median.",
     )
 
 
@@ -108,9 +109,9 @@ def _merged(record: Record) -> Html:
         "Is a merged model as fast as the base?",
         ("Merged", "Times the base's time", f"Equal within {tolerance}?"),
         rows,
-        note="Median ratio of calls made in turns on the same batches, below it its 95 % interval: "
-        f"equal if all of it lies within {tolerance} of 1, slower or faster if all of it lies "
-        "beyond.",
+        note="The calls were made in turns on the same batches; given is the median ratio, and "
+        f"below it its 95 % interval. Equal: all of the interval lies within {tolerance} of 1. "
+        "Slower or faster: all of it lies beyond.",
         words=(0, 2),
     )
 

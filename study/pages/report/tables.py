@@ -8,7 +8,18 @@ from typing import Any
 from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR
 from study.analyses.results.summary import entries
 from study.pages.report.answer import ranks_of
-from study.pages.report.html import NOTHING, Html, Text, badge, table, text, verdicts
+from study.pages.report.html import (
+    NOTHING,
+    Html,
+    Text,
+    badge,
+    folded,
+    joined,
+    paragraph,
+    table,
+    text,
+    verdicts,
+)
 from study.pages.report.numbers import (
     accuracy_with_interval,
     gap_with_interval,
@@ -46,9 +57,9 @@ def arms(summary: Record, recommended: int) -> Html:
             "Share of all",
         ),
         rows,
-        note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}; "
-        f"gaps are paired. The headline's rank is named in the settings beforehand; the "
-        f"recommended one is what validation picked.",
+        note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}. A "
+        f"gap compares two arms on the same seeds and sentences. Headline: the rank that the "
+        f"settings name beforehand. Recommended: the rank that validation picked.",
     )
 
 
@@ -86,7 +97,7 @@ def equivalence(record: Record) -> Html:
         rows.append([str(rank), difference, *(_verdict(row) for row in found)])
     margins = [test["margin"] for test in tests]
     smallest = [f"{rank_or_none(test['rank'])} at {margin(test['margin'])}" for test in tests]
-    return table(
+    verdicts_table = table(
         "Is a rank equivalent to full fine-tuning?",
         (
             "Rank",
@@ -94,14 +105,20 @@ def equivalence(record: Record) -> Html:
             *(f"Within {margin(width)}" for width in margins),
         ),
         rows,
-        note=f"Smallest rank shown to be equivalent: {listed(smallest)}. Below each difference its "
-        f"standard error. Two one-sided tests, at {100 * record['alpha']:.3g} % for all ranks of a "
-        f"column together (Holm's procedure); worse and better are by more than the margin. “If "
-        f"equal”: what it would take, with {100 * record['power']:g} % power, to show a rank "
-        f"equivalent whose true difference is zero. With the difference measured it takes more, "
-        f"and where that is wider than the margin no number would do.",
+        note=f"Equivalent: shown to be within the margin of full fine-tuning. Worse, better: shown "
+        f"to be beyond it. The smallest equivalent rank: {listed(smallest)}. Below each difference "
+        f"stands its standard error. “Would settle it” is said of a rank that truly equals full "
+        f"fine-tuning; one that differs takes more.",
         words=(0, *range(2, 2 + len(margins))),
     )
+    how = (
+        f"Each margin is tested with two one-sided tests at {100 * record['alpha']:.3g} %, for all "
+        f"ranks of a column together (Holm's procedure). What “would settle it” is reckoned for a "
+        f"rank that truly equals full fine-tuning, so that it would be shown equivalent in "
+        f"{100 * record['power']:g} of 100 studies. A true gap that is wider than the margin is "
+        f"not within it, however much is measured."
+    )
+    return joined([verdicts_table, folded("Details of the test", paragraph(how, "note"))])
 
 
 def rank_or_none(rank: int | None) -> str:
@@ -112,10 +129,10 @@ def rank_or_none(rank: int | None) -> str:
 def _verdict(row: Record) -> Html:
     if row["verdict"] != "cannot be told":
         return badge(row["verdict"])
-    needed = "if equal: more of both"
+    needed = "seeds alone or sentences alone would not settle it"
     for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "sentence")):
         if row[key] is not None:
-            needed = f"if equal: {counted(rough(row[key]), thing)}"
+            needed = f"{counted(rough(row[key]), thing)} would settle it"
             break
     return Html(f'{badge(row["verdict"])}<span class="interval">{needed}</span>')
 
@@ -135,7 +152,8 @@ def choice(record: Record) -> Html:
             *(name if name == "none" else f"rank {name}" for name in names),
         ),
         rows,
-        note=f"Shares of resamples over {record['error_from']}, in percent.",
+        note=f"In percent. We drew {record['error_from']} again from those that we have, with "
+        f"repeats, many times over: so often each rule picked each rank.",
     )
 
 
@@ -146,19 +164,21 @@ def _chosen(share: float | None) -> str:
 _TONES = {"badly trained": "bad", "room enough": "good", "uses its room better": "good"}
 
 _IS = {
-    NEAR: "is near",
-    SHORT: "is short",
-    UNCLEAR: "is shown to be neither",
+    NEAR: "{} comes within {} of full fine-tuning",
+    SHORT: "{} falls short of full fine-tuning",
+    UNCLEAR: "we cannot say whether {} falls short",
 }
+_CUT = "full fine-tuning's own update, cut down to this rank,"
 
 
 def readings(record: Record) -> Html:
     """Return what the comparison of cut-down updates says of every rank."""
+    within = margin(record["margin"])
     return verdicts(
         (
             badge(row["reading"], _TONES.get(row["reading"])),
-            f"Rank {row['rank']}: LoRA {_IS[row['lora_is']]}; full's update cut to it "
-            f"{_IS[row['truncated_is']]}",
+            f"Rank {row['rank']}: {_IS[row['lora_is']].format('LoRA', within)}. "
+            f"{capitalised(_IS[row['truncated_is']].format(_CUT, within))}.",
             f"{capitalised(row['reason'])}.",
         )
         for row in record["readings"]
@@ -192,8 +212,10 @@ def spectra(record: Record) -> Html:
             "Intruders in the first ten",
         ),
         rows,
-        note="Means over matrices and seeds. Energy: the sum of squared singular values. Effective "
-        "and stable rank: how many equal singular values would be as spread out, by entropy and "
-        "by the largest one. Amplification: the update's norm over what the pretrained weight "
-        f"does between the same directions. {record['intruder_floor']['words']}",
+        note="Means over matrices and seeds. Each update is a matrix; its singular values say how "
+        f"much it does in each direction. Rank of {energy:g} % energy: how many directions hold "
+        f"{energy:g} % of the squared singular values. Effective and stable rank: two other ways "
+        "to count the directions that matter, by entropy and by the largest one. Amplification: "
+        "how large the update is beside what the pretrained weight does between the same "
+        f"directions. {record['intruder_floor']['words']}",
     )

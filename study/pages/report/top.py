@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from study.analyses.results.summary import entries
+from study.pages.report import settling
 from study.pages.report.answer import QUESTIONS, answer
 from study.pages.report.contents import contents
-from study.pages.report.html import Html, facts, joined, paragraph, text
+from study.pages.report.html import Html, facts, folded, joined, paragraph, text
 from study.pages.report.inputs import Study
 from study.pages.report.numbers import part, signed
 from study.records.arm_names import LORA
@@ -53,7 +54,9 @@ def _answer(study: Study) -> Html:
         f'<li><span class="asked">{text(asked)}</span> {text(sentence)}</li>'
         for asked, sentence in rows
     )
-    return Html(f'<ol class="answer" aria-label="The answer">\n{items}\n</ol>')
+    told = Html(f'<ol class="answer" aria-label="The answer">\n{items}\n</ol>')
+    rest = folded(settling.QUESTION, *map(paragraph, settling.more(study["sufficient_rank"])))
+    return joined([told, rest])
 
 
 def _key(study: Study) -> Html:

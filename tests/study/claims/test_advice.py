@@ -10,11 +10,24 @@ from study.claims.advice import one_more_seed, with_seeds
 @pytest.mark.parametrize(
     ("number", "setting", "said"),
     [
-        (4, "seeds", "about 4 seeds would tell: `dvc exp run -S 'seeds=[0,1,2,3]'`"),
-        (3, "theory.seeds", "about 3 seeds would tell: `dvc exp run -S 'theory.seeds=[0,1,2]'`"),
-        (480, "seeds", "about 480 seeds would tell (`seeds`)"),
-        (32_000, "seeds", "for 1,000 seeds to tell on these sentences; more of them might"),
-        (None, "seeds", "for any number of seeds to tell on these sentences; more of them might"),
+        (4, "seeds", "about 4 seeds would settle it: `dvc exp run -S 'seeds=[0,1,2,3]'`"),
+        (
+            3,
+            "theory.seeds",
+            "about 3 seeds would settle it: `dvc exp run -S 'theory.seeds=[0,1,2]'`",
+        ),
+        (480, "seeds", "about 480 seeds would settle it (`seeds`)"),
+        (
+            32_000,
+            "seeds",
+            "Even 1,000 seeds alone would not settle it: what was measured is too near",
+        ),
+        (
+            None,
+            "seeds",
+            "More seeds alone would not settle it: what was measured is too near the limit. More "
+            "sentences might",
+        ),
         (32_000, "theory.seeds", "More `theory.seeds` might tell"),
         (None, "theory.seeds", "More `theory.seeds` might tell"),
     ],

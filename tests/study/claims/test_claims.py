@@ -132,7 +132,7 @@ def test_the_record_holds_the_four_keys_and_plain_numbers_with_the_reason():
     rows = claims_record(claims, study({1: 0.7, 8: 0.8, 32: 0.9}))
     assert [list(row) for row in rows] == [["claim", "source", "verdict", "numbers"]] * 3
     first = rows[0]["numbers"]
-    assert first["tested"] == "rank 32 less rank 8 below 1 point"
+    assert first["tested"] == "rank 32 minus rank 8 below 1 point"
     assert first["value"] == pytest.approx(10.0)
     assert first["low"] < 10.0 < first["high"]
     assert (first["level"], first["over"]) == (0.95, "seeds and test sentences")
@@ -186,7 +186,7 @@ def test_what_is_so_by_construction_or_by_counting_says_so(name, decided_by):
 def test_where_seeds_would_tell_the_reason_says_how_many():
     found = judge(BY_NAME["saturates_at_8"], study({8: 0.8, 32: (0.78, 0.8, 0.797)}))
     assert found.verdict == UNTOLD
-    assert "seeds would tell: `dvc exp run -S 'seeds=[0,1,2," in found.why
+    assert "seeds would settle it: `dvc exp run -S 'seeds=[0,1,2," in found.why
     one = judge(BY_NAME["saturates_at_8"], study({8: 0.8, 32: 0.808}, seeds=[0]))
     assert "One seed does not show how seeds differ: `dvc exp run -S 'seeds=[0,1,2]'`" in one.why
 

@@ -63,8 +63,8 @@ def test_a_training_stage_loads_after_it() -> None:
 PROBE = """
 import gc, json
 before = gc.isenabled()
-from stages import cli
-cli.run(lambda: print(json.dumps([before, gc.isenabled(), gc.get_freeze_count() > 1000])))
+from study.entry import command
+command.run(lambda: print(json.dumps([before, gc.isenabled(), gc.get_freeze_count() > 1000])))
 """
 
 
@@ -86,18 +86,20 @@ def test_a_stage_collects_no_garbage_until_it_has_imported_what_it_needs(tmp_pat
 
 
 def test_who_imports_a_stage_keeps_collecting_garbage() -> None:
-    assert python("import gc, json; from stages import cli; print(json.dumps(gc.isenabled()))")
+    assert python(
+        "import gc, json; from study.entry import command; print(json.dumps(gc.isenabled()))"
+    )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "stages").rglob("*.py")), ids=lambda p: p.stem)
 def test_every_stage_starts_through_the_command_line_that_ends_this(path: Path) -> None:
-    if path.stem not in ("__init__", "cli", "one_method"):  # the last is of two stages
-        assert re.search(r"^    (cli\.)?run\(main\)$", path.read_text(), re.MULTILINE)
+    if path.stem not in ("__init__", "one_method"):  # the last is of two stages
+        assert re.search(r"^    (command\.)?run\(main\)$", path.read_text(), re.MULTILINE)
 
 
 FAULTS = """
 import json, resource
-from study import process
+from study.entry import process
 import torch
 if {keep}: process.keep_freed_memory()
 def faults(times):
@@ -125,7 +127,7 @@ def test_threads_may_still_take_large_tensors() -> None:
     code = """
 import json
 from concurrent.futures import ThreadPoolExecutor
-from study import process
+from study.entry import process
 process.prepare()
 process.prepare()
 import torch

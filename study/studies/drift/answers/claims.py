@@ -31,9 +31,9 @@ _KEYS = {
 }
 _KEYS[IN] = "data.test_size"  # where there are how many sentences of a measure
 _CARRIED = (
-    "the labels are of the task's own classes, so that training has taught the question which the "
-    "text asks: this shows what carries over to other text, and says nothing of what else the "
-    "pretrained model could do and may have lost"
+    "The text has the task's own classes, so training has taught the question that it asks. This "
+    "shows what carries over to other text. It says nothing of what else the pretrained model "
+    "could do and may have lost"
 )
 
 
@@ -67,7 +67,7 @@ class Case:
         full = (FULL, None)
         return [
             state(
-                f"full fine-tuning less {arm_label(*name)}",
+                f"full fine-tuning minus {arm_label(*name)}",
                 self.apart(measure, full, name),
                 0.0,
                 unit,
@@ -85,7 +85,7 @@ def claims(case: Case) -> list[Row]:
     for measure, name, what, unit in _DISTANCES:
         claim = f"In full fine-tuning {what} farther from the pretrained model's than in any LoRA."
         finding = every(case.full_less(measure, unit), case.alpha)
-        why = f"{name} in full fine-tuning less that in each rank"
+        why = f"whether the distance ({name}) is larger in full fine-tuning than in every rank"
         rows.append(_answer(claim, finding, why, _KEYS[measure]))
     rows += [_costs(case), _falls(case)]
     rows += [
@@ -102,10 +102,10 @@ def _costs(case: Case) -> Row:
         return unanswered(claim, case.without_labels)
     head = (HEAD_ONLY, None)
     lower = [
-        below(f"{arm_label(*name)} less head only", case.apart(OUT, name, head), 0.0, "points")
+        below(f"{arm_label(*name)} minus head only", case.apart(OUT, name, head), 0.0, "points")
         for name in (*case.ranks, (FULL, None))
     ]
-    why = f"accuracy on the general text, less that of the head alone; {_CARRIED}"
+    why = f"whether any tuned arm is below the head alone on the general text. {_CARRIED}"
     return _answer(claim, some(lower, case.alpha), why, _KEYS[OUT])
 
 
@@ -123,7 +123,7 @@ def _against_full(
     if measure == OUT and case.without_labels is not None:
         return unanswered(claim, case.without_labels)
     text = "general text" if measure == OUT else "study's test sentences"
-    why = f"accuracy on the {text}, of full fine-tuning less that of each rank, paired"
+    why = f"whether full fine-tuning is {how} accurate on the {text} than every rank"
     finding = every(case.full_less(measure, "points", state), case.alpha)
     return _answer(claim, finding, why, _KEYS[measure])
 
@@ -135,22 +135,22 @@ def _by_rank(case: Case, claim: str, measure: str, *, rises: bool) -> Row:
         return unanswered(claim, f"one rank, {ranks[0][1]}, and nothing to compare it with")
     state = above if rises else below
     ends = state(
-        f"{arm_label(*ranks[-1])} less {arm_label(*ranks[0])}",
+        f"{arm_label(*ranks[-1])} minus {arm_label(*ranks[0])}",
         case.apart(measure, ranks[-1], ranks[0]),
         0.0,
         "points" if measure in ACCURACIES else "",
     )
     finding = every([ends], case.alpha)
     if trend["reason"] is not None:
-        why = f"the largest rank less the smallest; {trend['reason']}"
+        why = f"whether the largest rank differs from the smallest; {trend['reason']}"
         return _answer(claim, finding, why, _KEYS[measure])
     sentences = case.measured[measure][ranks[0]].shape[1]
     row = _answer(
         claim,
         finding,
-        f"the test's blocks are seeds, so it speaks of other seeds and these "
-        f"{counted(sentences, 'sentence')}, from which a trend may come; the interval speaks of "
-        "other sentences too",
+        f"whether it {'rises' if rises else 'falls'} with the rank. The trend test says what other "
+        f"seeds would give on the same {counted(sentences, 'sentence')}; the interval says what "
+        "other sentences would give as well",
     )
     keys = ("p_value", "p_value_of_a_fall")
     shown, refuted = (trend[key] for key in (keys if rises else keys[::-1]))

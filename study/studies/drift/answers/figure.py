@@ -68,9 +68,9 @@ def caption(record: Record) -> str:
     rows = _rows(record)
     full = rows[FULL][0]
     sentences = [
-        f"On {_text(record)}, LoRA's outputs are {_span(rows[LORA], 'kl', _number)} nats from the "
-        f"base's, full fine-tuning's {_number(full['kl']['mean'])}; the hidden state moves by "
-        f"{_span(rows[LORA], 'change', _number)} (1 - cosine) in LoRA and by "
+        f"On {_text(record)}, tuning moves LoRA's outputs {_span(rows[LORA], 'kl', _number)} nats "
+        f"away from the base's, and full fine-tuning's {_number(full['kl']['mean'])}. It turns the "
+        f"hidden state by {_span(rows[LORA], 'change', _number)} (1 - cosine) in LoRA and by "
         f"{_number(full['change']['mean'])} in full fine-tuning"
     ]
     if "out_of_domain" in full:
@@ -95,10 +95,10 @@ def _full_less(rows: Sequence[Row], told: bool) -> str:
         ends = list(dict.fromkeys(f"{cell['mean']:+.1f}" for cell in (cells[0], cells[-1])))
         apart = sum((cell["low"] or 0) > 0 or (cell["high"] or 0) < 0 for cell in cells)
         found.append(
-            f"{' to '.join(ends)} points {where} (told from 0 at {apart} of "
-            f"{counted(len(cells), 'rank')}, each by itself)"
+            f"{' to '.join(ends)} points {where} (at {apart} of {counted(len(cells), 'rank')} the "
+            f"interval leaves no doubt about the sign)"
         )
-    return f"Full fine-tuning's accuracy less LoRA's is {' and '.join(found)}"
+    return f"Full fine-tuning's accuracy minus LoRA's is {' and '.join(found)}"
 
 
 def alternative(record: Record) -> str:

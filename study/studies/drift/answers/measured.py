@@ -29,9 +29,9 @@ ACCURACIES = (OUT, IN)
 MEASURES = {
     KL: "KL(tuned || base) in nats, mean over the general text's sentences. The pretrained encoder "
     "has no head: the base's outputs are those of the head-only arm of the same seed, which is the "
-    "pretrained encoder, frozen, under a trained head. It holds two things and does not tell them "
-    "apart: other answers, and like answers given with more or less confidence, which depends on "
-    "how each head was trained, its learning rate included",
+    "pretrained encoder, frozen, under a trained head. It mixes two things: other answers, and the "
+    "same answers with more or less confidence. How much confidence depends on how each head was "
+    "trained, its learning rate included",
     CHANGE: "1 - cosine of the hidden state that the head reads and the pretrained encoder's, mean "
     "over the general text's sentences; needs no head, and looks at no other state",
     OUT: "accuracy on the general text",

@@ -10,7 +10,7 @@ from study.words import markdown
 from study.words.arms import arm_label
 from study.words.phrases import counted, percent
 
-_LESS = "full less it, points"
+_LESS = "full minus it, points"
 _HEAD = (
     "arm",
     "learning rate",
@@ -49,12 +49,12 @@ def _table(record: Mapping[str, Any]) -> str:
     over = "sentences of one seed" if len(record["seeds"]) == 1 else "seeds and sentences"
     legend = [
         f"General text: {counted(record['sentences'], 'sentence')} of {text['name']}, cut to "
-        f"{text['max_length']} tokens ({percent(text['truncated_share'])} of them were longer); "
-        f"{counted(text['in_study'], 'drawn sentence')} left out as the study reads the same or "
-        f"near-duplicates; in domain: {counted(record['test_sentences'], 'test sentence')}. "
+        f"{text['max_length']} tokens ({percent(text['truncated_share'])} of them were longer). "
+        f"{counted(text['in_study'], 'drawn sentence')} left out, since the study reads the same "
+        f"or near-duplicates. In domain: {counted(record['test_sentences'], 'test sentence')}. "
         f"{counted(len(record['seeds']), 'seed')}; in brackets {100 * record['confidence']:g} % "
-        f"intervals over {over}. Full less it: accuracy of full fine-tuning less the rank's, "
-        "paired.",
+        f"intervals over {over}. Full minus it: accuracy of full fine-tuning minus the rank's, on "
+        "the same seeds and sentences.",
         f"KL: {measures['kl']}.",
         f"Change: {measures['change']}.",
     ]

@@ -49,12 +49,12 @@ def caption(record: Record) -> str:
     reference, curves = record["reference_rank"], _curves(rows)
     most = max(float(np.abs(curves[reference] - curve).max()) for curve in curves.values())
     return (
-        f"{end} at rank {best['rank']}; the worst rank, {worst['rank']}, lies {apart:.1f} % above. "
-        f"Intervals are over {counted(record['test_pairs'], 'held-out pair')} and "
-        f"{counted(len(record['seeds']), 'seed')}; in the second panel the thick ones are at "
-        f"{100 * record['confidence']:g} % alone, the thin ones hold together for all pairs of "
-        f"ranks. Smoothed training losses differ by {most:.2f} nats at most from rank "
-        f"{reference}'s."
+        f"{end} at rank {best['rank']} (lower is better); the worst rank, {worst['rank']}, ends "
+        f"{apart:.1f} % higher. Smoothed training losses stay within {most:.2f} nats of rank "
+        f"{reference}'s. Intervals are at {100 * record['confidence']:g} %, over "
+        f"{counted(record['test_pairs'], 'held-out pair')} and "
+        f"{counted(len(record['seeds']), 'seed')}; in the second panel the thin ones are wide "
+        f"enough to hold for all pairs of ranks together."
     )
 
 

@@ -13,11 +13,12 @@ from study.studies.instruct.answers.questions import (
     NO_MORE,
     Judged,
     Row,
-    gained,
+    compared,
     proportional,
-    with_p,
+    ruled_out,
+    shown,
 )
-from study.words.phrases import counted, listed
+from study.words.phrases import capitalised, counted, listed
 
 _AGAINST = {
     NO_LESS: (WORSE,),
@@ -93,14 +94,14 @@ def _all_of(
     turned = [_ordered(pair, wanted) for pair in pairs if pair[0] != pair[1]]
     if not turned:
         return UNTOLD, "no other rank to compare with was trained"
-    evidence = "; ".join(
-        f"rank {pair[0]} over rank {pair[1]}: {gained(judged[pair])}, "
-        f"{with_p(judged[pair], what, margin)}"
+    evidence = ". ".join(
+        f"{compared(judged[pair], *pair)}; {ruled_out(judged[pair], what, pair[0], margin)}"
         for pair, what in turned
     )
-    if all(_shown(what, judged[pair]) for pair, what in turned):
+    evidence = capitalised(evidence.replace(". rank", ". Rank"))
+    if all(shown(what, judged[pair]) for pair, what in turned):
         return HOLDS, evidence
-    if any(_shown(other, judged[pair]) for pair, what in turned for other in _AGAINST[what]):
+    if any(shown(other, judged[pair]) for pair, what in turned for other in _AGAINST[what]):
         return FAILS, evidence
     return UNTOLD, evidence
 
@@ -109,10 +110,6 @@ def _ordered(pair: tuple[int, int], wanted: str) -> tuple[tuple[int, int], str]:
     """Put the larger rank first, and turn what is wanted with it."""
     rank, other = pair
     return (pair, wanted) if rank > other else ((other, rank), _MIRRORED[wanted])
-
-
-def _shown(what: str, row: Row) -> bool:
-    return bool(row[what]) if what in (NO_MORE, NO_LESS) else row["verdict"] == what
 
 
 def _doubling(ranks: Sequence[Row]) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def _setting(record: Record) -> str:
             f"{listed([f'{number:,} in {name}' for name, number in cut.items()])}. "
         )
     text += (
-        f"Intervals of levels are at {record['confidence']:.0%} over held-out pairs and, where "
-        "there are several, seeds."
+        f"Intervals are at {record['confidence']:.0%}, over held-out pairs and, where there are "
+        "several, seeds."
     )
     return text.replace("%", " %")
 
@@ -77,23 +77,29 @@ def _scope(record: Record) -> str:
     if len(record["seeds"]) == 1:
         text = (
             f"With one seed every verdict below is about {_these(runs)}, on other held-out pairs "
-            "of this kind: another seed's runs may come out otherwise. "
+            "of this kind. Another seed's runs may come out otherwise. "
         )
     text += (
-        f"What matters is a margin of {record['margin']:g} % of perplexity, the first of "
-        "`compare.margins`; a gain or loss of so much means that the worse perplexity lies so far "
-        "above the better one. "
+        f"A difference matters from {record['margin']:g} % of perplexity on (the first of "
+        "`compare.margins`). A rank gains that much over another if the other's perplexity lies so "
+        "far above its own. Numbers in brackets are intervals."
     )
     if pairs:
         alpha = 1 - record["confidence"]
-        text += (
-            f"The {counted(pairs, 'difference')} between ranks are one family: the intervals of "
-            f"gains below hold together at {100 * record['confidence']:g} % (Bonferroni). All "
-            "verdicts follow from them, so that this is the error rate of all, of every question "
-            f"and in both directions. Each p is one-sided and times {pairs}; it takes at most "
-            f"{alpha / 2:.3g}."
+        text += _folded(
+            "How this was tested",
+            f"The intervals of the {counted(pairs, 'difference')} between ranks are wide enough to "
+            f"hold all together at {100 * record['confidence']:g} % (Bonferroni). All verdicts "
+            "follow from them, so that this is the error rate of all questions together, in both "
+            f"directions. Each p is one-sided and multiplied by {pairs}. Something is ruled out "
+            f"where its p is {alpha / 2:.3g} or less.",
         )
-    return text.strip()
+    return text
+
+
+def _folded(title: str, words: str) -> str:
+    """Write a paragraph that a click on its title shows, in Markdown as GitHub renders it."""
+    return f"\n\n<details><summary>{title}</summary>\n\n{words}\n\n</details>"
 
 
 def _these(runs: int) -> str:
@@ -150,8 +156,8 @@ def _level(row: Mapping[str, Any]) -> list[str]:
 
 def _notes(record: Record, seconds: Mapping[int, float]) -> str:
     note = (
-        "Shares are of base and adapter together. Differences between ranks are paired by pair and "
-        "seed, which makes them far surer than these intervals of levels suggest. Operations are "
+        "Shares are of base and adapter together. Ranks are compared on the same pairs and seeds, "
+        "so their differences are far surer than these intervals suggest. Operations are "
         f"those of a run's matrix products, counted. {_rates(record['ranks'])}"
     )
     if seconds:
@@ -175,7 +181,7 @@ def _hypotheses(record: Record) -> str:
         [entry["about"], entry["expected"], f"**{entry['verdict']}**", entry["evidence"]]
         for entry in record["hypotheses"]
     ]
-    note = "Margin, intervals, p values and what verdicts are about: as above the questions."
+    note = "Margin, intervals and p values are those explained above the questions."
     if len(record["seeds"]) == 1:
         note += f" One seed: {_these(len(record['ranks']))}, no others."
     return table(["About", "Expected", "Verdict", "Evidence"], rows) + "\n\n" + note
@@ -200,7 +206,7 @@ def _learned(record: Record) -> str:
     ]
     if untold:
         lines.append(
-            f"What cannot be told ({listed(untold)}) takes more held-out pairs "
+            f"To settle what cannot be told ({listed(untold)}), take more held-out pairs "
             "(`data.test_size`), more seeds (`seeds`), or the ranks that are named."
         )
     return "\n".join(f"- {line}" for line in lines)

@@ -6,16 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD
+from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from study.words.phrases import p_words
 
 HOLDS, FAILS = "holds", "does not hold"
 NO_MORE, NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
-_CLAIMED = {
-    NO_MORE: "gains no more than {margin:g} %",
-    NO_LESS: "loses no more than {margin:g} %",
-    EQUIVALENT: "is within {margin:g} %",
+_CONTRARY = {  # of what is to be shown: what a test rules out or does not
+    NO_MORE: "rank {rank} gains over {margin:g} %",
+    NO_LESS: "rank {rank} loses over {margin:g} %",
+    EQUIVALENT: "they lie over {margin:g} % apart",
 }
+_SHOWN_BY = {NO_MORE: (BETTER,), NO_LESS: (WORSE,), EQUIVALENT: (BETTER, WORSE)}
 TIME = "Does the rank matter to training time?"
 LONGER = 0.10  # more operations than this count as a training time that the rank matters to
 
@@ -28,23 +29,37 @@ def per_cent(nats: float) -> float:
     return 100 * math.expm1(nats)
 
 
-def gained(row: Row) -> str:
-    """Write a gain or a loss with its joint interval: loses 0.6 % of perplexity (−0.2 % to 1.4 %).
+def compared(row: Row, rank: int, other: int) -> str:
+    """Write which perplexity lies above the other, with the joint interval.
 
-    In per cent by which the worse perplexity lies above the better one, so that what one rank gains
-    over another is what the other loses.
+    "rank 8's perplexity is 0.6 % above rank 16's (−0.2 % to 1.4 %)": the worse one comes first, so
+    that what one rank gains over another is what the other loses.
     """
+    worse, better = other, rank
     ends = [row["gain"], row["joint_low"], row["joint_high"]]
-    verb = "gains"
     if row["gain"] < 0:
-        verb, ends = "loses", [-row["gain"], -row["joint_high"], -row["joint_low"]]
+        worse, better = rank, other
+        ends = [-row["gain"], -row["joint_high"], -row["joint_low"]]
     value, low, high = (f"{round(per_cent(end), 1) + 0.0:.1f}" for end in ends)
-    return f"{verb} {value} % of perplexity ({low} % to {high} %)".replace("-", "−")
+    numbers = f"{value} % above rank {better}'s ({low} % to {high} %)".replace("-", "−")
+    return f"rank {worse}'s perplexity is {numbers}"
 
 
-def with_p(row: Row, what: str, margin: float) -> str:
-    """Write the p value of what is to be shown of a rank: gains no more than 1 %: p = 0.02."""
-    return f"{_CLAIMED[what].format(margin=margin)}: {p_words(row[f'p_{what}'])}"
+def ruled_out(row: Row, what: str, rank: int, margin: float) -> str:
+    """Say whether the contrary of what is to be shown is ruled out, with the p value at the end.
+
+    "that rank 32 gains over 1 % is not ruled out (p = 0.07)"
+    """
+    contrary = _CONTRARY[what].format(rank=rank, margin=margin)
+    if row["verdict"] in _SHOWN_BY[what]:
+        return contrary
+    out = "is ruled out" if shown(what, row) else "is not ruled out"
+    return f"that {contrary} {out} ({p_words(row[f'p_{what}'])})"
+
+
+def shown(what: str, row: Row) -> bool:
+    """Say whether this is shown of a rank beside another."""
+    return bool(row[what]) if what in (NO_MORE, NO_LESS) else row["verdict"] == what
 
 
 def questions(
@@ -86,22 +101,22 @@ def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[st
     enough = [
         r for r in ranks[:-1] if all(judged[other, r][NO_MORE] for other in ranks if other > r)
     ]
-    whole = f"rank {ranks[-1]} {gained(judged[ranks[-1], ranks[0]])} over rank {ranks[0]}"
+    whole = compared(judged[ranks[-1], ranks[0]], ranks[-1], ranks[0])
     if enough:
         last = max(row[f"p_{NO_MORE}"] for (_, r), row in judged.items() if r == enough[0])
-        shown = f"no larger rank gains over {margin:g} % on it ({p_words(last)})"
+        none = f"no larger rank gains over {margin:g} % on it ({p_words(last)})"
         if enough[0] == ranks[0]:
-            answer = f"Yes, at rank {ranks[0]}, the smallest tried, or below: {shown}; {whole}."
+            answer = f"Yes, at rank {ranks[0]}, the smallest tried, or below: {none}; {whole}."
         else:
             smaller = [r for r in ranks if r < enough[0]]
             answer = (
-                f"Yes, at rank {enough[0]} or below: {shown}. {_smaller(smaller, judged, margin)}"
+                f"Yes, at rank {enough[0]} or below: {none}. {_smaller(smaller, judged, margin)}"
             )
         return _entry(question, statement, HOLDS, answer)
     if all(judged[ranks[-1], r]["verdict"] == BETTER for r in ranks[:-1]):
         answer = f"Not up to rank {ranks[-1]}, which beats every smaller rank by more; {whole}."
         return _entry(question, statement, FAILS, answer)
-    answer = f"Cannot be told at this margin: {whole}."
+    answer = f"We cannot say at this margin: {whole}."
     return _entry(question, statement, UNTOLD, answer)
 
 
@@ -115,8 +130,8 @@ def _smaller(ranks: Sequence[int], judged: Judged, margin: float) -> str:
             continue
         (other, _), row = max(over.items(), key=lambda item: item[1][f"p_{NO_MORE}"])
         parts.append(
-            f"Whether rank {rank} is such a rank cannot be told: rank {other} {gained(row)} over "
-            f"it, {with_p(row, NO_MORE, margin)}."
+            f"We cannot say whether rank {rank} is enough: {compared(row, other, rank)}, and "
+            f"{ruled_out(row, NO_MORE, other, margin)}."
         )
     return " ".join(parts)
 
@@ -128,14 +143,14 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
     if first == last:
         return _entry(question, statement, UNTOLD, _one(first))
     row = judged[last, first]
-    gains = f"rank {last} {gained(row)} over rank {first}, {with_p(row, NO_MORE, margin)}"
+    gains = f"{compared(row, last, first)}, and {ruled_out(row, NO_MORE, last, margin)}"
     verdict = HOLDS if row[NO_MORE] else FAILS if row["verdict"] == BETTER else UNTOLD
     if verdict == UNTOLD:
         half = (row["joint_high"] - row["joint_low"]) / 2
         needed = math.ceil(pairs * (half / math.log1p(margin / 100)) ** 2)
         answer = (
-            f"Cannot be told: {gains}. An interval as wide as the margin would take about "
-            f"{max(needed, pairs):,} held-out pairs, where there are {pairs:,}."
+            f"We cannot say: {gains}. For an interval as narrow as the margin it takes about "
+            f"{max(needed, pairs):,} held-out pairs; there are {pairs:,}."
         )
     else:
         answer = f"{'Yes' if verdict == HOLDS else 'No'}: {gains}."

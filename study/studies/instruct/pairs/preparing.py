@@ -64,7 +64,7 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
 
 
 def _cut(source: Pairs, data: PairSettings) -> list[Stretch]:
-    """Cut test, validation and train off the pairs, in this order (see `study.splitting`)."""
+    """Cut test, validation and train off the pairs, in this order (see `study.data.splitting`)."""
     sizes = [
         ("data.test_size", data.test_size),
         ("data.validation_size", data.validation_size),

@@ -95,7 +95,7 @@ def _few(case: Case, claim: str) -> dict[str, Any]:
     return _counted(
         claim,
         max(shares.values()) < FEW,
-        f"counted: the shares that are trained, {said}, held against {share(FEW)}",
+        f"counted: the shares that are trained, {said}; under {share(FEW)} counts as few",
         largest_share=max(shares.values()),
     )
 
@@ -103,14 +103,14 @@ def _few(case: Case, claim: str) -> dict[str, Any]:
 def _kept(names: Sequence[str], case: Case, claim: str) -> dict[str, Any]:
     statements = [
         above(
-            f"{label(name)} less {share(KEPT)} of full fine-tuning",
+            f"{label(name)} minus {share(KEPT)} of full fine-tuning",
             less(case.records[name], case.records[FULL], KEPT),
             0.0,
             _POINTS,
         )
         for name in names
     ]
-    why = f"test accuracy less {share(KEPT)} of full fine-tuning's, in points"
+    why = f"whether test accuracy is above {share(KEPT)} of full fine-tuning's, in points"
     return _answer(claim, every(statements, case.alpha), why)
 
 
@@ -126,8 +126,8 @@ def _merge(case: Case, claim: str) -> dict[str, Any]:
         "tried, on what was trained: of the four, "
         f"{listed([label(name) for name, merges in able.items() if merges]) or 'none'} merged"
         f"{beside}. "
-        "QLoRA was tried on its base in 4 bits; on that base's dequantised weights it could be "
-        "merged, which are in 4 bits no longer",
+        "QLoRA was tried on its base in 4 bits. It could be merged into that base's dequantised "
+        "weights, but these are no longer in 4 bits",
         merged=sum(able.values()),
     )
 
@@ -138,7 +138,7 @@ def _bytes(case: Case, claim: str) -> dict[str, Any]:
         claim,
         own < other,
         "counted: bytes of the frozen base's weights while it trains, as a share of LoRA's, "
-        f"{share(own / other)}. The peak of training holds more than weights: it stands under Cost",
+        f"{share(own / other)}. Training holds more than weights: its peak stands under Cost",
         share_of_lora=own / other,
     )
 
@@ -149,8 +149,8 @@ def _operations(case: Case, claim: str) -> dict[str, Any]:
         claim,
         own < other,
         "counted: operations of matrix products a token of training, as a share of LoRA's, "
-        f"{share(own / other)}. Taking weights out of 4 bits comes on top, and is no matrix "
-        "product; the time stands under Cost",
+        f"{share(own / other)}. Unpacking the 4 bits comes on top and is no matrix product; the "
+        "time stands under Cost",
         share_of_lora=own / other,
     )
 
@@ -163,8 +163,8 @@ def _tuning(case: Case, claim: str) -> dict[str, Any]:
     if len(tried) == 1:
         return unanswered(
             claim,
-            f"QLoRA has one learning rate here, {own:g}: several in {setting}, LoRA's {other:g} "
-            "among them, would tell",
+            f"QLoRA has one learning rate here, {own:g}. Several in {setting}, with LoRA's "
+            f"{other:g} among them, would settle it",
         )
     if other not in tried:
         return unanswered(
@@ -172,9 +172,9 @@ def _tuning(case: Case, claim: str) -> dict[str, Any]:
             f"QLoRA was not tried at LoRA's learning rate, {other:g}: it belongs in {setting}",
         )
     if own == other:
-        why = f"validation picks the same learning rate for both, {own:g}, which shows no need"
-        return unanswered(claim, f"{why}, and cannot show that there is none")
+        why = f"validation picks the same learning rate for both, {own:g}. That shows no need"
+        return unanswered(claim, f"{why}, but cannot show that there is none")
     gain = less(quantised, replace(quantised, learning_rate=other))
-    what = f"QLoRA at its own learning rate, {own:g}, less QLoRA at LoRA's, {other:g}"
-    why = "test accuracy of one method at two learning rates; other settings were not tuned"
+    what = f"QLoRA at its own learning rate, {own:g}, minus QLoRA at LoRA's, {other:g}"
+    why = "whether QLoRA does better at its own learning rate; other settings were not tuned"
     return _answer(claim, every([above(what, gain, 0.0, _POINTS)], case.alpha), why)

@@ -68,15 +68,17 @@ def caption(record: Record) -> str:
     fewest = min(tuned, key=lambda row: row["trainable_parameters"])
     level = [row["label"] for row in tuned if _holds_zero(row["to_full"])]
     told = (
-        f"The interval of the difference to full fine-tuning holds 0 for {listed(level)}."
+        f"We cannot say whether {listed(level, 'or')} {_differ(level)} from full fine-tuning."
         if level
-        else "No interval of a difference to full fine-tuning holds 0."
+        else "Each method that tunes few parameters differs from full fine-tuning."
     )
     return (
-        f"{_beside_lora(record)}{told} Beside full fine-tuning, the highest accuracy is that of "
-        f"{best['label']}: {percent(best['test_accuracy'])}, {_gap(best)}; the fewest parameters "
-        f"are those of {fewest['label']}: {fewest['trainable_parameters']:,} or "
-        f"{share(fewest['trainable_share'])} of all, for an accuracy {_gap(fewest)}."
+        f"{_beside_lora(record)}{told} Among the methods beside full fine-tuning, {best['label']} "
+        f"scores highest: {percent(best['test_accuracy'])}, {_gap(best)}. {fewest['label']} trains "
+        f"the fewest parameters: {fewest['trainable_parameters']:,}, or "
+        f"{share(fewest['trainable_share'])} of all, and is {_gap(fewest)}. Two methods differ "
+        f"where the interval of their difference lies on one side of 0; each is looked at by "
+        f"itself."
     )
 
 
@@ -88,13 +90,17 @@ def _beside_lora(record: Record) -> str:
         return ""
     apart_ = [row["label"] for row in rows if not _holds_zero(row["to_lora"])]
     if not apart_:
-        return "Nothing here is told from LoRA: every interval of a difference to it holds 0. "
+        return "We cannot say of anything here that it differs from LoRA. "
     if any(row["label"] in apart_ for row in others):
-        return f"Told from LoRA, by an interval that does not hold 0: {listed(apart_)}. "
+        return f"These differ from LoRA in accuracy: {listed(apart_)}. "
     return (
-        "No other method that tunes few parameters is told from LoRA: every interval of a "
-        f"difference to it holds 0. Told from it: {listed(apart_)}. "
+        "We cannot say of any other method that tunes few parameters that it is better or worse "
+        f"than LoRA. {listed(apart_)} {_differ(apart_)} from it. "
     )
+
+
+def _differ(labels: Sequence[str]) -> str:
+    return "differs" if len(labels) == 1 else "differ"
 
 
 def _holds_zero(gap: Record) -> bool:

@@ -93,7 +93,7 @@ def row_of(record: Record, name: str) -> Record | None:
 
 def _compute(record: Record, machine: Record | None, name: str) -> str:
     if name == FULL:
-        return "what the others are held against"
+        return "what the others are compared with"
     row, full = row_of(record, name), row_of(record, FULL)
     assert row is not None
     assert full is not None

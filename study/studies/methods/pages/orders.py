@@ -20,6 +20,11 @@ from study.words.phrases import listed
 
 Record = Mapping[str, Any]
 
+_SAID = {
+    HOLDS: "The marks for {} put the methods in the right order by",
+    FAILS: "The marks for {} do not put the methods in the right order by",
+    UNTOLD: "We cannot say whether the marks for {} put the methods in the right order by",
+}
 EFFICIENCY = ("none", "good", "very good")
 COMPUTE = ("high", "medium", "low", "very low")
 _COUNTS_ALIKE = 0.02  # of each other: nobody calls a method cheaper for less
@@ -100,7 +105,7 @@ def orders(record: Record, machine: Record | None) -> list[str]:
 def sentence(order: Order) -> str:
     """Say whether an order holds, and of which methods it does not."""
     if len(order.values) < 2:
-        return f"The order of {order.aspect} by {order.what} was not measured."
+        return f"The marks for {order.aspect} cannot be checked by {order.what}: not measured."
     more, alike = [], []
     for better, worse in _pairs(order):
         one, other = order.values[better], order.values[worse]
@@ -113,11 +118,11 @@ def sentence(order: Order) -> str:
     if order.is_counted:
         more, alike = [*more, *alike], []
     verdict = FAILS if more else UNTOLD if alike else HOLDS
-    said = f"The order of {order.aspect} {verdict} for {order.what}"
+    said = f"{_SAID[verdict].format(order.aspect)} {order.what}"
     if more:
         said += f": {listed(more)}"
     if alike:
-        said += f"{'; ' if more else ': '}within noise {listed(alike)}"
+        said += f"{'; ' if more else ': '}as far as the noise lets us see, {listed(alike)}"
     return f"{said}."
 
 

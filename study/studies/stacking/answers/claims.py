@@ -90,20 +90,20 @@ def _of_sum(case: Case, each: Combination) -> Iterator[Row]:
         pair = right[each.name, task, task], right[own.name, task, task]
         yield _answer(
             f"Adding the other task's adapter, both at weight {weight}, costs {name} accuracy.",
-            every([case.statement(f"the sum less {name} alone", *pair, below)], case.alpha),
-            f"accuracy on {name} under its own head, of the sum less its adapter alone",
+            every([case.statement(f"the sum minus {name} alone", *pair, below)], case.alpha),
+            f"whether the sum is less accurate on {name} than its adapter alone, with its own head",
         )
     yield _answer(
         f"One model for both tasks, the sum at weight {weight} each under the mean of the heads, "
         "is better on the two together than either adapter alone.",
         every(
             [
-                case.statement(f"the sum less {name} alone", both(each, right), both(own, right))
+                case.statement(f"the sum minus {name} alone", both(each, right), both(own, right))
                 for name, own in zip(case.tasks, alone, strict=True)
             ],
             case.alpha,
         ),
-        "accuracy on the sentences of both tasks together",
+        "whether the sum is more accurate on the sentences of both tasks together",
     )
     yield _answer(
         f"Outside an adapter's own task the sum at weight {weight} each is better than the adapter "
@@ -111,7 +111,7 @@ def _of_sum(case: Case, each: Combination) -> Iterator[Row]:
         every(
             [
                 case.statement(
-                    f"on {case.tasks[1 - i]}, the sum less {case.tasks[i]} alone",
+                    f"on {case.tasks[1 - i]}, the sum minus {case.tasks[i]} alone",
                     right[each.name, TASKS[1 - i], MEAN],
                     right[alone[i].name, TASKS[1 - i], TASKS[i]],
                 )
@@ -119,22 +119,23 @@ def _of_sum(case: Case, each: Combination) -> Iterator[Row]:
             ],
             case.alpha,
         ),
-        "accuracy on the task that the adapter was not trained on: the sum under the mean of the "
-        "heads, less the adapter under its own",
+        "whether the sum, with the mean of the heads, is more accurate than the adapter with its "
+        "own head, on the task that the adapter was not trained on",
     )
 
 
 def _truncated(case: Case, each: Combination) -> Row:
     whole = case.equal[-1].name
     pairs = [
-        (f"on {name}, cut down less exact", (each.name, task, task), (whole, task, task))
+        (f"on {name}, cut down minus exact", (each.name, task, task), (whole, task, task))
         for task, name in zip(TASKS, case.tasks, strict=True)
     ]
     return _answer(
         "Cutting the sum down to the rank of one adapter changes neither task's accuracy by more "
         f"than {margin(case.limit)}.",
         every(case.alike(pairs), case.alpha),
-        "accuracy of each task under its own head, of the sum cut down by SVD less the exact sum",
+        f"whether cutting the sum down by SVD changes either task's accuracy by less than "
+        f"{margin(case.limit)}, with the task's own head",
     )
 
 
@@ -148,7 +149,7 @@ def _spared(case: Case) -> Row:
         some(
             [
                 case.statement(
-                    f"on {name}, in {each.part} only less everywhere",
+                    f"on {name}, in {each.part} only minus everywhere",
                     case.right[each.name, head, head],
                     case.right[whole, head, head],
                 )
@@ -156,19 +157,21 @@ def _spared(case: Case) -> Row:
             ],
             case.alpha,
         ),
-        f"accuracy on {name} under its own head, at the largest weights",
+        f"whether any of these is more accurate on {name} than everywhere, with its own head and "
+        "at the largest weights",
     )
 
 
 def _heads(case: Case) -> Row:
     whole = case.equal[-1]
     pairs = [
-        (f"on {name}, mean head less own", (whole.name, task, MEAN), (whole.name, task, task))
+        (f"on {name}, mean head minus own", (whole.name, task, MEAN), (whole.name, task, task))
         for task, name in zip(TASKS, case.tasks, strict=True)
     ]
     return _answer(
         "The mean of the two heads serves each task as well as its own head, to within "
         f"{margin(case.limit)}.",
         every(case.alike(pairs), case.alpha),
-        f"accuracy of the sum at weight {whole.weights[0]:g} each",
+        f"whether the two heads lie less than {margin(case.limit)} apart in accuracy, for the sum "
+        f"at weight {whole.weights[0]:g} each",
     )

@@ -64,8 +64,8 @@ def caption(record: Record) -> str:
             f"On {name} its own adapter scores {percent(alone[task][task]['mean'])}, the other "
             f"task's {percent(crossed)}, and the sum of both "
             f"({combination(whole, record['tasks'])}) "
-            f"{percent(whole[task][task]['mean'])} under its own head and "
-            f"{percent(whole[task]['mean']['mean'])} under the mean of the two"
+            f"{percent(whole[task][task]['mean'])} with its own head and "
+            f"{percent(whole[task]['mean']['mean'])} with the mean of the two heads"
         )
     others = [
         f"{name} alone {percent(row['both']['mean'])}"

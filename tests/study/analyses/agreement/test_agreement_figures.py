@@ -70,17 +70,18 @@ def test_the_caption_holds_the_range_over_ranks_the_yardstick_and_the_answer():
     record = told("default")
     record["disagreement"]["full_with_itself"]["mean"] = 0.0831
     words = agreement.caption(record)
-    assert "predict 8.3 % of the test sentences differently" in words
+    assert "different seeds disagree on 8.3 % of the test sentences" in words
     assert "21.0 % to 26.0 %" in words  # of ranks 1 to 32, not of the head alone
     assert record["disagreement"]["answer"] in words
-    assert "tested over all ranks (Holm)" in words
-    assert "LoRA's are 0.51 to 0.56 nats away, full fine-tuning's 0.57" in words
+    assert "tested for all ranks together (Holm)" in words
+    assert "outputs 0.51 to 0.56 nats away from the pretrained model's, and full" in words
+    assert "fine-tuning's 0.57 (0 nats: not at all)" in words
 
 
 def test_with_one_seed_the_caption_says_what_cannot_be_told():
     words = agreement.caption(told("one"))
-    assert "LoRA and full fine-tuning predict 11.0 % of the test sentences differently" in words
-    assert "With one seed it cannot be told" in words
+    assert "LoRA and full fine-tuning disagree on 11.0 % of the test sentences" in words
+    assert "With one seed we cannot say whether that is much" in words
     assert "Holm" not in words
 
 

@@ -64,11 +64,11 @@ def parts(**verdicts: str) -> dict:
 def test_the_answer_names_the_ranks():
     both = answer(parts(r1=MORE, r2=MORE, r8=UNTOLD))
     assert both.startswith("Ranks 1 and 2 disagree with full fine-tuning on more test sentences")
-    assert both.endswith("for rank 8 no such excess can be told")
+    assert "for rank 8 we cannot say whether LoRA disagrees with full fine-tuning more" in both
     assert answer(parts(r4=MORE)).startswith("Rank 4 disagrees with")
-    assert answer(parts(r4=UNTOLD)) == "For rank 4 no such excess can be told"
+    assert answer(parts(r4=UNTOLD)).startswith("For rank 4 we cannot say whether")
     alone = {"arms": [], "full_with_itself": {"reason": "one seed"}}
-    assert answer(alone).startswith("With one seed it cannot be told")
+    assert answer(alone).startswith("With one seed we cannot say")
 
 
 def test_logits_are_read_as_they_were_written(tmp_path):

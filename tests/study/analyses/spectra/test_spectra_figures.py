@@ -70,7 +70,9 @@ def test_amplification_says_whose_controls_are_drawn_and_gives_the_others():
     record = study("default")
     assert amplification.caption(record).startswith("Medians over matrices, at r = 1: LoRA's")
     written = " ".join(words for words, _, _ in drawn_texts(amplification.draw(record)))
-    assert "Controls at right are of LoRA's update" in " ".join(written.split())
+    assert "Controls at right divide the norm of LoRA's update by W0's between" in " ".join(
+        written.split()
+    )
 
 
 def test_intruders_are_counted_of_ten_and_the_band_has_a_name():

@@ -155,18 +155,18 @@ ROW = {
 @pytest.mark.parametrize(
     ("change", "seeds", "words"),
     [
-        ({}, 3, "about 7 seeds would show an equal rank equivalent"),
+        ({}, 3, "for a truly equal rank about 7 seeds would settle it"),
         (
             {"seeds_needed": None},
             3,
-            "no number of seeds is enough with 3,000 test sentences; "
-            "about 120,000 with 3 seeds would be",
+            "more seeds on 3,000 test sentences would not settle it; "
+            "for a truly equal rank about 120,000 sentences with 3 seeds would",
         ),
         (
             {"seeds_needed": None, "sentences_needed": None},
             3,
-            "no number of seeds is enough with 3,000 test sentences, "
-            "nor any number of sentences with 3 seeds",
+            "more seeds on 3,000 test sentences would not settle it, "
+            "nor more sentences with 3 seeds",
         ),
         (
             {"seeds_needed": None},
@@ -179,8 +179,8 @@ ROW = {
 def test_what_it_would_take_is_told(change, seeds, words):
     told = reason(ROW | change, 1.0, seeds, 3000)
     assert told == (
-        "a difference of -1.23 points, standard error 0.46, "
-        f"leaves open whether it is within 1 point; {words}"
+        "we cannot say whether it is within 1 point: measured -1.23 points, standard error 0.46; "
+        f"{words}"
     )
 
 

@@ -62,7 +62,7 @@ CASES = [
         theory(f"{LEARNED}train_loss", table(5.0, 4.0, 3.8)),
         "fully trained",
         {
-            "tested": "fall of the loss on the training sample from rank 2 to 4 above 0",
+            "tested": "the fall of the loss on the training sample from rank 2 to 4 above 0",
             "value": 0.2,
             "shown": "4 of 4",
         },
@@ -71,8 +71,8 @@ CASES = [
         "proportional_alpha_trains_all",
         YES,
         theory(f"{PROPORTIONAL}unreached", table(0.0, 0.05, 0.0)),
-        "held against 0.1",
-        {"tested": "share left unreached at rank 2 (sgd) below 0.1", "value": 0.05},
+        "less than a share of 0.1",
+        {"tested": "the share left unreached at rank 2 (sgd) below 0.1", "value": 0.05},
     ),
     # The slope of three points has one degree of freedom: tan(0.475 pi) = 12.7 standard errors.
     Case(
@@ -80,7 +80,7 @@ CASES = [
         OPEN,
         first_steps("fixed", 1.0, 0.5, 0.2),
         numbers={
-            "tested": "exponent of the rank (sgd) above -0.25",
+            "tested": "the exponent of the rank (sgd) above -0.25",
             "value": math.log2(0.2) / 2,
             "high": math.log2(0.2) / 2
             + math.tan(0.475 * math.pi) * abs(math.log2(0.8)) / math.sqrt(12),
@@ -92,7 +92,7 @@ CASES = [
         YES,
         theory(f"{LEARNED}train_loss", table(5.0, 4.0, 3.8)),
         numbers={
-            "tested": "fall of the loss on the training sample from rank 2 to 4 above 0",
+            "tested": "the fall of the loss on the training sample from rank 2 to 4 above 0",
             "value": 0.2,
             "level": 0.95,
             "correction": "none, as all of 2 have to be shown",
@@ -103,7 +103,7 @@ CASES = [
         NO,
         theory(f"{PROPORTIONAL}population_risk", table(5.0, 3.0, 4.0)),
         numbers={
-            "tested": "error of rank 2 less that of rank 4 (sgd) above 0",
+            "tested": "the error of rank 2 minus that of rank 4 (sgd) above 0",
             "value": -1.0,
             "level": 0.9875,
             "correction": "Bonferroni over 4",

@@ -22,15 +22,15 @@ BETWEEN = (0.5, 1.0, 9.0)
 UP = study({1: 0.80, 8: 0.84}, margins=BETWEEN)
 TOP_UP = study({8: 0.80, 16: 0.80, 64: 0.84}, margins=BETWEEN)
 DOWN = study({1: 0.84, 8: 0.80}, margins=BETWEEN)
-LIMIT = "rank 64 less rank 8 {} 1 point"
+LIMIT = "rank 64 minus rank 8 {} 1 point"
 
 CASES = [
     Case(
         "gains_up_to_8",
         YES,
         UP,
-        "held against 1 point",
-        {"tested": "rank 8 less rank 1 above 1 point", "value": 4.0, "level": 0.95},
+        "more than 1 point from rank 1 to 8",
+        {"tested": "rank 8 minus rank 1 above 1 point", "value": 4.0, "level": 0.95},
     ),
     Case(
         "saturates_at_8",
@@ -51,7 +51,7 @@ CASES = [
         OPEN,
         study({8: 0.80, 16: SCATTERED, 64: 0.805}),
         numbers={
-            "tested": "rank 16 less rank 8 below 1 point",
+            "tested": "rank 16 minus rank 8 below 1 point",
             "value": 0.0,
             "level": 0.95,
             "shown": "1 of 2",
@@ -77,19 +77,19 @@ CASES = [
         "diminishing_returns",
         NO,
         UP,
-        numbers={"tested": "rank 8 less rank 1 below 1 point", "value": 4.0, "level": 0.95},
+        numbers={"tested": "rank 8 minus rank 1 below 1 point", "value": 4.0, "level": 0.95},
     ),
     Case(
         "no_u_shape_once_scaled",
         NO,
         DOWN,
-        numbers={"tested": "rank 1 less rank 8 below 1 point", "value": 4.0},
+        numbers={"tested": "rank 1 minus rank 8 below 1 point", "value": 4.0},
     ),
     Case(
         "high_rank_overfits",
         YES,
         DOWN,
-        numbers={"tested": "rank 1 less rank 8 above 1 point", "value": 4.0},
+        numbers={"tested": "rank 1 minus rank 8 above 1 point", "value": 4.0},
     ),
     Case("rank_8_equals_64", NO, TOP_UP, numbers={"tested": LIMIT.format("below"), "value": 4.0}),
     Case(
@@ -97,7 +97,7 @@ CASES = [
         NO,
         DOWN,
         numbers={
-            "tested": "rank 1 less rank 8 below 1 point",
+            "tested": "rank 1 minus rank 8 below 1 point",
             "value": 4.0,
             "candidate": "rank 8",
         },
@@ -112,7 +112,7 @@ CASES = [
         "tiny_ranks_are_strong",
         YES,
         study({1: 0.82, 2: 0.80, 8: 0.84, 16: 0.83}, margins=BETWEEN),
-        numbers={"tested": "rank 8 less rank 2 below 9 points", "value": 4.0, "shown": "4 of 4"},
+        numbers={"tested": "rank 8 minus rank 2 below 9 points", "value": 4.0, "shown": "4 of 4"},
     ),
     Case(
         "falls_are_noise",
@@ -120,7 +120,7 @@ CASES = [
         study({1: 0.84, 8: 0.80, 16: 0.83, 64: 0.82}, margins=BETWEEN),
         "2 of 3",
         {
-            "tested": "rank 1 less rank 8 below 1 point",
+            "tested": "rank 1 minus rank 8 below 1 point",
             "value": 4.0,
             "fell_from": "1 to 8, 16 to 64",
         },
@@ -129,14 +129,14 @@ CASES = [
         "no_dramatic_change",
         YES,
         UP,
-        numbers={"tested": "rank 8 less rank 1 below 9 points", "value": 4.0},
+        numbers={"tested": "rank 8 minus rank 1 below 9 points", "value": 4.0},
     ),
     Case(
         "alike_from_16",
         NO,
         study({16: 0.8, 32: 0.81, 64: 0.84}, margins=BETWEEN),
         numbers={
-            "tested": "rank 64 less rank 16 below 1 point",
+            "tested": "rank 64 minus rank 16 below 1 point",
             "value": 4.0,
             "correction": "Bonferroni over 6",
         },
@@ -172,7 +172,7 @@ CASES = [
         YES,
         study({8: (0.80, 0.82)}, seeds=[3, 5], full=0.85),
         numbers={
-            "tested": "LoRA, rank 8, seed 3 less seed 5 below -0.5 points",
+            "tested": "LoRA, rank 8, seed 3 minus seed 5 below -0.5 points",
             "value": -2.0,
             "over": "test sentences",
             "correction": "Bonferroni over 4",

@@ -74,7 +74,8 @@ CASES = [
         YES,
         tried(0.76, 0.75, margins=(0.5, 1.0, 9.0)),
         numbers={
-            "tested": "best rate less the lowest one on validation, mean over ranks above 1 point",
+            "tested": "the best rate minus the lowest one on validation, mean over ranks "
+            "above 1 point",
             "value": 4.0,
         },
     ),

@@ -70,7 +70,7 @@ CASES = [
             full=arm("full", accuracy=0.72),
             margins=BETWEEN,
         ),
-        numbers={"tested": "full fine-tuning less head-only on test above 1 point", "value": 2.0},
+        numbers={"tested": "full fine-tuning minus head-only on test above 1 point", "value": 2.0},
     ),
     Case(
         "head_only_plateaus",
@@ -86,7 +86,7 @@ CASES = [
         "full_learns_fastest",
         YES,
         speeds(SLOW, (0.6, 0.4, 0.3, 0.2), FAST),
-        numbers={"tested": "LoRA, rank 8 less full fine-tuning above 0", "value": 0.1},
+        numbers={"tested": "LoRA, rank 8 minus full fine-tuning above 0", "value": 0.1},
     ),
     # Over the steps that both took: the first two of the four.
     Case(
@@ -114,7 +114,7 @@ CASES = [
             margins=BETWEEN,
         ),
         numbers={
-            "tested": "test accuracy of rank 8 less rank 64 below 1 point",
+            "tested": "test accuracy of rank 8 minus rank 64 below 1 point",
             "value": 4.0,
             "correction": "Bonferroni over 3",
             "shown": "1 of 3",

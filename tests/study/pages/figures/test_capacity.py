@@ -93,12 +93,12 @@ def with_readings(readings: Sequence[str]) -> dict[str, Any]:
 
 def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
     caption = capacity.caption(record("six"))
-    assert "keeps 70.7 % at rank 1 and 80.4 % at rank 32" in caption
-    assert "LoRA trained at the same rank reaches 80.0 % and 80.0 %" in caption
-    assert "full fine-tuning 81.0 %. With every matrix set back" in caption
-    assert "it keeps 55.0 %" in caption
-    assert "LoRA's matrices (q) set back, 56.0 %" in caption
-    assert "at 5 % over all 6 of them together (Holm)" in caption
+    assert "it scores 70.7 % at rank 1 and 80.4 % at rank 32" in caption
+    assert "LoRA trained at these ranks reaches 80.0 % and 80.0 %" in caption
+    assert "full fine-tuning 81.0 %. With all its matrices set back" in caption
+    assert "scores 55.0 %" in caption
+    assert "LoRA's matrices (q) kept, it scores 56.0 %" in caption
+    assert "for all 6 of them together (one-sided, at 5 %, Holm)" in caption
     seven = with_readings([*MEANING, "lacks room"])
     seven["curves"] = {
         name: [*rows, rows[-1] | {"rank": 64}] for name, rows in seven["curves"].items()
@@ -111,12 +111,12 @@ def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
             "cut down at rank 4;",
             "room enough at rank 8;",
             "reaches full fine-tuning at ranks 16 and 64.",
-            "why it does at rank 32 cannot be told.",
+            "we cannot say why at rank 32.",
         )
     ):
         assert phrase in caption, rank
     one = capacity.caption(record("one"))
-    assert "keeps 78.2 % at rank 4, where LoRA trained at the same rank reaches 80.0 %" in one
+    assert "it scores 78.2 % at rank 4. LoRA trained at the same rank reaches 80.0 %" in one
 
 
 @pytest.mark.parametrize(
@@ -125,23 +125,23 @@ def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
         (
             ["short", "cannot be told", "near"],
             ["cannot be told", "near", "near"],
-            "At ranks 2 and 4 full fine-tuning's update cut to that rank is shown to be within 2 "
-            "points of full fine-tuning, so these ranks have room. LoRA is shown to be within 2 "
-            "points at rank 4. That LoRA falls short is shown at rank 1; why it does cannot be "
-            "told. Intervals",
+            "Ranks 2 and 4 have room for what full fine-tuning learns: cut down so far, full "
+            "fine-tuning's own update stays within 2 points of the whole. LoRA comes within 2 "
+            "points of full fine-tuning at rank 4. LoRA falls short of full fine-tuning at rank 1; "
+            "we cannot say why. We cannot say whether LoRA falls short at rank 2. To see this",
         ),
         (
             ["cannot be told"] * 3,
             ["short", "short", "cannot be told"],
-            "At no rank is full fine-tuning's update cut to it shown to be within 2 points of full "
-            "fine-tuning, so that none is shown to have room. Whether LoRA falls short cannot be "
-            "told at any rank. Intervals",
+            "We cannot say of any rank that it has room for what full fine-tuning learns: at none "
+            "does full fine-tuning's own update, cut down to it, come within 2 points of the "
+            "whole. We cannot say whether LoRA falls short at any rank. To see this",
         ),
         (
             ["cannot be told"] * 3,
             ["short", "short", "near"],
-            "At rank 4 full fine-tuning's update cut to that rank is shown to be within 2 points "
-            "of full fine-tuning, so this rank has room. Whether",
+            "Rank 4 has room for what full fine-tuning learns: cut down so far, full fine-tuning's "
+            "own update stays within 2 points of the whole. We cannot say whether",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_the_caption_takes_the_cut_that_validation_picked_and_says_where_the_wei
     assert "loses" not in capacity.caption(told)
     assert "can lose" not in capacity.caption(told)
     told["readings"][0]["truncation"] = PLAIN
-    assert "keeps 60.5 % at rank 1 and" in capacity.caption(told)
+    assert "it scores 60.5 % at rank 1 and" in capacity.caption(told)
     told["curves"][WEIGHTED][1]["accuracy"] = 0.6
     assert "(at rank 2, 60.0 % against 70.5 %)" in capacity.caption(told)
 

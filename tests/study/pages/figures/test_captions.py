@@ -50,19 +50,21 @@ def test_the_rank_curve_names_its_best_and_worst_rank_and_the_change():
     caption = rank_curve.caption(curve(r8=0.84, r1=0.8, r2=0.7), SUMMARY)
     assert "best at rank 8 (84.0 %) and worst at rank 2 (70.0 %)" in caption
     assert "full fine-tuning reaches 90.0 % and the head alone 60.0 %" in caption
-    assert "From the smallest rank to the largest it gains 4.0 points" in caption
-    assert "seeds of one rank lie up to 0.0 points apart" in caption
+    assert "From the smallest rank to the largest, accuracy rises by 4.0 points" in caption
+    assert "two seeds of the same rank differ by up to 0.0 points" in caption
 
 
 def test_a_loss_over_the_ranks_is_called_one():
     caption = rank_curve.caption(curve(r1=0.84, r8=0.8), SUMMARY)
-    assert "From the smallest rank to the largest it loses 4.0 points" in caption
+    assert "From the smallest rank to the largest, accuracy falls by 4.0 points" in caption
 
 
 def test_the_spread_is_the_widest_of_one_rank_and_not_between_ranks():
     seeds = {1: (0.4, 0.6), 2: (0.89, 0.91)}
     rows = [*curve(), *(arm("lora", rank, 0.5, of_rank) for rank, of_rank in seeds.items())]
-    assert "seeds of one rank lie up to 20.0 points apart" in rank_curve.caption(rows, SUMMARY)
+    assert "two seeds of the same rank differ by up to 20.0 points" in rank_curve.caption(
+        rows, SUMMARY
+    )
 
 
 def test_one_rank_and_one_seed_are_said_to_be_one():
@@ -132,12 +134,12 @@ def bound_table(learned: float, truncation: float):
 
 def test_the_bound_is_met_or_missed_by_what_is_said():
     caption = theory_bound.caption(bound_table(1.25, 1.5))
-    assert "ends up to 25 % above the least loss" in caption
-    assert "has up to 50 % more risk than the bound on isotropic inputs" in caption
+    assert "the loss of B A ends up to 25 % above it" in caption
+    assert "errs up to 50 % more than the best on isotropic inputs" in caption
     assert "the best rank for new inputs is 2 on isotropic inputs" in caption
     caption = theory_bound.caption(bound_table(1.0, 1.0))
-    assert "ends less than 0.1 % above" in caption
-    assert "meets the bound on isotropic inputs" in caption
+    assert "ends less than 0.1 % above it" in caption
+    assert "is as good as the best on isotropic inputs" in caption
 
 
 def test_what_the_scalings_leave_is_told_of_the_largest_rank():

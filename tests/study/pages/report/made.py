@@ -261,7 +261,7 @@ CLAIMS = [
             "ranks": [1, 2, 4],
             "rank": None,
             "by_scaling": {"fixed": 0.176, "proportional": 5.64},
-            "why": "the gap at rank 8 was held against a margin of 1 point",
+            "why": "whether the gap at rank 8 is within a margin of 1 point",
         },
     }
     for number, verdict in enumerate(("holds", "does not hold", "cannot be told", "holds"))

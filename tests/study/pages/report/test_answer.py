@@ -8,6 +8,7 @@ import re
 import pytest
 
 from study.pages.report.answer import QUESTIONS, answer, interval_words
+from study.pages.report.settling import more
 
 RULE = "the smallest rank within one paired standard error of the best"
 
@@ -78,9 +79,9 @@ def made(
 def test_the_rank_is_named_with_the_rule_the_ranks_and_its_size():
     which, _, _ = answer(*made())
     assert which == (
-        "Take **rank 4**: of the three ranks tried, 1 to 16, it is the smallest that is as good as "
-        "the best on validation, to within one standard error of their difference, and it trains "
-        "37,634 parameters, 0.165 % of the model's."
+        "Take **rank 4**: of the three ranks tried (1 to 16) it is the smallest that is as good as "
+        "the best on validation, within the noise, and it trains 37,634 parameters, 0.165 % of the "
+        "model's."
     )
 
 
@@ -90,19 +91,17 @@ def test_ranks_that_are_given_unsorted_are_told_from_smallest_to_largest():
 
 
 def test_two_ranks_are_both_named_and_one_is_called_the_only_one():
-    assert "of the two ranks tried, 4 and 8, it is" in answer(*made(ranks=(4, 8)))[0]
+    assert "of the two ranks tried (4 and 8) it is" in answer(*made(ranks=(4, 8)))[0]
     only = answer(*made(ranks=(4,)))[0]
     assert only.startswith("**Rank 4** is the only one that was tried")
     assert "best" not in only
 
 
-def test_the_gap_comes_with_its_interval_and_every_verdict():
+def test_the_gap_comes_with_its_interval_and_both_accuracies():
     _, close, _ = answer(*made())
     assert close == (
-        "On the test sentences it scores **1.2 points below full fine-tuning** (95 % interval: 0.2 "
-        "to 2.2 below), 78.8 % against 80.0 %, where the head alone scores 60.0 %; tests show it "
-        "to be within 2 points of full fine-tuning and more than 0.5 points below it, and cannot "
-        "tell whether it is within 1 point."
+        "On the test sentences rank 4 scores 78.8 %, **1.2 points below full fine-tuning** at "
+        "80.0 % (95 % interval of the gap: 0.2 to 2.2 below); training the head alone gives 60.0 %."
     )
 
 
@@ -121,83 +120,101 @@ def test_an_interval_says_on_which_side_it_lies(low, high, words):
 
 def test_a_lora_that_is_better_than_full_is_said_to_be():
     verdicts = {0.5: "better", 1.0: "better", 2.0: "cannot be told"}
-    _, close, _ = answer(*made(gap=(0.031, 0.02, 0.04), verdicts=verdicts))
-    assert "**3.1 points above full fine-tuning** (95 % interval: 2.0 to 4.0 above)" in close
-    assert "to be more than 1 point above it, and cannot tell whether it is within 2" in close
+    _, close, sure = answer(*made(gap=(0.031, 0.02, 0.04), verdicts=verdicts))
+    assert "**3.1 points above full fine-tuning**" in close
+    assert "interval of the gap: 2.0 to 4.0 above)" in close
+    assert "more than 1 point above full fine-tuning, but too few to say whether it is wit" in sure
 
 
 def test_of_nested_margins_the_strongest_statement_is_made():
     verdicts = {0.5: "cannot be told", 1.0: "equivalent", 2.0: "equivalent"}
-    assert "be within 1 point of full fine-tuning, and" in answer(*made(verdicts=verdicts))[1]
+    assert (
+        "rank 4 is within 1 point of full fine-tuning, but" in answer(*made(verdicts=verdicts))[2]
+    )
     verdicts = {0.5: "worse", 1.0: "worse", 2.0: "cannot be told"}
-    assert "be more than 1 point below it, and" in answer(*made(verdicts=verdicts))[1]
+    assert "more than 1 point below full fine-tuning, but" in answer(*made(verdicts=verdicts))[2]
 
 
-def test_where_nothing_can_be_told_it_says_so():
+def test_what_is_shown_and_what_is_open_are_told_with_what_they_rest_on():
+    assert answer(*made())[2] == (
+        "**3 seeds** and 3,000 test sentences are enough to say that rank 4 is within 2 points of "
+        "full fine-tuning and more than 0.5 points below it, but too few to say whether it is "
+        "within 1 point; with other seeds and sentences to validate on, we would have picked rank "
+        "4 in 100 % of cases."
+    )
     nothing = dict.fromkeys((2.0, 0.5, 1.0), "cannot be told")
-    _, close, _ = answer(*made(verdicts=nothing))
-    assert close.endswith("; tests cannot tell whether it is within 0.5, 1 or 2 points of that.")
+    assert answer(*made(verdicts=nothing))[2].startswith(
+        "**3 seeds** and 3,000 test sentences are too few to say whether rank 4 is within 0.5, 1 "
+        "or 2 points of full fine-tuning;"
+    )
+
+
+def test_how_the_rank_was_picked_is_told_below():
+    picking, _ = more(made()[1])
+    assert "compared the ranks on 3 seeds and 1,000 validation sentences, and took the" in picking
+    assert "within one standard error of the best one" in picking
+    assert "on 1,000 validation sentences, and" in more(made(seeds=1)[1])[0]
+    assert len(more(made(ranks=(4,))[1])) == 1  # one rank was not picked from others
 
 
 def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measured_gap():
     verdicts = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
-    _, _, sure = answer(*made(verdicts=verdicts, as_measured={0.5: 13, 2.0: 24}))
-    assert sure == (
-        "The gap comes from **3 seeds** and 3,000 test sentences, and intervals are over both; "
-        "the rank was picked on the same seeds and 1,000 validation sentences, and in resamples of "
-        "them the same rule picks rank 4 in 100 % of cases; if the true gap is the 1.2 points "
-        "measured, no number of seeds would show it to be within 0.5 or 1 point, about 13 seeds "
-        "would show it to be more than 0.5 points below, and about 24 seeds would show it to be "
-        "within 2 points."
+    _, opened = more(made(verdicts=verdicts, as_measured={0.5: 13, 2.0: 24})[1])
+    assert opened == (
+        "**What is open.** It is not settled whether rank 4 is within 0.5, 1 or 2 points of full "
+        "fine-tuning. Suppose that the true gap is the 1.2 points measured. Then the rank is not "
+        "within 0.5 or 1 point. About 13 seeds would show that the rank is more than 0.5 points "
+        "below. About 24 seeds would show that it is within 2 points."
     )
 
 
 def test_no_seeds_are_promised_for_a_rank_whose_measured_gap_is_too_wide():
     """A rank that equals full fine-tuning would take 999 seeds; this one was not seen to."""
-    _, _, sure = answer(*made(verdicts={0.5: "cannot be told", 1.0: "cannot be told"}))
-    assert sure.endswith("measured, no number of seeds would show it to be within 0.5 or 1 point.")
-    assert "999" not in sure
-    assert "9,000" not in sure
+    _, opened = more(made(verdicts={0.5: "cannot be told", 1.0: "cannot be told"})[1])
+    assert opened.endswith("Then the rank is not within 0.5 or 1 point.")
+    assert "999" not in opened
+    assert "9,000" not in opened
 
 
 def test_of_margins_that_the_gap_is_told_from_the_widest_is_named():
     told = dict.fromkeys((0.5, 1.0), "cannot be told")
-    _, _, sure = answer(*made(verdicts=told, as_measured={0.5: 6, 1.0: 9}))
-    assert sure.endswith("point, and about 9 seeds would show it to be more than 1 point below.")
-    _, _, sure = answer(*made(verdicts=told, as_measured={0.5: 6}, gap=(0.011, -0.01, 0.03)))
-    assert sure.endswith("about 6 seeds would show it to be more than 0.5 points above.")
+    _, opened = more(made(verdicts=told, as_measured={0.5: 6, 1.0: 9})[1])
+    assert opened.endswith("About 9 seeds would show that the rank is more than 1 point below.")
+    _, opened = more(made(verdicts=told, as_measured={0.5: 6}, gap=(0.011, -0.01, 0.03))[1])
+    assert opened.endswith("About 6 seeds would show that the rank is more than 0.5 points above.")
 
 
 def test_where_no_number_of_seeds_settles_it_sentences_do():
-    _, _, sure = answer(*made(verdicts=dict.fromkeys((2.0, 3.0), "cannot be told")))
-    assert sure.endswith(
-        "showing it to be within 2 or 3 points takes more test sentences, however many seeds."
+    _, opened = more(made(verdicts=dict.fromkeys((2.0, 3.0), "cannot be told"))[1])
+    assert opened.endswith(
+        "measured. Then it takes more test sentences to show that it is within 2 or 3 points; more "
+        "seeds alone would not do."
     )
 
 
 def test_where_all_is_settled_nothing_is_asked_for():
-    _, close, sure = answer(*made(verdicts={1.0: "equivalent"}))
-    assert close.endswith("tests show it to be within 1 point of full fine-tuning.")
-    assert sure.endswith("no question put to this rank was left open.")
+    settled = made(verdicts={1.0: "equivalent"})
+    assert "enough to say that rank 4 is within 1 point of full fine-tuning;" in answer(*settled)[2]
+    assert more(settled[1])[1].endswith("Nothing that was asked about this rank was left open.")
 
 
 def test_one_seed_is_said_to_be_one():
-    _, _, sure = answer(*made(seeds=1))
-    assert sure.startswith("The gap comes from **one seed** and 3,000 test sentences")
-    assert "what another seed would do cannot be told" in sure
-    assert "over both" not in sure
-    assert "picked on 1,000 validation sentences, and in resamples of them" in sure
-    assert sure.endswith("how many seeds would settle the rest cannot be told from one.")
+    told = made(seeds=1)
+    sure, opened = answer(*told)[2], more(told[1])[1]
+    assert sure.startswith("There is only **one seed**, so nobody knows what another would give; ")
+    assert "3,000 test sentences are enough to say" in sure
+    assert "with other sentences to validate on" in sure
+    assert opened.endswith("nobody can say how many seeds would settle the rest.")
 
 
 def test_a_rule_that_mostly_picks_another_rank_is_not_hidden():
     choice = {"1": 0.48, "4": 0.22, "16": 0.3}
     _, _, sure = answer(*made(choice=choice))
-    assert "picks rank 4 in 22 % of cases and rank 1 most often, in 48 %" in sure
+    assert "picked rank 4 in 22 % of cases and rank 1 most often, in 48 %" in sure
 
 
 def test_one_rank_has_no_shares_to_tell():
-    assert "rule" not in answer(*made(ranks=(4,)))[2]
+    assert "picked" not in answer(*made(ranks=(4,)))[2]
 
 
 VERDICTS = ("equivalent", "worse", "better", "cannot be told")
@@ -224,13 +241,15 @@ def test_each_answer_is_one_whole_sentence(ranks, seeds, gap):
         assert len(sentences) == len(QUESTIONS)
         for sentence in sentences:
             check(sentence)
+            assert ". " not in sentence
+        for paragraph in more(told[1]):
+            check(paragraph)
 
 
 def check(sentence: str) -> None:
     plain = sentence.replace("**", "")
-    assert plain[0].isupper()
+    assert plain[0].isupper() or plain[0].isdigit()
     assert plain.endswith(".")
-    assert ". " not in plain
     assert not re.search(r"  | [,;.)]|None|nan|[<>{}\[\]]|\(\s|,,|;;", plain), plain
     assert not re.search(r"\b1 (seeds|test sentences|parameters|points)\b", plain), plain
     assert not re.search(r"\b([2-9]|\d\d+) (seed|test sentence|parameter|point)\b", plain), plain

@@ -32,23 +32,32 @@ def test_the_statement_that_decided_is_written_with_the_interval_that_was_tested
     page = shown(TESTED)
     assert "<code>dvc repro</code>" in page
     assert (
-        "Tested: a above 1 point. Found: 0.25 (−1 to 1.5; 98.75 % over seeds; correction: "
-        "Bonferroni over 4); 0 of 4 shown alone. X 3. Measured. Source: s." in words(page)
+        "What decides: is a above 1 point? Measured: 0.25 (98.75 % interval: −1 to 1.5). X 3. "
+        "Details and source The interval is over seeds. Correction for several tests: Bonferroni "
+        "over 4. Tested one by one, 0 of 4 parts of the claim pass. Measured. Source: s."
+        in words(page)
     )
 
 
 def test_an_infinite_interval_is_none():
     said = words(shown(TESTED | {"low": None, "high": None}))
-    assert "Found: 0.25 (no interval; 98.75 % over seeds;" in said
+    assert "Measured: 0.25 (no interval)." in said
 
 
 def test_a_claim_without_a_test_has_its_numbers_alone():
     said = words(shown({"lora_mb": 8, "share": 0.5, "correction": "Holm over 6", "why": "why"}))
-    assert "Why. LoRA MB 8; share 50 %; correction Holm over 6. Source: s." in said
+    assert (
+        "Why. LoRA MB 8; share 50 %. Details and source Correction Holm over 6. Source: s." in said
+    )
 
 
 def test_shares_are_in_per_cent_and_p_values_say_what_they_are_of():
     numbers = {"share": 0.00327, "share_of_full": 0.263, "p_worse": 0.5}
     said = words(shown(numbers | {"p_value_for_a_rise_over_ranks": 0.25}))
-    assert "Share 0.327 %; share of full 26.3 %; p value for worse 0.5;" in said
+    assert "Share 0.327 %; share of full 26.3 %. Details and source P value for worse 0.5;" in said
     assert "p value for a rise over ranks 0.25." in said
+
+
+def test_what_was_asked_is_a_sentence():
+    said = words(shown({"why": "whether a is above b"}))
+    assert "The question is whether a is above b." in said

@@ -103,7 +103,7 @@ def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
     assert [row[2] for row in table] == [
         "equivalent",
         "worse",
-        "cannot be told if equal: 1,200 seeds",
+        "cannot be told 1,200 seeds would settle it",
     ]
     assert "rank 1 at 0.5 points" in words(tables.equivalence(record))
 
@@ -112,7 +112,8 @@ def test_a_rank_that_neither_seeds_nor_sentences_settle_is_said_to_need_both():
     record = copy.deepcopy(study()["sufficient_rank"])
     row = record["equivalence"][0]["ranks"][0]
     row |= {"verdict": "cannot be told", "seeds_needed": None, "sentences_needed": None}
-    assert rows(tables.equivalence(record))[0][2] == "cannot be told if equal: more of both"
+    said = "cannot be told seeds alone or sentences alone would not settle it"
+    assert rows(tables.equivalence(record))[0][2] == said
 
 
 def test_shares_of_ranks_are_in_percent_and_no_rank_is_a_choice_too():
@@ -123,7 +124,9 @@ def test_shares_of_ranks_are_in_percent_and_no_rank_is_a_choice_too():
 
 
 def test_where_there_is_no_trend_to_test_the_reason_stands():
-    assert "cannot be told: Page" in words(sections.rank(study("one")))
+    assert "We cannot say whether accuracy rises with the rank: Page" in words(
+        sections.rank(study("one"))
+    )
     assert "for a rise and p" in words(sections.rank(study()))
 
 
@@ -142,7 +145,8 @@ def test_numbers_of_a_claim_are_written_whatever_they_are():
     numbers |= {"a_b_low": -2.0, "a_b_high": 0.5}
     row = {"claim": "c", "source": "s", "verdict": "holds", "numbers": numbers}
     said = words(claims.claims(dataclasses.replace(study(), records={"claims": [row]})))
-    assert "W. A b −1.25 (−2 to 0.5); c 1, 2; d –; e x y: yes; f 22,713,986. Source: s." in said
+    assert "W. A b −1.25 (−2 to 0.5); c 1, 2; d –; e x y: yes; f 22,713,986. Details" in said
+    assert "Details and source Source: s." in said
     assert "Of 1 claim about LoRA" in said
     assert "one holds" in said
 
@@ -225,16 +229,14 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
     said = " ".join(words(part) for part in rates.learning_rate(record))
     assert "forced" not in said
     assert "nearest" not in said
-    assert (
-        "does not test that about 10 is expected: one rate was tried in LoRA and full fine-tuning"
-        in said
-    )
+    assert "LoRA’s rate is full fine-tuning’s own, a ratio of 1. About 10 is expected, " in said
+    assert "but this is no test of it: one rate was tried in LoRA and full fine-tuning" in said
     table = rows(rates.learning_rate(record)[0])
     rate = f"{record['arms'][1]['best']:g}"
     assert [row[:2] for row in table if row[0] == "LoRA, rank 4"] == [["LoRA, rank 4", rate]]
     assert all("" not in row for row in table)  # no column that is empty but for one arm
     shown = sections.training(study("one"))
-    assert "which is best" in words(shown)
+    assert "which rate is best" in words(shown)
     assert 'id="figure-learning_rate"' not in shown
     assert 'id="figure-learning_rate"' in sections.training(study())
 
@@ -242,19 +244,21 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
 @pytest.mark.parametrize(
     ("rise", "fall", "said"),
     [
-        (0.08, 0.93, "neither a rise nor a fall is shown"),
-        (0.004, 0.99, "a rise is shown"),
-        (0.99, 0.03, "a fall is shown"),
+        (0.08, 0.93, "These runs show neither a rise nor a fall"),
+        (0.004, 0.99, "Yes: these runs show a rise"),
+        (0.99, 0.03, "No: these runs show a fall"),
     ],
 )
 def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
     trend = {"p_value": rise, "p_value_of_a_fall": fall, "reason": None}
     told = words(sections._trend(trend, 0.05)).strip()
-    assert f"At the 5 % level, {said}." in told
+    assert f"Does accuracy rise with the rank? {said}." in told
     assert f"p = {rise:g} for a rise and p = {fall:g} for a fall" in told
-    assert "if the rank made no difference" in told
+    assert "If the rank made no difference" in told
+    assert told.index("Details of the test") < told.index("Page’s trend test")
+    assert told.endswith("where p is 0.05 or less.")
     untold = words(sections._trend({"reason": "one rank was tried"}, 0.05)).strip()
-    assert untold == "Whether accuracy rises with the rank cannot be told: one rank was tried."
+    assert untold == "We cannot say whether accuracy rises with the rank: one rank was tried."
 
 
 def test_the_nearest_prediction_and_what_turns_over_are_told():
@@ -263,9 +267,11 @@ def test_the_nearest_prediction_and_what_turns_over_are_told():
     forced = [{"rate": 0.001, "turned_over": []}, {"rate": 0.002, "turned_over": ["x is y"]}]
     record = changed(study()["learning_rate"], exponent=exponent, forced=forced)
     said = " ".join(words(part) for part in rates.learning_rate(record))
-    assert "the one for alpha rslora, −0.25, is nearest to −0.3, which was measured." in said
-    assert "With the rate 0.001 forced on every rank no conclusion turns over." in said
-    assert "With the rate 0.002 forced on every rank 1 conclusion turns over" in said
+    assert (
+        "The measured power is −0.3. Of the predicted ones the nearest is −0.25, for alpha" in said
+    )
+    assert "With the rate 0.001 at every rank, no conclusion would change." in said
+    assert "With the rate 0.002 at every rank, 1 conclusion would change" in said
     assert "X is y." in said
 
 
@@ -280,7 +286,7 @@ def test_a_rule_without_a_rank_is_shown_without_one():
     assert table[1][1:] == ["3", "too small", "2 to 5", "26"]
     ranges = [row for row in table if row[0].startswith("Start small")]
     assert [row[1] for row in ranges] == ["4 to 16"]
-    assert "held against rank" in words(measures.rules(record)).lower()
+    assert "A rule is right if it picks rank" in words(measures.rules(record))
 
 
 def test_one_seed_has_nothing_to_disagree_with_itself():
@@ -294,7 +300,12 @@ def test_one_seed_has_nothing_to_disagree_with_itself():
     full = next(row for row in record["divergence"]["arms"] if row["arm"] == "full")
     assert table[-2][0] == "Full fine-tuning"
     assert table[-2][3].startswith(f"{full['from_pretrained']:.3f}")
-    assert "of the same seed; the last row is of two seeds" in words(measures.agreement(record))
+    said = words(measures.agreement(record))
+    assert "of the same seed, the last row with another seed" in said
+    others = [r["different_seeds"] for r in record["disagreement"]["arms"] if r["arm"] == "lora"]
+    least, most = (f"{100 * of(row['mean'] for row in others):.1f}" for of in (min, max))
+    differ = f"{least} to {most}" if least != most else least
+    assert f"With another seed, LoRA and full fine-tuning differ in {differ} % of answers." in said
 
 
 def test_the_room_of_every_rank_is_told_beside_the_verdict_and_every_verdict_is_explained():
@@ -305,8 +316,12 @@ def test_the_room_of_every_rank_is_told_beside_the_verdict_and_every_verdict_is_
             dataclasses.replace(study(), records={**study().records, "capacity": told})
         )
     )
-    assert "Rank 1: LoRA is short; full’s update cut to it is near" in said
-    assert "less than 2 points below it" in said
+    assert (
+        "Rank 1: LoRA falls short of full fine-tuning. Full fine-tuning’s own update, cut down to "
+        "this rank, comes within 2 points of full fine-tuning."
+    ) in said
+    assert "Does LoRA come within 2 points of full fine-tuning?" in said
+    assert "An update falls short where it is shown to be below full fine-tuning, and not" in said
     for meaning in told["meaning"]:
         assert f"{meaning.capitalize()} :" in said
 

@@ -99,10 +99,14 @@ def test_a_stack_predicts_as_the_merged_model_under_the_head_that_is_asked_for()
 def test_what_cannot_be_combined_is_refused_before_anything_is_trained() -> None:
     settings, (_, adapter) = toy_settings("bert").stacking, trained()
     check(settings, adapter)
-    with pytest.raises(StudyError, match=r"stacking\.selections: 'nowhere' selects none"):
+    with pytest.raises(
+        StudyError, match=r"stacking/params\.yaml:selections: 'nowhere' selects none"
+    ):
         check(replace(settings, selections=("nowhere",)), adapter)
     selected = Combination(SELECTED, (1.0, 1.0), "nowhere")
-    with pytest.raises(StudyError, match=r"stacking\.selections: 'nowhere' selects none"):
+    with pytest.raises(
+        StudyError, match=r"stacking/params\.yaml:selections: 'nowhere' selects none"
+    ):
         put_together(selected, (adapter, adapter), ("A", "B"), (("0",), ("0",)))
     with pytest.raises(StudyError, match=r"stacking: .*same name.*other classes"):
         put_together(combinations(settings)[2], (adapter, adapter), ("A", "A"), (("0",), ("1",)))
@@ -137,7 +141,7 @@ def test_general_text_is_drawn_by_class_and_without_what_the_study_has_seen(tmp_
 def test_text_that_the_study_knows_throughout_is_refused(tmp_path: Path) -> None:
     settings = with_text(tmp_path, "label")
     text, _ = general_text(settings, DATA)
-    with pytest.raises(StudyError, match=r"drift\.source\.name: .*no sentence"):
+    with pytest.raises(StudyError, match=r"drift/params\.yaml:source\.name: .*no sentence"):
         general_text(settings, replace(DATA, validation=text))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from itertools import combinations
 from typing import Any
 
@@ -89,7 +90,11 @@ def test_a_plateau_from_the_smallest_rank_may_begin_below_it() -> None:
 def test_rank_8_is_too_small_if_any_larger_rank_is_better() -> None:
     record = made.record({8: 3.0, 16: 2.9, 32: 3.0, 64: 3.0})
     assert told(record)[1][0] == "holds"
-    assert "rank 16 over rank 8: gains 10.5 % of perplexity" in record["hypotheses"][0]["evidence"]
+    evidence = record["hypotheses"][0]["evidence"]
+    assert evidence.startswith(
+        "Rank 8's perplexity is 10.5 % above rank 16's (10.5 % to 10.5 %); rank 16 gains over 1 %."
+    )
+    assert "that rank 32 gains over 1 % is ruled out (p < 0.0001)" in evidence
 
 
 def test_noise_leaves_what_cannot_be_told_untold_and_says_what_it_would_take() -> None:
@@ -97,7 +102,14 @@ def test_noise_leaves_what_cannot_be_told_untold_and_says_what_it_would_take() -
     questions, hypotheses = told(record)
     assert questions == ["cannot be told", "cannot be told", "holds", "does not hold"]
     assert set(hypotheses[:5]) == {"cannot be told"}
-    assert "held-out pairs, where there are 300" in record["questions"][1]["answer"]
+    answer = record["questions"][1]["answer"]
+    assert answer.startswith("We cannot say: rank 8's perplexity is ")
+    assert "that rank 64 gains over 1 % is not ruled out (p = 1)" in answer
+    pairs = re.search(
+        r"as the margin it takes about ([\d,]+) held-out pairs; there are 300", answer
+    )
+    assert pairs is not None
+    assert int(pairs[1].replace(",", "")) > 300
 
 
 def test_a_larger_rank_that_is_worse_by_about_the_margin_still_gains_nothing() -> None:
@@ -110,7 +122,10 @@ def test_a_larger_rank_that_is_worse_by_about_the_margin_still_gains_nothing() -
     questions, hypotheses = told(record)
     assert questions[:2] == ["holds", "holds"]
     assert hypotheses[:5] == ["does not hold", "holds", "holds", "holds", "cannot be told"]
-    assert "rank 64 loses 1." in record["questions"][1]["answer"]
+    assert record["questions"][1]["answer"] == (
+        "Yes: rank 64's perplexity is 1.0 % above rank 8's (0.4 % to 1.5 %), and that rank 64 "
+        "gains over 1 % is ruled out (p < 0.0001)."
+    )
     assert "−0.0" not in str(record)
 
 
@@ -173,7 +188,7 @@ def test_p_values_stand_beside_what_they_are_of() -> None:
     record = made.record({32: 3.0, 64: 3.0}, noise=0.1)
     (row,) = record["verdicts"]["1"]
     assert (
-        f"gains no more than 1 %: {p_words(row['p_no_more'])}"
+        f"that rank 64 gains over 1 % is ruled out ({p_words(row['p_no_more'])})"
         in (record["hypotheses"][3]["evidence"])
     )
 

@@ -17,7 +17,7 @@ def test_each_word_has_its_numbers() -> None:
         "0.20 times its memory",
         "high: beside the base only, 1.25 [1.00, 2.00] times the base's latency",
     ]
-    assert line(text, "Full fine-tuning")[2] == "high: what the others are held against"
+    assert line(text, "Full fine-tuning")[2] == "high: what the others are compared with"
     assert text.splitlines()[1] == "| :-- | :-- | :-- | :-- |"  # words begin at the left
     assert line(marks.words_table(record(), None), "LoRA")[3] == (
         "high: beside the base, or merged into it"

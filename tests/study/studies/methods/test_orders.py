@@ -16,42 +16,59 @@ def order(is_counted: bool, **values: Any) -> str:
     return sentence(Order("cost", "time", levels, values, "long", is_counted))
 
 
+def _sentence(said: str) -> str:
+    if said.startswith("OPEN: "):
+        rest = said.removeprefix("OPEN: ")
+        marks = "We cannot say whether the marks for cost put the methods in the right order"
+        return f"{marks} by time: {rest}"
+    return f"The marks for cost {said}"
+
+
 @pytest.mark.parametrize(
     ("lora", "said"),
     [
-        (100.0, "does not hold for time: LoRA as long as Adapters."),
-        (101.9, "does not hold for time: LoRA as long as Adapters."),
-        (98.2, "does not hold for time: LoRA as long as Adapters."),
-        (98.0, "holds for time."),
-        (110.0, "does not hold for time: LoRA 1.10 times as long as Adapters."),
+        (100.0, "do not put the methods in the right order by time: LoRA as long as Adapters."),
+        (101.9, "do not put the methods in the right order by time: LoRA as long as Adapters."),
+        (98.2, "do not put the methods in the right order by time: LoRA as long as Adapters."),
+        (98.0, "put the methods in the right order by time."),
+        (
+            110.0,
+            "do not put the methods in the right order by time: "
+            "LoRA 1.10 times as long as Adapters.",
+        ),
     ],
 )
 def test_a_count_within_2_percent_is_as_many_and_contradicts(lora: float, said: str) -> None:
     values = {"adapter": Value.give_or_take(100, 0.02), "lora": Value.give_or_take(lora, 0.02)}
-    assert order(True, **values) == f"The order of cost {said}"
+    assert order(True, **values) == _sentence(said)
 
 
 @pytest.mark.parametrize(
     ("lora", "said"),
     [
-        (Value(95, 90, 99), "holds for time."),
-        (Value(95, 90, 101), "cannot be told for time: within noise LoRA as long as Adapters."),
-        (Value(120, 105, 130), "cannot be told for time: within noise LoRA as long as Adapters."),
-        (Value(120, 111, 130), "does not hold for time: LoRA 1.20 times as long as Adapters."),
+        (Value(95, 90, 99), "put the methods in the right order by time."),
+        (Value(95, 90, 101), "OPEN: as far as the noise lets us see, LoRA as long as Adapters."),
+        (Value(120, 105, 130), "OPEN: as far as the noise lets us see, LoRA as long as Adapters."),
+        (
+            Value(120, 111, 130),
+            "do not put the methods in the right order by time: "
+            "LoRA 1.20 times as long as Adapters.",
+        ),
     ],
 )
 def test_a_measurement_whose_range_meets_another_is_open(lora: Value, said: str) -> None:
-    assert order(False, adapter=Value(100, 100, 110), lora=lora) == f"The order of cost {said}"
+    assert order(False, adapter=Value(100, 100, 110), lora=lora) == _sentence(said)
 
 
 def test_what_one_of_two_lacks_was_not_measured() -> None:
-    assert order(False, lora=Value(1, 1, 1)).endswith("by time was not measured.")
+    assert order(False, lora=Value(1, 1, 1)).endswith("cannot be checked by time: not measured.")
 
 
 def test_orders_of_a_comparison() -> None:
     said = orders(record(), machine())
     assert said[0] == (
-        "The order of parameter efficiency does not hold for trained parameters: "
+        "The marks for parameter efficiency do not put the methods in the right order by trained "
+        "parameters: "
         "QLoRA as many as LoRA."
     )
     # Full fine-tuning holds as many bytes as the others here, but for QLoRA.

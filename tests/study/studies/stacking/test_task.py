@@ -122,7 +122,9 @@ def test_a_source_that_the_study_knows_mostly_is_refused(tmp_path: Path) -> None
     half, more = (parts(number, drawn.train)[0] for number in (30, 31))
     _, report = prepare_other(settings, study(drawn, validation=half))
     assert report["kept"]["train"] == 30
-    with pytest.raises(StudyError, match=r"stacking\.source: .*other\.csv.* 60 train .* reads 31"):
+    with pytest.raises(
+        StudyError, match=r"stacking/params\.yaml:source: .*other\.csv.* 60 train .* reads 31"
+    ):
         prepare_other(settings, study(drawn, validation=more))
-    with pytest.raises(StudyError, match=r"stacking\.source: .* 40 test .* reads 40"):
+    with pytest.raises(StudyError, match=r"stacking/params\.yaml:source: .* 40 test .* reads 40"):
         prepare_other(settings, study(drawn, train=drawn.test))
