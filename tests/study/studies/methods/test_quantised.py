@@ -133,7 +133,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     code = """
 from tests.absent import hide
 hide(["bitsandbytes"])
-from study.methods.quantised import require_bitsandbytes
+from study.studies.methods.training.quantised import require_bitsandbytes
 try:
     require_bitsandbytes()
 except Exception as error:
