@@ -334,7 +334,7 @@ def test_what_another_machine_made_again_is_one_note(checkout: Path, tmp_path: P
 
     shell(checkout, "git add -A", "git commit -qm other", f"git clone -q . {tmp_path}/2")
     assert gate.examine(tmp_path / "2") == ([], notes)  # timings are stale in both
-    shell(tmp_path / "2", "MACHINE=another dvc repro -q beside/dvc.yaml timings/dvc.yaml")
+    shell(tmp_path / "2", "MACHINE=another dvc repro -q --all-pipelines")
     assert gate.examine(tmp_path / "2") == ([], [])
 
 

@@ -45,21 +45,27 @@ def watch(note: Callable[[str], None]) -> None:
     places: dict[int, tuple[Any, str]] = {}  # with the object, so that its id stays its own
     watched: set[type] = set()
 
-    def find(section: Any, prefix: str) -> None:
-        for field in dataclasses.fields(section):
-            if dataclasses.is_dataclass(inner := getattr(section, field.name)):
-                find(inner, f"{prefix}{field.name}.")
+    def note_in(section: Any, prefix: str) -> None:
         places[id(section)] = section, prefix
         if type(section) not in watched:
             watched.add(type(section))
             _watch(type(section), places, note)
 
+    def find(section: Any, prefix: str) -> None:
+        for field in dataclasses.fields(section):
+            inner = object.__getattribute__(section, field.name)  # unseen by those that watch
+            if dataclasses.is_dataclass(inner):
+                find(inner, f"{prefix}{field.name}.")
+        note_in(section, prefix)
+
     def loaded(*chosen: Any) -> Any:
         found = load(*chosen)
-        find(found, "")
         for section in chosen:
-            if section.file != sections.PARAMS:
-                find(getattr(found, section.name), f"{section.file}:")
+            value = object.__getattribute__(found, section.name)
+            if dataclasses.is_dataclass(value):
+                main = section.file == sections.PARAMS
+                find(value, f"{section.name}." if main else f"{section.file}:")
+        note_in(found, "")
         return found
 
     sections.load = loaded

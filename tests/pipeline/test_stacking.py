@@ -48,7 +48,7 @@ def test_it_follows_the_study_and_trains_the_other_task_alone(built: tuple[Study
     study, done = built
     assert done.ran == ran(*STAGES)
     assert done.trained
-    for name in ("json", "runs.json", "data.json", "right.safetensors"):
+    for name in ("stacking.json", "runs.json", "data.json", "right.safetensors"):
         assert (study.root / "stacking/metrics" / name).is_file()
     for seed in (0, 1):
         assert (study.root / f"stacking/data/adapters/s{seed}").is_dir()

@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification
 from study.entry.errors import StudyError
 from study.models.matrices import read_tuned
 from study.models.packed import load_pretrained
-from study.sources import resolve
+from study.sources.resolve import resolve
 from tests.pipeline import toys
 
 

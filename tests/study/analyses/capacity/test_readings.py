@@ -122,9 +122,10 @@ def test_a_reading_carries_its_numbers_and_says_them() -> None:
     assert found["lora_to_truncated"]["points"] == pytest.approx(6)
     assert found["lora_to_truncated"]["low"] > 0
     assert found["lora_to_largest"] is None
-    assert "LoRA against the cut update +6.0 points (+" in found["reason"]
-    assert "full's update cut to rank 4 -8.0 points (-" in found["reason"]
-    assert "the cut update is short (p < 0.0001); LoRA is better than" in found["reason"]
+    assert "Beside full fine-tuning, LoRA has -5.0 points (-" in found["reason"]
+    assert "full fine-tuning's update cut to rank 4 has -8.0 points (-" in found["reason"]
+    assert "Beside the cut update, LoRA has +6.0 points (+" in found["reason"]
+    assert "the cut update falls short (p < 0.0001); LoRA is better than" in found["reason"]
     (found,) = read({4: compared(-3, 0, -1, -4)}, MARGIN, 0.05)
     assert found["reading"] == "badly trained"
-    assert "the largest LoRA cut to this rank -4.0 points (-" in found["reason"]
+    assert "Beside the largest LoRA cut to this rank, LoRA has -4.0 points (-" in found["reason"]

@@ -28,9 +28,7 @@ def test_every_arm_trains_on_the_first_test_sentences(family: Family):
 def test_full_fine_tuning_keeps_the_embedding_of_every_token_in_the_data(monkeypatch):
     """Not of those in the few sentences alone: its size is what the study's is."""
     seen = []
-    monkeypatch.setattr(
-        throughput.full_arm, "train_full", lambda model, *_: seen.append(model) or []
-    )
+    monkeypatch.setattr(throughput.full, "train_full", lambda model, *_: seen.append(model) or [])
     study, made = small.chosen(cost={"sentences": 1}), small.data()
     Trainer(study, made, CPU).train("full", None)
     every = torch.cat([made.train.input_ids, made.validation.input_ids, made.test.input_ids])

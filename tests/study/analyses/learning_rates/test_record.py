@@ -180,7 +180,9 @@ def test_a_ratio_of_settings_is_called_one():
     (row,) = record(results)["ratio_to_full"]
     assert row["ratio"] == pytest.approx(20)
     assert row["low"] is None
-    assert row["reason"] == ("one rate was tried in LoRA and full fine-tuning: a ratio of settings")
+    assert row["reason"] == (
+        "one rate was tried in LoRA and full fine-tuning, so the ratio is that of the settings"
+    )
 
 
 # --- One rate for all ranks ----------------------------------------------------------------------

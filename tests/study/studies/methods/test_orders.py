@@ -79,7 +79,10 @@ def test_orders_of_a_comparison() -> None:
     assert "QLoRA 4.00 times as long as LoRA" in said[3]
     assert "QLoRA 2.00 times as long as Full fine-tuning" in said[3]
     assert "Adapters 1" not in said[3]
-    assert "cannot be told" in said[4]  # all but full fine-tuning take as much
+    assert said[4].startswith(  # all but full fine-tuning take as much
+        "We cannot say whether the marks for compute cost put the methods in the right order by "
+        "peak of training memory: as far as the noise lets us see, Prefix tuning as much as"
+    )
     assert all(each.endswith("was not measured.") for each in orders(record(), None)[3:])
 
 
@@ -87,4 +90,6 @@ def test_an_order_that_holds() -> None:
     made = record()
     for row, operations in zip(made["methods"], (300, 100, 200, 150, 250, 198, 201), strict=True):
         row["flops_per_token"] = operations
-    assert orders(made, None)[2] == "The order of compute cost holds for operations a token."
+    assert orders(made, None)[2] == (
+        "The marks for compute cost put the methods in the right order by operations a token."
+    )
