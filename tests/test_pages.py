@@ -111,11 +111,11 @@ def test_files_that_are_named_are_there(page: Path) -> None:
         elif re.fullmatch(r"[\w./-]+(:\w+)?", span) and span.startswith(
             tuple(f"{folder}/" for folder in (*FOLDERS, *RESULTS))
         ):
-            path, _, stage = span.partition(":")
+            path, _, name = span.partition(":")  # of a stage, or of a setting
             # With a name to fill in, or of data, which is not in git.
             free = re.search(r"[A-Z]{4}|(^|/)data/", path.replace("README", ""))
             assert free or (ROOT / path).exists() or (page.parent / path).exists(), span
-            assert not stage or stage in stages(path), span
+            assert not name or name in names(path), span
 
 
 @each_page
@@ -187,3 +187,8 @@ def stages(file: str) -> Iterator[str]:
     """The stages of a dvc.yaml, by name."""
     pipeline = YAML(typ="safe").load(text_of(ROOT / file))
     return iter(pipeline["stages"])
+
+
+def names(file: str) -> Iterator[str]:
+    """The stages of a dvc.yaml, or the keys of a file of settings."""
+    return iter(YAML(typ="safe").load(text_of(ROOT / file))) if file.endswith("params.yaml") else stages(file)
