@@ -191,4 +191,6 @@ def stages(file: str) -> Iterator[str]:
 
 def names(file: str) -> Iterator[str]:
     """The stages of a dvc.yaml, or the keys of a file of settings."""
-    return iter(YAML(typ="safe").load(text_of(ROOT / file))) if file.endswith("params.yaml") else stages(file)
+    if file.endswith("params.yaml"):
+        return iter(YAML(typ="safe").load(text_of(ROOT / file)))
+    return stages(file)
