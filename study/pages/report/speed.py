@@ -18,7 +18,7 @@ def speed(record: Record | None) -> Html:
     if record is None:
         return paragraph(
             "Speed and memory were not measured: there is no `metrics/machine/cost.json`; "
-            "`dvc repro speed` writes it.",
+            "`make cost` writes it.",
             "missing",
         )
     return joined(
