@@ -11,6 +11,7 @@ from pathlib import Path
 
 from study.analyses.results.table import markdown_table
 from study.pages.report.answer import QUESTIONS, answer
+from study.pages.report.untrained import warnings
 from study.records.json_file import read_json
 from study.studies.drift.answers import page as drift
 from study.studies.methods.pages import page as methods
@@ -27,13 +28,17 @@ METHODS = Path("methods/metrics/comparison.json")
 METHODS_MACHINE = Path("methods/metrics/machine/comparison.json")
 SUMMARY = "metrics/summary.json"
 SUFFICIENT_RANK = "metrics/sufficient_rank.json"
+UNDERTRAINING = "metrics/undertraining.json"
 
 
 def study_blocks() -> dict[Path, dict[str, str]]:
     """Return the generated parts of the main study's pages, as Markdown, by name in the marks."""
     summary, sufficient_rank = read_json(SUMMARY), read_json(SUFFICIENT_RANK)
     sentences = zip(QUESTIONS, answer(summary, sufficient_rank), strict=True)
-    written = "\n".join(f"- *{question}* {sentence}" for question, sentence in sentences)
+    lines = [f"- *{question}* {sentence}" for question, sentence in sentences]
+    if warned := warnings(read_json(UNDERTRAINING)):
+        lines.insert(0, f"- *First:* {' '.join(warned)}")
+    written = "\n".join(lines)
     return {README: {"answer": written}, READING: {"table": markdown_table(summary)}}
 
 

@@ -7,9 +7,10 @@ data/prepared/, data/adapters/ and the model; writes
     data/selected/merged/     the base with the adapter merged in, an ordinary Hugging Face folder
                               with tokenizer, fp32
 
-each with a README in the form of the hub's model cards. It is the rank's run with the best
-validation accuracy (of equals, the smallest seed). Before anything is written, base with adapter
-and merged model must give the same logits, and the predictions of the run.
+each with a README in the form of the hub's model cards. Where no rank trained well enough to be
+recommended there is a README alone that says so, unless `select.force` is true. It is the rank's
+run with the best validation accuracy (of equals, the smallest seed). Before anything is written,
+base with adapter and merged model must give the same logits, and the predictions of the run.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from study.records import prepared
 from study.settings.data import DATA
 from study.settings.lora import LORA
 from study.settings.model import MODEL
+from study.settings.select import SELECT
 from study.settings.train import TRAIN
 
 
 def main() -> None:
     """Pick and write."""
-    facts = select(load(MODEL, DATA, TRAIN, LORA), prepared.load("data/prepared"))
+    facts = select(load(MODEL, DATA, TRAIN, LORA, SELECT), prepared.load("data/prepared"))
+    if facts is None:
+        print("select: no rank trained well enough to be recommended, so no adapter was selected")
+        return
     print(
         f"select: rank {facts.picked.rank}, seed {facts.run.seed}, test accuracy "
         f"{100 * facts.run.test_accuracy:.1f} %; merged and unmerged logits differ by "

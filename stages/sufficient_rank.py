@@ -1,17 +1,18 @@
 """Stage sufficient_rank: which rank is enough, chosen on validation and told on test.
 
-Reads `metrics/runs/` and `metrics/logits/`; writes
-`metrics/sufficient_rank.json`.
+Reads `metrics/runs/`, `metrics/logits/` and `metrics/undertraining.json`; writes
+`metrics/sufficient_rank.json`. Ranks that did not train are not recommended.
 """
 
 from __future__ import annotations
 
 from study.analyses.results.sweep import read_sweep
+from study.analyses.results.validation import read_answers
 from study.analyses.sufficiency.record import sufficient_rank
-from study.analyses.sufficiency.validation import read_validation
 from study.entry import command
 from study.entry.sections import load
-from study.records.json_file import write_json
+from study.records.arm_names import LORA as LORA_ARM
+from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
 from study.settings.seeds import SEEDS
 from study.settings.statistics import STATISTICS
@@ -20,8 +21,11 @@ from study.settings.statistics import STATISTICS
 def main() -> None:
     """Run the stage."""
     chosen = load(SEEDS, LORA, STATISTICS)
-    results, validation = read_sweep(chosen), read_validation(chosen)
-    record = sufficient_rank(results, validation, chosen.statistics)
+    results, answers = read_sweep(chosen), read_answers(chosen)
+    validation = {rank: answers.correct[LORA_ARM, rank] for rank in results.lora}
+    arms = read_json("metrics/undertraining.json")["arms"]
+    untrained = {arm["rank"] for arm in arms if arm["arm"] == LORA_ARM and not arm["trained"]}
+    record = sufficient_rank(results, validation, untrained, chosen.statistics)
     write_json("metrics/sufficient_rank.json", record)
 
 

@@ -21,6 +21,7 @@ from study.settings.lora import LORA, LoraSettings
 from study.settings.model import MODEL, ModelSettings
 from study.settings.ray import RAY, RaySettings
 from study.settings.seeds import SEEDS
+from study.settings.select import SELECT, SelectSettings
 from study.settings.spectra import SPECTRA, SpectraSettings
 from study.settings.statistics import STATISTICS, StatisticsSettings
 from study.settings.theory import THEORY, TheorySettings
@@ -37,6 +38,7 @@ SECTIONS = (
     LORA,
     THEORY,
     STATISTICS,
+    SELECT,
     CAPACITY,
     SPECTRA,
     COST,
@@ -57,6 +59,7 @@ class Settings:
     lora: LoraSettings
     theory: TheorySettings
     statistics: StatisticsSettings
+    select: SelectSettings
     capacity: CapacitySettings
     spectra: SpectraSettings
     cost: CostSettings

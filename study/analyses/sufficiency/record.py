@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from study.analyses.results.sweep import Sweep, scores
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
 from study.analyses.sufficiency.equivalence import judge
-from study.analyses.sufficiency.planning import Components, Question, seeds_needed, sentences_needed
+from study.analyses.sufficiency.planning import Question
 from study.analyses.sufficiency.reasons import reason
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.trend import trend
-from study.analyses.sufficiency.verdicts import EQUIVALENT
+from study.analyses.sufficiency.verdict import needed, verdicts_of
+from study.analyses.sufficiency.verdicts import EQUIVALENT, NONE
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import Crossed, crossed
 from study.statistics.resampling import Floats, Scores
@@ -25,13 +26,19 @@ RULE = "the smallest rank within one paired standard error of the best"
 
 
 def sufficient_rank(
-    results: Sweep, validation: Mapping[int, Scores], statistics: StatisticsSettings
+    results: Sweep,
+    validation: Mapping[int, Scores],
+    untrained: Collection[int],
+    statistics: StatisticsSettings,
 ) -> dict[str, Any]:
     """Return the record. Accuracies are fractions; differences, errors and margins are points.
 
     A rank is recommended on validation, and everything else is told on test.
 
-    - `recommended`, `one_standard_error`: see `_picked`, and the words of the `rule`.
+    - `recommended`, `one_standard_error`: see `_picked`, and the words of the `rule`. Ranks that
+      did not train (`untrained`) are not recommended; where none is left the `rank` is None.
+      `of_all` is the rank that the rule picks of all ranks, trained or not.
+    - `answer`: the verdicts on the recommended rank; see `study.analyses.sufficiency.verdict`.
     - `differences`: of every rank to full fine-tuning, and of every seed; see `_difference`.
     - `equivalence`: at every margin the smallest equivalent `rank`, or None, and every rank's
       verdict; see `_equivalence`. `alpha` and `power`: of these tests, and of what they would take.
@@ -42,6 +49,7 @@ def sufficient_rank(
 
     Args:
         validation: by rank, which answers on validation are right, (num_seeds, num_sentences).
+        untrained: ranks of which `metrics/undertraining.json` says that they did not train.
     """
     ranks = list(results.lora)
     correct = np.stack([scores(record) for record in results.lora.values()])
@@ -51,8 +59,12 @@ def sufficient_rank(
     alpha = _alpha(statistics)
     _, num_seeds, num_sentences = correct.shape
     by_margin = shares_of_equivalence(correct, of_full, ranks, statistics)
+    trained = [place for place, rank in enumerate(ranks) if rank not in untrained]
+    recommended = _recommended(on_validation, ranks, trained)
+    picked = None if recommended["rank"] is None else ranks.index(recommended["rank"])
     return {
-        "recommended": _picked(on_validation, ranks) | {"rule": RULE, "split": "validation"},
+        "recommended": recommended | {"rule": RULE, "split": "validation"},
+        "answer": None if picked is None else verdicts_of(differences[picked], statistics),
         "one_standard_error": _picked(correct, ranks) | {"rule": RULE, "split": "test"},
         "differences": [
             _difference(rank, difference, alpha, len(ranks))
@@ -65,9 +77,7 @@ def sufficient_rank(
         "alpha": alpha,
         "power": statistics.power,
         "choice": {
-            "one standard error on validation": shares_of_one_standard_error(
-                on_validation, ranks, statistics
-            ),
+            "one standard error on validation": _shares(on_validation, ranks, trained, statistics),
             "one standard error on test": shares_of_one_standard_error(correct, ranks, statistics),
         }
         | {
@@ -80,6 +90,33 @@ def sufficient_rank(
         "validation_sentences": on_validation.shape[2],
         "error_from": "seeds and sentences" if num_seeds > 1 else "sentences",
     }
+
+
+def _recommended(
+    on_validation: Scores, ranks: Sequence[int], trained: Sequence[int]
+) -> dict[str, Any]:
+    """Return what the rule picks of the ranks that trained, with every rank's row beside it."""
+    of_all = _picked(on_validation, ranks)
+    picks: dict[str, Any] = dict.fromkeys(("rank", "best_rank"))
+    if trained:
+        of_trained = _picked(on_validation[trained], [ranks[place] for place in trained])
+        picks = {key: of_trained[key] for key in picks}
+    untrained = [rank for place, rank in enumerate(ranks) if place not in trained]
+    return of_all | picks | {"of_all": of_all["rank"], "untrained": untrained}
+
+
+def _shares(
+    on_validation: Scores,
+    ranks: Sequence[int],
+    trained: Sequence[int],
+    statistics: StatisticsSettings,
+) -> dict[str, float]:
+    """Return how often each rank would be recommended; one that did not train never is."""
+    shares = dict.fromkeys(map(str, ranks), 0.0)
+    if not trained:
+        return shares | {NONE: 1.0}
+    of = [ranks[place] for place in trained]
+    return shares | shares_of_one_standard_error(on_validation[trained], of, statistics)
 
 
 def _picked(correct: Scores, ranks: Sequence[int]) -> dict[str, Any]:
@@ -138,10 +175,8 @@ def _equivalence(
 ) -> dict[str, Any]:
     """Return the verdicts at a margin.
 
-    `seeds_needed`, with these test sentences, and `sentences_needed`, with these seeds, are those
-    at which a rank that in truth equals full fine-tuning would be found equivalent with the power
-    asked for, whatever the other ranks are; `seeds_if_as_measured` those at which a clear verdict
-    would come out if the truth were the measured difference.
+    What it would take: see `study.analyses.sufficiency.verdict.needed`, whatever the other ranks
+    are.
     """
     alpha = _alpha(statistics)
     judged = judge(differences, margin / 100, alpha)
@@ -156,27 +191,12 @@ def _equivalence(
             "p_equivalent": of_rank.p_equivalent,
             "p_worse": of_rank.p_worse,
             "p_better": of_rank.p_better,
-            **_needed(difference, question),
+            **needed(difference, question),
         }
         row["reason"] = reason(row, margin, difference.num_seeds, difference.num_sentences)
         rows.append(row)
     found = [row["rank"] for row in rows if row["verdict"] == EQUIVALENT]
     return {"margin": margin, "rank": found[0] if found else None, "ranks": rows}
-
-
-def _needed(difference: Crossed, question: Question) -> dict[str, int | None]:
-    """Return what it would take; with one seed nothing is known of how seeds differ."""
-    needed = dict.fromkeys(("seeds_needed", "seeds_if_as_measured", "sentences_needed"))
-    if difference.num_sentences < 2:
-        return needed
-    parts = Components.estimated(difference)
-    seeds, sentences = difference.num_seeds, difference.num_sentences
-    needed["sentences_needed"] = sentences_needed(parts, seeds, question)
-    if seeds > 1:
-        measured = question.at(float(difference.mean[0]))
-        needed["seeds_needed"] = seeds_needed(parts, sentences, question)
-        needed["seeds_if_as_measured"] = seeds_needed(parts, sentences, measured)
-    return needed
 
 
 def _alpha(statistics: StatisticsSettings) -> float:

@@ -112,7 +112,9 @@ def _legend() -> list[Any]:
 def caption(record: Record) -> str:
     """Say what there is to see."""
     recommended = record["recommended"]["rank"]
-    if len(record["differences"]) == 1:
+    if recommended is None:
+        first = "No rank is recommended, as none trained well enough"
+    elif len(record["differences"]) == 1:
         first = f"Rank {recommended} is the only one of the sweep"
     else:
         share = record["choice"]["one standard error on validation"][str(recommended)]

@@ -6,10 +6,11 @@ rank was picked and what would settle what is open stands in `study.pages.report
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from study.analyses.results.summary import entries
+from study.analyses.sufficiency.foreseen import OUT_OF_REACH
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.phrases import (
     apart,
@@ -36,12 +37,24 @@ def answer(summary: Record, sufficient_rank: Record) -> tuple[str, str, str]:
         summary: `metrics/summary.json`.
         sufficient_rank: `metrics/sufficient_rank.json`.
     """
-    rank = int(sufficient_rank["recommended"]["rank"])
+    rank = recommended(sufficient_rank)
+    if rank is None:
+        return (
+            "**None yet**: no rank of LoRA trained well enough to be recommended.",
+            _so_far(summary, sufficient_rank),
+            "Not before LoRA has trained.",
+        )
     return (
         _which(rank, summary, sufficient_rank),
         _how_close(rank, summary),
         _how_sure(rank, sufficient_rank),
     )
+
+
+def recommended(sufficient_rank: Record) -> int | None:
+    """Return the rank that the study recommends, None if no rank trained."""
+    rank = sufficient_rank["recommended"]["rank"]
+    return None if rank is None else int(rank)
 
 
 def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
@@ -50,16 +63,33 @@ def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
         f"it trains {counted(entry['trainable_parameters'], 'parameter')}, "
         f"{share(entry['trainable_share'])} of the model's"
     )
-    ranks = ranks_of(sufficient_rank)
-    if len(ranks) == 1:
-        return (
-            f"**Rank {rank}** is the only one that was tried, so no other stands beside it; {size}."
-        )
     chosen = sufficient_rank["recommended"]
+    ranks = [each for each in ranks_of(sufficient_rank) if each not in chosen["untrained"]]
+    if len(ranks) == 1:
+        which = "that trained" if chosen["untrained"] else "that was tried"
+        return f"**Rank {rank}** is the only one {which}, so no other stands beside it; {size}."
     tried = listed(ranks) if len(ranks) == 2 else f"{ranks[0]} to {ranks[-1]}"
+    which = "that trained" if chosen["untrained"] else "tried"
     return (
-        f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks tried ({tried}) it is the "
+        f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks {which} ({tried}) it is the "
         f"smallest that is as good as the best on {chosen['split']}, within the noise, and {size}."
+    )
+
+
+def _so_far(summary: Record, sufficient_rank: Record) -> str:
+    arms = entries(summary)
+    rank = int(sufficient_rank["recommended"]["of_all"])
+    accuracy = {
+        name: percent(arms[key]["test_accuracy"])
+        for name, key in (
+            ("lora", (LORA, rank)),
+            ("full", (FULL, None)),
+            ("head", (HEAD_ONLY, None)),
+        )
+    }
+    return (
+        f"Not known yet: so far rank {rank} scores {accuracy['lora']} on the test sentences, full "
+        f"fine-tuning {accuracy['full']} and the head alone {accuracy['head']}."
     )
 
 
@@ -96,38 +126,67 @@ def _how_sure(rank: int, sufficient_rank: Record) -> str:
         )
     else:
         first = f"**{counted(seeds, 'seed')}** and {of} are {told}"
-    return f"{'; '.join(part for part in (first, _again(rank, sufficient_rank)) if part)}."
+    parts = (first, _too_far(sufficient_rank), _again(rank, sufficient_rank))
+    return f"{'; '.join(part for part in parts if part)}."
 
 
 def _told(rank: int, sufficient_rank: Record) -> str:
     """Say what the data are enough to say of a rank, and what they are too few to say."""
-    margins = by_verdict(rank, sufficient_rank)
+    margins, far = by_verdict(sufficient_rank), out_of_reach(sufficient_rank)
     shown = [
         words.format(margin(found(margins[verdict])))
         for verdict, words, found in (
-            (_EQUIVALENT, "within {} of full fine-tuning", min),
-            (_WORSE, "more than {} below it", max),
-            (_BETTER, "more than {} above it", max),
+            (_EQUIVALENT, "is within {} of full fine-tuning", min),
+            (_WORSE, "is more than {} below it", max),
+            (_BETTER, "is more than {} above it", max),
         )
         if verdict in margins
     ]
+    shown = shown or _side(sufficient_rank)
     if _EQUIVALENT not in margins:
         shown = [each.replace(" it", " full fine-tuning") for each in shown]
-    parts = [f"enough to say that rank {rank} is {listed(shown)}"] if shown else []
-    if UNTOLD in margins:
+    parts = [f"enough to say that rank {rank} {listed(shown)}"] if shown else []
+    asked = [width for width in margins.get(UNTOLD, []) if width not in far]
+    if asked or not shown:
         which = "it is" if shown else f"rank {rank} is"
-        within = margins_in_words(margins[UNTOLD], "or")
-        of = "" if shown else " of full fine-tuning"
+        within = margins_in_words(asked or far, "or")
+        of = " of it" if shown else " of full fine-tuning"
         parts.append(f"too few to say whether {which} within {within}{of}")
     return ", but ".join(parts)
 
 
-def by_verdict(rank: int, sufficient_rank: Record) -> dict[str, list[float]]:
-    """Return the margins at which a rank has each verdict."""
+def _side(sufficient_rank: Record) -> list[str]:
+    """Say on which side of full fine-tuning the rank is, where its interval holds no 0."""
+    told = sufficient_rank["answer"]
+    if told["high"] < 0:
+        return ["scores less than it"]
+    return ["scores more than it"] if told["low"] > 0 else []
+
+
+def _too_far(sufficient_rank: Record) -> str:
+    """Name what so few seeds and sentences could not have told, whatever came out."""
+    margins, far = by_verdict(sufficient_rank), out_of_reach(sufficient_rank)
+    nothing_else = margins.keys() == {UNTOLD} and margins[UNTOLD] == far
+    if not far or (nothing_else and not _side(sufficient_rank)):
+        return ""  # or said already, as what they are too few for
+    return f"to show a rank within {margins_in_words(far, 'or')} they were too few from the start"
+
+
+def by_verdict(sufficient_rank: Record) -> dict[str, list[float]]:
+    """Return the margins at which the recommended rank has each verdict."""
     margins: dict[str, list[float]] = {}
-    for test in sufficient_rank["equivalence"]:
-        margins.setdefault(row_of(test, rank)["verdict"], []).append(test["margin"])
+    for row in sufficient_rank["answer"]["margins"]:
+        margins.setdefault(row["verdict"], []).append(row["margin"])
     return margins
+
+
+def out_of_reach(sufficient_rank: Record) -> list[float]:
+    """Return the open margins that so few seeds and sentences could hardly have told beforehand."""
+    return [
+        row["margin"]
+        for row in sufficient_rank["answer"]["margins"]
+        if row["verdict"] == UNTOLD and row["foreseen"] < OUT_OF_REACH
+    ]
 
 
 def shares_of(sufficient_rank: Record) -> dict[int, float]:
@@ -153,12 +212,6 @@ def _again(rank: int, sufficient_rank: Record) -> str:
 def ranks_of(sufficient_rank: Record) -> list[int]:
     """Return the ranks that were compared, ascending."""
     return sorted(int(row["rank"]) for row in sufficient_rank["one_standard_error"]["ranks"])
-
-
-def row_of(test: Record, rank: int) -> Record:
-    """Return what a test of equivalence says of a rank."""
-    rows: Sequence[Record] = test["ranks"]
-    return next(row for row in rows if row["rank"] == rank)
 
 
 def margins_in_words(widths: Iterable[float], last: str = "and") -> str:

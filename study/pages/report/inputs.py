@@ -15,6 +15,7 @@ from study.settings.whole import load
 METRICS = (
     "summary",
     "data",
+    "undertraining",
     "sufficient_rank",
     "capacity",
     "spectra",

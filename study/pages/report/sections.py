@@ -15,6 +15,7 @@ from study.pages.report.html import Html, Text, folded, joined, paragraph
 from study.pages.report.inputs import Study
 from study.pages.report.rates import learning_rate
 from study.pages.report.speed import speed
+from study.pages.report.untrained import signs_table
 from study.words.phrases import capitalised, counted, margin
 
 Record = Mapping[str, Any]
@@ -136,6 +137,7 @@ def training(study: Study) -> Html:
     with_one = one_rate(record) is not None  # then there is nothing to draw by rate
     return titled(
         "training",
+        signs_table(study["undertraining"]),
         drawn("training_dynamics", study),
         paragraph(rates_caption(record)) if with_one else drawn("learning_rate", study),
         *learning_rate(record),

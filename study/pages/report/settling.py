@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from study.pages.report.answer import UNTOLD, margins_in_words, row_of, shares_of
+from study.pages.report.answer import UNTOLD, margins_in_words, recommended, shares_of
 from study.words.phrases import capitalised, counted, margin, points, rough
 
 Record: TypeAlias = Mapping[str, Any]
@@ -18,7 +18,9 @@ QUESTION = "How sure is that, and what would settle it?"
 
 def more(sufficient_rank: Record) -> list[str]:
     """Return paragraphs to `QUESTION`: how the rank was picked, and what is open."""
-    rank = int(sufficient_rank["recommended"]["rank"])
+    rank = recommended(sufficient_rank)
+    if rank is None:
+        return []
     return [*_picking(rank, sufficient_rank), _settling(rank, sufficient_rank)]
 
 
@@ -40,18 +42,19 @@ def _picking(rank: int, sufficient_rank: Record) -> list[str]:
 
 def _settling(rank: int, sufficient_rank: Record) -> str:
     """Say what would settle what is open, if the gap is what was measured."""
-    rows = {test["margin"]: row_of(test, rank) for test in sufficient_rank["equivalence"]}
+    told = sufficient_rank["answer"]
+    rows = {row["margin"]: row for row in told["margins"]}
     still = {width: row for width, row in rows.items() if row["verdict"] == UNTOLD}
     if not still:
         return "**What is open.** Nothing that was asked about this rank was left open."
-    gap = abs(next(iter(still.values()))["difference"])
+    gap = abs(told["difference"])
     outside = {width: row for width, row in still.items() if gap >= width}
     inside = {width: row for width, row in still.items() if gap < width}
     asked = f"whether rank {rank} is within {margins_in_words(still, 'or')} of full fine-tuning"
     parts = [f"**What is open.** It is not settled {asked}"]
     found = [_not_within(outside)] if outside else []
     if sufficient_rank["seeds"] > 1:
-        found += [*_shown_worse(outside), *_shown_equivalent(inside)]
+        found += [*_shown_worse(outside, told["difference"]), *_shown_equivalent(inside)]
     if found:
         parts.append(f"Suppose that the true gap is the {points(gap / 100)} measured")
         parts += [f"Then {found[0]}", *map(capitalised, found[1:])]
@@ -64,13 +67,13 @@ def _not_within(outside: Mapping[float, Record]) -> str:
     return f"the rank is not within {margins_in_words(outside, 'or')}"
 
 
-def _shown_worse(outside: Mapping[float, Record]) -> list[str]:
+def _shown_worse(outside: Mapping[float, Record], difference: float) -> list[str]:
     """Say with how many seeds the gap would be told from the widest margin that it may."""
     found = {width: row for width, row in outside.items() if row["seeds_if_as_measured"]}
     if not found:
         return []
     width = max(found)
-    side = "below" if found[width]["difference"] < 0 else "above"
+    side = "below" if difference < 0 else "above"
     seeds = counted(rough(found[width]["seeds_if_as_measured"]), "seed")
     return [f"about {seeds} would show that the rank is more than {margin(width)} {side}"]
 

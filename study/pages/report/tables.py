@@ -34,11 +34,11 @@ from study.words.phrases import capitalised, counted, listed, margin, rough
 Record = Mapping[str, Any]
 
 
-def arms(summary: Record, recommended: int) -> Html:
+def arms(summary: Record, recommended: int | None) -> Html:
     """Return what every arm scored, and what it trained; two ranks are marked.
 
     Args:
-        recommended: the rank that the study recommends.
+        recommended: the rank that the study recommends, None if no rank trained.
     """
     rows = [
         [_named(arm, rank, summary["headline"]["rank"], recommended), *_arm_row(entry)]
@@ -63,9 +63,9 @@ def arms(summary: Record, recommended: int) -> Html:
     )
 
 
-def _named(arm: str, rank: int | None, headline: int, recommended: int) -> Text:
+def _named(arm: str, rank: int | None, headline: int, recommended: int | None) -> Text:
     marks = [name for name, of in (("recommended", recommended), ("headline", headline))
-             if (arm, rank) == (LORA, of)]  # fmt: skip
+             if of is not None and (arm, rank) == (LORA, of)]  # fmt: skip
     label = arm_label(arm, rank)
     return Html(f'{text(label)}<span class="interval">{listed(marks)}</span>') if marks else label
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from study.analyses.results.summary import entries
 from study.pages.report import settling
-from study.pages.report.answer import QUESTIONS, answer
+from study.pages.report.answer import QUESTIONS, answer, recommended
 from study.pages.report.contents import contents
 from study.pages.report.html import Html, facts, folded, joined, paragraph, text
 from study.pages.report.inputs import Study
 from study.pages.report.numbers import part, signed
+from study.pages.report.untrained import warnings
 from study.records.arm_names import LORA
 from study.words.phrases import counted, listed
 
@@ -50,18 +51,22 @@ def _subject(study: Study) -> str:
 
 def _answer(study: Study) -> Html:
     rows = zip(QUESTIONS, answer(study["summary"], study["sufficient_rank"]), strict=True)
+    warned = [paragraph(line, "warning") for line in warnings(study["undertraining"])]
     items = "\n".join(
         f'<li><span class="asked">{text(asked)}</span> {text(sentence)}</li>'
         for asked, sentence in rows
     )
     told = Html(f'<ol class="answer" aria-label="The answer">\n{items}\n</ol>')
-    rest = folded(settling.QUESTION, *map(paragraph, settling.more(study["sufficient_rank"])))
-    return joined([told, rest])
+    more = settling.more(study["sufficient_rank"])
+    rest = folded(settling.QUESTION, *map(paragraph, more)) if more else None
+    return joined([*warned, told, rest])
 
 
-def _key(study: Study) -> Html:
+def _key(study: Study) -> Html | None:
     """Return the few numbers that are looked for first."""
-    rank = study["sufficient_rank"]["recommended"]["rank"]
+    rank = recommended(study["sufficient_rank"])
+    if rank is None:
+        return None
     entry = entries(study["summary"])[LORA, rank]
     low, high = (100 * entry[f"gap_to_full_{end}"] for end in ("low", "high"))
     return facts(

@@ -14,32 +14,43 @@ _FILE = "metrics/sufficient_rank.json"
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The rank that the study recommends; `rule` says in words why, `split` on which sentences."""
+    """The rank that is handed out; `rule` says in words why, `split` on which sentences.
+
+    `forced` says that the study does not recommend it, and the settings asked for it all the same.
+    """
 
     rank: int
     rule: str
     split: str
+    forced: bool = False
 
 
-def recommendation(record: Mapping[str, Any], ranks: tuple[int, ...]) -> Recommendation:
-    """Read the recommended rank out of metrics/sufficient_rank.json.
+def recommendation(
+    record: Mapping[str, Any], ranks: tuple[int, ...], *, force: bool = False
+) -> Recommendation | None:
+    """Read the recommended rank out of metrics/sufficient_rank.json; None if there is none.
 
     Args:
         ranks: of the sweep.
+        force: take the rank that the rule picks of all ranks where none is recommended.
 
     Raises:
-        StudyError: the record recommends none of them, or is no such record.
+        StudyError: the record recommends a rank that is none of the sweep, or is no such record.
     """
     try:
         part = record["recommended"]
-        found = Recommendation(part["rank"], part["rule"], part["split"])
+        forced = part["rank"] is None and force
+        rank = part["of_all"] if forced else part["rank"]
+        rule, split = part["rule"], part["split"]
     except (KeyError, TypeError) as error:
-        raise StudyError(f"{_FILE}: recommends no rank ({error!r})") from error
-    if found.rank not in ranks:
+        raise StudyError(f"{_FILE}: no such record ({error!r})") from error
+    if rank is None:
+        return None
+    if rank not in ranks:
         raise StudyError(
-            f"{_FILE}: recommended rank {found.rank}; allowed: {', '.join(map(str, sorted(ranks)))}"
+            f"{_FILE}: recommended rank {rank}; allowed: {', '.join(map(str, sorted(ranks)))}"
         )
-    return found
+    return Recommendation(rank, rule, split, forced)
 
 
 def best_run(record: ArmRecord) -> RunRecord:

@@ -43,10 +43,23 @@ def what_it_is(facts: Facts) -> str:
         f"{_base(facts)} with a low-rank update of its modules {targets} in {where}, and a "
         f"classification head. It trains {counted(facts.arm.trainable_parameters, 'parameter')}, "
         f"{share(facts.accuracy['trainable_share'])} of all.\n\n"
-        f"Rank {facts.picked.rank} is what the study recommends, on {facts.picked.split} "
-        f"sentences: {facts.picked.rule}. Of its {counted(len(facts.arm.picked()), 'run')} this "
+        f"{_why(facts)} Of its {counted(len(facts.arm.picked()), 'run')} this "
         f"is the one with the best validation accuracy, seed {facts.run.seed} "
         f"({percent(facts.run.validation_accuracy)})."
+    )
+
+
+def _why(facts: Facts) -> str:
+    picked = facts.picked
+    if picked.forced:
+        return (
+            f"**The study does not recommend this adapter: no rank trained well enough.** It is of "
+            f"rank {picked.rank} because `select.force` asked for one; of all ranks that were "
+            f"trained it is {picked.rule}, on {picked.split} sentences."
+        )
+    return (
+        f"Rank {picked.rank} is what the study recommends, on {picked.split} sentences: "
+        f"{picked.rule}."
     )
 
 

@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 
 AGREE = 0.9
 """Of the test sentences, the share that the files must classify as the run did."""
+NONE_SELECTED = """# No adapter was selected
+
+No rank of LoRA trained well enough to be recommended. `plots/report.html` and
+`metrics/undertraining.json` say of each arm what was wrong, and with which settings to train again.
+
+To get an adapter all the same: `dvc exp run -S select.force=true`.
+"""
 
 
-def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts:
+def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts | None:
     """Pick, merge and check the recommended rank's best run; write it below data/selected/.
+
+    Where no rank is recommended, data/selected/ holds a README that says so and None is returned,
+    unless `select.force` asks for an adapter all the same.
 
     Args:
         root: of the study: holds metrics/, data/adapters/ and, afterwards, data/selected/.
@@ -46,7 +56,14 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts:
         name: read_json(root / f"metrics/{name}.json")
         for name in ("summary", "data", "sufficient_rank")
     }
-    picked = recommendation(records["sufficient_rank"], settings.lora.ranks)
+    ranks, force = settings.lora.ranks, settings.select.force
+    picked = recommendation(records["sufficient_rank"], ranks, force=force)
+    target = root / "data/selected"
+    if picked is None:
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        (target / "README.md").write_text(NONE_SELECTED, encoding="utf-8")
+        return None
     arm = read_arm(root / f"metrics/runs/lora-r{picked.rank}.json")
     run = best_run(arm)
     name = settings.model.name
@@ -64,7 +81,6 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts:
         )
     facts = Facts(settings, **records, picked=picked, arm=arm, run=run, config=adapter.config,
                   base=base, checked=checked)  # fmt: skip
-    target = root / "data/selected"
     shutil.rmtree(target, ignore_errors=True)
     peft_format.save(adapter, target / "adapter")
     _save_merged(base.model, name, data.max_length, target / "merged")

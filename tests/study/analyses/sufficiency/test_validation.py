@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from study.analyses.sufficiency.validation import read_validation
+
 from study.entry.errors import StudyError
 from study.settings import whole as settings
 from study.settings.whole import Settings

@@ -1,0 +1,36 @@
+"""Stage undertraining: which arms did not train, before anything is concluded from them.
+
+Reads `metrics/runs/`, `metrics/logits/` and `metrics/data.json`; writes
+`metrics/undertraining.json`, and says what did not train and with which settings to train again.
+"""
+
+from __future__ import annotations
+
+from study.analyses.results.sweep import read_sweep
+from study.analyses.results.validation import read_answers
+from study.analyses.undertraining.record import undertraining
+from study.entry import command
+from study.entry.sections import load
+from study.records.json_file import read_json, write_json
+from study.settings.lora import LORA
+from study.settings.seeds import SEEDS
+from study.settings.statistics import STATISTICS
+from study.words.arms import arm_label
+
+
+def main() -> None:
+    """Look at every arm's training."""
+    chosen = load(SEEDS, LORA, STATISTICS)
+    shares = read_json("metrics/data.json")["splits"]["train"]["class_shares"]
+    alpha = 1 - chosen.statistics.confidence
+    record = undertraining(read_sweep(chosen), read_answers(chosen), shares, alpha)
+    write_json("metrics/undertraining.json", record)
+    for arm in record["arms"]:
+        if not arm["trained"]:
+            print(f"{arm_label(arm['arm'], arm['rank'])}: {', '.join(arm['found'])}")
+    if record["settings"]:
+        print("to train again: dvc exp run " + " ".join(f"-S {s}" for s in record["settings"]))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,1 @@
+"""Which arms did not train, told before anything is concluded from their scores."""

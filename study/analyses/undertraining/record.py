@@ -1,0 +1,87 @@
+"""What `metrics/undertraining.json` holds: of every arm, whether it trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from study.analyses.results.sweep import Sweep
+from study.analyses.results.validation import Answers
+from study.analyses.undertraining import curve as curves
+from study.analyses.undertraining.remedy import remedy
+from study.analyses.undertraining.signs import Sign, of_commonest, of_curve, of_head
+from study.records.arm_names import HEAD_ONLY
+from study.records.runs import ArmRecord
+
+
+def undertraining(
+    results: Sweep, answers: Answers, shares: Mapping[str, float], alpha: float
+) -> dict[str, Any]:
+    """Return the record.
+
+    - `arms`: of each its `arm`, `rank`, `epochs`, `steps`, the loss of its last quarter
+      (`last_loss`, nats), `validation_accuracy` (mean over seeds), the `signs` (see
+      `study.analyses.undertraining.signs`) and the names of those `found`, `trained`: whether none
+      was, and `try`: settings to run again with.
+    - `guessing_loss`, nats; `commonest`: the commonest class of the training sentences, and the
+      share of the validation sentences that are of it.
+    - `settings`: of all that did not train, one a key, as `dvc exp run -S` takes them.
+
+    Args:
+        answers: on validation.
+        shares: of the classes in the training sentences, by name.
+        alpha: of the test against the commonest class.
+    """
+    guessing = curves.guessing_loss(shares.values())
+    names = results.full.label_names
+    commonest = max(range(len(names)), key=lambda place: shares[names[place]])
+    right = answers.labels == commonest
+    rows = [
+        _row(record, answers, right, guessing, alpha)
+        for record in (results.head_only, *results.lora.values(), results.full)
+    ]
+    settings = dict.fromkeys(setting for row in rows for setting in row["try"])
+    return {
+        "arms": rows,
+        "guessing_loss": guessing,
+        "commonest": {"class": names[commonest], "share": float(right.mean())},
+        "settings": _largest(list(settings)),
+    }
+
+
+def _row(
+    record: ArmRecord, answers: Answers, commonest: Any, guessing: float, alpha: float
+) -> dict[str, Any]:
+    curve = curves.curve(record, guessing)
+    correct = answers.correct[record.arm, record.rank]
+    signs: list[Sign] = [*of_curve(curve), of_commonest(correct, commonest, alpha)]
+    if record.arm != HEAD_ONLY:
+        signs.append(of_head(correct, answers.correct[HEAD_ONLY, None]))
+    found = [sign.name for sign in signs if sign.found]
+    epochs, steps = curves.epochs(record), curves.steps(record)
+    return {
+        "arm": record.arm,
+        "rank": record.rank,
+        "trained": not found,
+        "found": found,
+        "epochs": epochs,
+        "steps": steps,
+        "last_loss": curve.last,
+        "validation_accuracy": float(np.mean(correct)),
+        "signs": [asdict(sign) for sign in signs],
+        "try": remedy(record.arm, found, epochs, steps, record.learning_rates),
+    }
+
+
+def _largest(settings: list[str]) -> list[str]:
+    """Keep one value a key: of numbers of epochs the largest."""
+    kept: dict[str, str] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        before = kept.get(key, "").partition("=")[2]
+        if not before or (value.isdigit() and int(value) > int(before)):
+            kept[key] = setting
+    return list(kept.values())

@@ -1,0 +1,46 @@
+"""What to do about an arm that did not train, as the settings to run again with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from study.analyses.undertraining.signs import BEHIND_HEAD, HARDLY_LEARNED, NO_BETTER
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
+
+# Optimiser steps that every arm had settled by on the files that were tried, 60 to 3,000 sentences
+# to train on: see docs/statistics.md.
+USUAL_STEPS = 180
+_SECTION = {HEAD_ONLY: "head_only", FULL: "full", LORA: "lora"}
+
+
+def epochs_wanted(epochs: int, steps: int) -> int:
+    """Return how many epochs to try: of the usual number of steps, and twice as many at least."""
+    per_epoch = steps / epochs
+    return max(2 * epochs, math.ceil(USUAL_STEPS / per_epoch))
+
+
+def remedy(
+    arm: str, signs: Collection[str], epochs: int, steps: int, rates: Collection[float]
+) -> list[str]:
+    """Return settings that train an arm better, as `dvc exp run -S` takes them; none if it trained.
+
+    Few steps ask for epochs. An arm that learned next to nothing in the usual number of steps asks
+    for other learning rates, three times as small and as large.
+    """
+    if not signs:
+        return []
+    enough = steps >= USUAL_STEPS
+    lost = bool({HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD} & set(signs))
+    if enough and lost:
+        wider = sorted(
+            {
+                *rates,
+                *(float(f"{r / 3:.1g}") for r in rates),
+                *(float(f"{3 * r:.1g}") for r in rates),
+            }
+        )
+        listed = ",".join(f"{rate:g}" for rate in wider)
+        return [f"'{_SECTION[arm]}.learning_rates=[{listed}]'"]
+    key = "head_only.epochs" if arm == HEAD_ONLY else "train.epochs"
+    return [f"{key}={epochs_wanted(epochs, steps)}"]

@@ -1,0 +1,121 @@
+"""What did not train, said before anything is made of its scores, and how to train it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from study.analyses.undertraining.signs import (
+    BEHIND_HEAD,
+    HARDLY_LEARNED,
+    NO_BETTER,
+    STILL_LEARNING,
+)
+from study.pages.report.html import Html, badge, table
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.words.arms import arm_label
+from study.words.phrases import capitalised, listed, percent
+
+Record: TypeAlias = Mapping[str, Any]
+
+_TOLD_FIRST = (HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD, STILL_LEARNING)
+
+
+def warnings(undertraining: Record) -> list[str]:
+    """Return a sentence for each way in which arms did not train, and what to do; none if all did.
+
+    Args:
+        undertraining: `metrics/undertraining.json`.
+    """
+    lines = []
+    for sign in _TOLD_FIRST:
+        rows = [row for row in undertraining["arms"] if _first(row) == sign]
+        if rows:
+            lines.append(
+                f"{capitalised(_arms(rows, undertraining))} {_words(sign, rows, undertraining)}."
+            )
+    if lines:
+        lines.append(f"To train longer or otherwise: `{command(undertraining)}`.")
+    return lines
+
+
+def command(undertraining: Record) -> str:
+    """Return the command that trains better what did not train."""
+    settings = " ".join(f"-S {setting}" for setting in undertraining["settings"])
+    return f"dvc exp run {settings}"
+
+
+def signs_table(undertraining: Record) -> Html:
+    """Return how every arm trained, sign by sign."""
+    rows = []
+    for row in undertraining["arms"]:
+        signs = {sign["name"]: sign for sign in row["signs"]}
+        rows.append(
+            [
+                arm_label(row["arm"], row["rank"]),
+                f"{row['epochs']}",
+                f"{row['steps']:,}",
+                f"{row['last_loss']:.2f}",
+                percent(signs[STILL_LEARNING]["value"]),
+                percent(row["validation_accuracy"]),
+                badge("yes", "good") if row["trained"] else badge(listed(row["found"]), "bad"),
+            ]
+        )
+    commonest = undertraining["commonest"]
+    return table(
+        "Did every arm train?",
+        (
+            "Arm",
+            "Epochs",
+            "Steps",
+            "Training loss at the end",
+            "Of it learned in the last quarter",
+            "Validation accuracy",
+            "Trained",
+        ),
+        rows,
+        note=f"Means over seeds. Guessing has a loss of {undertraining['guessing_loss']:.2f}. "
+        f"Always answering “{commonest['class']}” is right on {percent(commonest['share'])} of the "
+        "validation sentences.",
+        words=(0, 6),
+    )
+
+
+def _first(row: Record) -> str | None:
+    return next((sign for sign in _TOLD_FIRST if sign in row["found"]), None)
+
+
+def _arms(rows: Sequence[Record], undertraining: Record) -> str:
+    """Name arms: LoRA at ranks 1 and 4, full fine-tuning and the head alone."""
+    ranks = [row["rank"] for row in rows if row["arm"] == LORA]
+    every = [row["rank"] for row in undertraining["arms"] if row["arm"] == LORA]
+    names = []
+    if ranks == every and len(every) > 1:
+        names.append("LoRA at every rank")
+    elif ranks:
+        names.append(f"LoRA at rank{'s' if len(ranks) > 1 else ''} {listed(ranks)}")
+    of = {FULL: "full fine-tuning", HEAD_ONLY: "the head alone"}
+    names += [of[row["arm"]] for row in rows if row["arm"] in of]
+    return listed(names)
+
+
+def _words(sign: str, rows: Sequence[Record], undertraining: Record) -> str:
+    many = len(rows) > 1
+    if sign == HARDLY_LEARNED:
+        losses = sorted(row["last_loss"] for row in rows)
+        at = f"{losses[0]:.2f}"
+        if f"{losses[-1]:.2f}" != at:
+            at += f" to {losses[-1]:.2f}"
+        return (
+            f"hardly learned anything: the training loss ended at {at}, where guessing has "
+            f"{undertraining['guessing_loss']:.2f}"
+        )
+    if sign == STILL_LEARNING:
+        return f"{'were' if many else 'was'} still learning when training ended"
+    if sign == NO_BETTER:
+        commonest = undertraining["commonest"]["class"]
+        return (
+            f"{'are' if many else 'is'} not shown to do better than one who always answers "
+            f"“{commonest}”"
+        )
+    return f"{'are' if many else 'is'} right less often on validation than the head alone"
