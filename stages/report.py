@@ -1,9 +1,9 @@
 """Stage report: `notebooks/report.ipynb`, executed on the study's records, as one page.
 
-Reads the records and the rows behind three of the figures (`study.pages.report.inputs.PATHS`) and
-draws every figure anew, so that it depends on no picture. Timings and hardware are read from
-`metrics/machine/` as they stand: no stage depends on them, and the page says that they are of the
-machine it was made on. Writes `plots/report.html`.
+Reads the records, the rows behind three of the figures and the figures
+(`study.pages.report.inputs`). Timings and hardware are read from `metrics/machine/` as they stand:
+no stage depends on them, and the page says that they are of the machine it was made on. Writes
+`plots/report.html`.
 """
 
 from __future__ import annotations

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.pipeline import warm
 
 settings.register_profile(
     "repeatable",
@@ -42,3 +46,10 @@ def pytest_collection_finish() -> None:
     """Look for garbage from now on, in what the tests make."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def warm_commands() -> Iterator[Path]:
+    """The folder of a `python` and a `dvc` that start quickly (see `tests.pipeline.warm`)."""
+    with warm.serving() as folder:
+        yield folder

@@ -14,10 +14,10 @@ from study.entry.errors import StudyError
 from tests.benchmarks.command import ROOT, call
 
 
-def test_a_quick_run_measures_everything(study: Path) -> None:
-    done = call(study, "stages.prepare")
+def test_a_quick_run_measures_everything(study: Path, warm_commands: Path) -> None:
+    done = call(study, "stages.prepare", python=warm_commands / "python")
     assert done.returncode == 0, done.stdout
-    done = call(study, "benchmarks", "--quick", "--out", "out")
+    done = call(study, "benchmarks", "--quick", "--out", "out", python=warm_commands / "python")
     assert done.returncode == 0, done.stdout
     (path,) = (study / "out").glob("quick-*.json")
     assert path.with_suffix(".png").stat().st_size > 0
@@ -53,10 +53,12 @@ def test_a_quick_run_measures_everything(study: Path) -> None:
     assert {"peft", "torch", "transformers"} <= set(found["machine"]["versions"])
 
 
-def test_memory_is_measured_for_every_way_of_both_arms(study: Path) -> None:
-    done = call(study, "stages.prepare")
+def test_memory_is_measured_for_every_way_of_both_arms(study: Path, warm_commands: Path) -> None:
+    done = call(study, "stages.prepare", python=warm_commands / "python")
     assert done.returncode == 0, done.stdout
-    done = call(study, "benchmarks.memory", "--quick", "--out", "out")
+    done = call(
+        study, "benchmarks.memory", "--quick", "--out", "out", python=warm_commands / "python"
+    )
     assert done.returncode == 0, done.stdout
     (path,) = (study / "out").glob("quick-memory-*.json")
     found = json.loads(path.read_text())

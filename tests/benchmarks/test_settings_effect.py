@@ -88,10 +88,18 @@ def test_each_way_is_plain_training_with_its_own_change() -> None:
             assert WAYS[way.beside].longer == (way.longer and name != LONG)
 
 
-def test_a_toy_study_is_trained_under_every_setting(study: Path) -> None:
-    done = call(study, "stages.prepare")
+def test_a_toy_study_is_trained_under_every_setting(study: Path, warm_commands: Path) -> None:
+    done = call(study, "stages.prepare", python=warm_commands / "python")
     assert done.returncode == 0, done.stdout
-    done = call(study, "benchmarks.settings_effect", "--sentences", "32", "--out", "out")
+    done = call(
+        study,
+        "benchmarks.settings_effect",
+        "--sentences",
+        "32",
+        "--out",
+        "out",
+        python=warm_commands / "python",
+    )
     assert done.returncode == 0, done.stdout
     (path,) = (study / "out").glob("quick-settings-effect-*.json")
     found = json.loads(path.read_text())

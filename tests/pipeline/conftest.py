@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.pipeline import study as studies
-from tests.pipeline import toys, warm
+from tests.pipeline import toys
 from tests.pipeline.study import Done, Study, create
 
 Once = Callable[[str, Callable[[Path], list[Done]]], tuple[Path, list[Done]]]
@@ -30,12 +30,11 @@ class Reproduced:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _warm() -> Iterator[None]:
-    """What the studies' commands start is quick, but for those of `reproduced`."""
-    with warm.serving() as folder:
-        studies.COMMANDS.append(str(folder))
-        yield
-        studies.COMMANDS.clear()
+def _warm(warm_commands: Path) -> Iterator[None]:
+    """What the studies' commands start is quick, but for those of studies that are `fresh`."""
+    studies.COMMANDS.append(str(warm_commands))
+    yield
+    studies.COMMANDS.clear()
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +60,13 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture(scope="session")
 def reproduced(once: Once) -> Reproduced:
-    """The study, finished and committed: every command in a Python of its own, as for a user."""
+    """The study, finished and committed. Until it was killed it ran as for a user, each command in
+    a Python of its own."""
 
     def build(folder: Path) -> list[Done]:
-        study = create(folder / "study", fresh=True)
-        killed = study.repro_killed_while(r"^lora.*\bepoch \d")
+        fresh = create(folder / "study", fresh=True)
+        killed = fresh.repro_killed_while(r"^lora.*\bepoch \d")
+        study = Study(fresh.root)
         resumed = study.repro()
         study.commit("Results")
         return [killed, resumed]
@@ -78,6 +79,17 @@ def reproduced(once: Once) -> Reproduced:
 def study(reproduced: Reproduced, tmp_path: Path) -> Study:
     """The finished study, with its cache, to do with as the test likes."""
     return reproduced.study.copy(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def rank_more(once: Once, reproduced: Reproduced) -> tuple[Study, Done]:
+    """A copy of the study in which an experiment added rank 4, and what that said."""
+
+    def build(folder: Path) -> list[Done]:
+        return [reproduced.study.copy(folder / "study").experiment("lora.ranks=[1,2,4]")]
+
+    folder, (done,) = once("rank_more", build)
+    return Study(folder / "study"), done
 
 
 @pytest.fixture(scope="session")

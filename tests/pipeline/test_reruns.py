@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from tests.pipeline import toys
 from tests.pipeline.conftest import Reproduced
-from tests.pipeline.study import ALL_STAGES, Study
+from tests.pipeline.study import ALL_STAGES, Done, Study
 
 PAGE = "plots/report.html"
 # What reads the headline or the summary, and what shows them.
@@ -65,8 +66,10 @@ def test_a_headline_rank_outside_the_sweep_is_trained_and_nothing_else_is(study:
     assert [path.read_bytes() for path in runs] == before
 
 
-def test_a_rank_more_in_the_sweep_trains_that_rank_alone(study: Study) -> None:
-    done = study.experiment("lora.ranks=[1,2,4]")
+def test_a_rank_more_in_the_sweep_trains_that_rank_alone(
+    rank_more: tuple[Study, Done], tmp_path: Path
+) -> None:
+    study, done = rank_more[0].copy(tmp_path / "study"), rank_more[1]
     assert set(done.ran) <= RANKS | {"lora@4"}
     assert {"lora@4", "sufficient_rank", "capacity", "spectra", "cost", "report"} <= set(done.ran)
     assert (study.root / "data/adapters/r4/s1").is_dir()

@@ -10,6 +10,7 @@ imports: every fork reads those of the folder that it runs in, as a new Python w
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -23,9 +24,11 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 LIBRARIES = (
     *("torch", "torch.func", "torch.utils.checkpoint", "torch.utils.flop_counter"),
@@ -35,6 +38,7 @@ LIBRARIES = (
     *("pandas", "datasets", "peft", "ruamel.yaml", "matplotlib.pyplot"),
     *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "dvc.cli"),
     *("dvc.cli.parser", "dvc.repo", "dvc.fs"),
+    *("ipykernel.kernelapp", "nbconvert", "papermill", "transformers.trainer"),
 )
 # Any other way of starting Python (`python -c`, `python FILE`) is left to Python itself.
 CLIENT = """#!{python} -IS
@@ -42,12 +46,15 @@ import json, os, socket, sys
 command, *words = sys.argv
 if os.path.basename(command) == "dvc":
     words = ["-m", "dvc", *words]
+if words[:1] == ["-Xfrozen_modules=off"]:  # what Jupyter starts a kernel with
+    words = words[1:]
 if words[:1] != ["-m"]:
     os.execv({python!r}, [{python!r}, *words])
+own = os.path.join(os.path.dirname(os.path.abspath(command)), "python")
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
     socket.send_fds(server, [b"+"], [0, 1, 2])
-    server.sendall(json.dumps([words[1:], os.getcwd(), dict(os.environ)]).encode())
+    server.sendall(json.dumps([own, words[1:], os.getcwd(), dict(os.environ)]).encode())
     server.shutdown(socket.SHUT_WR)
     status = server.recv(16)
 sys.exit(int(status or 1))
@@ -102,13 +109,13 @@ def serve(address: str) -> None:
                 client, _ = listener.accept()
                 _, streams, _, _ = socket.recv_fds(client, 1, 3)
                 with client.makefile("rb") as stream:
-                    words, folder, environment = json.loads(stream.read())
+                    own, words, folder, environment = json.loads(stream.read())
                 if (process := os.fork()) == 0:
                     for unused in (listener, client, *clients.values()):
                         unused.close()
                     _become(streams, folder, environment)
-                    _run(words)
-                    return
+                    sys.executable = own  # what it starts with this is quick too
+                    _leave(_status(words))
                 clients[process] = client
                 for stream_ in streams:
                     os.close(stream_)
@@ -137,6 +144,33 @@ def _become(streams: Sequence[int], folder: str, environment: Mapping[str, str])
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+
+
+def _status(words: list[str]) -> int:
+    """Run a command to its end; return what it exits with, as Python would."""
+    try:
+        _run(words)
+    except SystemExit as stopped:
+        if stopped.code is None or isinstance(stopped.code, int):
+            return stopped.code or 0
+        print(stopped.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _leave(status: int) -> NoReturn:
+    """End this process as Python does, but for clearing away all that the libraries made.
+
+    That would first copy every page of it, which takes as long as many a command.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
 
 
 def _run(words: list[str]) -> None:

@@ -14,6 +14,7 @@ import yaml
 
 from stages import aggregate, plot
 from study.entry import command
+from study.pages.figures.catalogue import FIGURES
 from study.records.json_file import write_json
 from tests.study.fake_records import with_study, write_study
 from tests.study.fake_theory import toy_settings, toy_theory
@@ -21,7 +22,7 @@ from tests.study.pages.report.made import SHAPES, made_records
 
 REPOSITORY = Path(__file__).parents[2]
 KINDS = ("png", "svg")
-FIGURES = {
+ROWS = {  # the figures that `dvc plots` draws from rows, and the file of each
     "accuracy_vs_rank": "rank_curve",
     "accuracy_vs_parameters": "pareto",
     "training_dynamics": "dynamics",
@@ -43,23 +44,23 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, record in zip(("theory_bound", "theory"), toy_theory(), strict=True):
             write_json(f"metrics/{name}.json", record)
         made = made_records(SHAPES["plain"])
-        for record in {record for _, record in plot.ANALYSES.values()}:
-            write_json(f"metrics/{record}.json", made[record])
+        for name in plot.PATHS.keys() - {"summary", "theory_bound", "theory", *ROWS.values()}:
+            write_json(plot.PATHS[name], made[name])
         aggregate.main()
         plot.main()
     return folder
 
 
 def test_every_figure_is_there_as_png_and_svg(study):
-    for name in (*FIGURES, *plot.ANALYSES):
+    for name in FIGURES:
         assert (study / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (study / f"plots/{name}.svg").read_bytes()
 
 
 def test_nothing_else_is_written(study):
     written = {path.name for path in (study / "plots").iterdir()}
-    pictures = {f"{name}.{kind}" for name in (*FIGURES, *plot.ANALYSES) for kind in KINDS}
-    assert written == pictures | {f"{rows}.json" for rows in FIGURES.values()}
+    pictures = {f"{name}.{kind}" for name in FIGURES for kind in KINDS}
+    assert written == pictures | {f"{rows}.json" for rows in ROWS.values()}
 
 
 def test_a_missing_input_is_named(tmp_path, monkeypatch, capsys):
@@ -92,10 +93,10 @@ def made_fields(value: object) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", ROWS)
 def test_a_dvc_template_reads_only_fields_that_the_rows_have(study, name):
     template = json.loads((REPOSITORY / f".dvc/plots/{name}.json").read_text(encoding="utf-8"))
-    row = json.loads((study / f"plots/{FIGURES[name]}.json").read_text())[0]
+    row = json.loads((study / f"plots/{ROWS[name]}.json").read_text())[0]
     known = {*row, "rev", "<DVC_METRIC_X>", "<DVC_METRIC_Y>"} | made_fields(template)
     assert set(template_fields(template)) <= known
     assert {"low", "high"} <= set(template_fields(template))  # intervals are drawn
@@ -118,11 +119,11 @@ def test_dvc_shows_all_of_them(study, tmp_path):
     )
     shown = json.loads(done.stdout)
     assert not shown.get("errors")
-    assert set(FIGURES) <= set(shown["data"])
-    pictures = {f"plots/{name}.png" for name in (*FIGURES, *plot.ANALYSES)}
+    assert set(ROWS) <= set(shown["data"])
+    pictures = {f"plots/{name}.png" for name in FIGURES}
     assert pictures <= {Path(name).as_posix() for name in shown["data"]}
-    for name in FIGURES:
+    for name in ROWS:
         (drawn,) = shown["data"][name]
         assert drawn["type"] == "vega"
-        rows = json.loads((study / f"plots/{FIGURES[name]}.json").read_text())
+        rows = json.loads((study / f"plots/{ROWS[name]}.json").read_text())
         assert len(drawn["content"]["data"]["values"]) == len(rows)

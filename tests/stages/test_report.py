@@ -14,7 +14,7 @@ from stages import report
 from study.entry import command
 from study.entry.errors import StudyError
 from study.pages.report import contents, show
-from study.pages.report.inputs import PATHS
+from study.pages.report.inputs import PATHS, PICTURES
 from study.pages.report.page import make_page
 from study.settings import whole as settings
 from tests.study.pages.report.made import SHAPES, made_page, made_settings, write_made
@@ -61,7 +61,7 @@ def test_the_page_holds_what_each_cell_shows_in_order_and_nothing_of_the_run(ran
 def test_the_page_alone_is_written_and_nothing_in_the_users_home(ran):
     folder, home = ran
     machine = {f"metrics/machine/{name}.json" for name in machine_files(SHAPE.ranks)}
-    records = {*PATHS.values(), *machine}
+    records = {*PATHS.values(), *PICTURES.values(), *machine}
     assert files_below(folder) - records == {"plots/report.html"}
     kernels = {
         f".local/share/jupyter/kernels/{n}/kernel.json" for n in ("python3", "lora-rank-study")
@@ -78,16 +78,16 @@ def test_the_page_needs_nothing_else(ran):
     assert "read_study" not in page  # no code
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_a_missing_record_stops_the_stage_with_its_name(name, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("path", [*PATHS.values(), *PICTURES.values()])
+def test_a_missing_file_stops_the_stage_with_its_name(path, tmp_path, monkeypatch, capsys):
     write_made(tmp_path, SHAPE)
-    (tmp_path / PATHS[name]).unlink()
+    (tmp_path / path).unlink()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(settings, "load", lambda: made_settings(SHAPE))
     with pytest.raises(SystemExit):
         command.run(report.main)
     said = capsys.readouterr().err
-    assert said.startswith(f"error: {PATHS[name]}: no such file")
+    assert said.startswith(f"error: {path}: no such file")
     assert said.count("\n") == 1
     assert not (tmp_path / report.PAGE).exists()
 

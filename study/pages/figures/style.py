@@ -98,9 +98,10 @@ def settle(figure: Figure) -> None:
     The layout's solver leaves another last digit each time, which would show in an SVG's
     identifiers: places are rounded, far below what can be seen.
     """
-    if figure.get_layout_engine() is None:
+    engine = figure.get_layout_engine()
+    if engine is None:
         return  # settled before
-    figure.draw_without_rendering()
+    engine.execute(figure)
     figure.set_layout_engine(None)  # with "none" every save would draw twice
     for axes in figure.axes:
         axes.set_position(Bbox(axes.get_position().get_points().round(6)))

@@ -10,7 +10,7 @@ from study.pages.figures.learning_rate import caption as rates_caption
 from study.pages.figures.one_rate import one_rate
 from study.pages.report import measures, tables
 from study.pages.report.contents import titled
-from study.pages.report.figures import drawn
+from study.pages.report.figures import shown
 from study.pages.report.html import Html, Text, folded, joined, paragraph
 from study.pages.report.inputs import Study
 from study.pages.report.rates import learning_rate
@@ -26,8 +26,8 @@ def rank(study: Study) -> Html:
     record = study["sufficient_rank"]
     return titled(
         "rank",
-        drawn("accuracy_vs_rank", study),
-        drawn("sufficient_rank", study),
+        shown("accuracy_vs_rank", study),
+        shown("sufficient_rank", study),
         tables.equivalence(record),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"]),
@@ -63,7 +63,7 @@ def capacity(study: Study) -> Html:
     meanings = [f"**{capitalised(name)}**: {words}." for name, words in record["meaning"].items()]
     return titled(
         "capacity",
-        drawn("capacity", study),
+        shown("capacity", study),
         _near_and_short(record),
         tables.readings(record),
         folded(
@@ -94,9 +94,9 @@ def weights(study: Study) -> Html:
     record = study["spectra"]
     return titled(
         "weights",
-        drawn("spectra", study),
+        shown("spectra", study),
         tables.spectra(record),
-        *(drawn(name, study) for name in ("similarity", "amplification", "intruders")),
+        *(shown(name, study) for name in ("similarity", "amplification", "intruders")),
         *_notes(record["notes"]),
         *_notes(record["reasons"]),
     )
@@ -116,7 +116,7 @@ def _plain(said: str) -> str:
 
 def rules(study: Study) -> Html:
     """Score the rules of thumb."""
-    return titled("rules", drawn("rules_of_thumb", study), measures.rules(study["rules_of_thumb"]))
+    return titled("rules", shown("rules_of_thumb", study), measures.rules(study["rules_of_thumb"]))
 
 
 def sameness(study: Study) -> Html:
@@ -124,9 +124,9 @@ def sameness(study: Study) -> Html:
     record = study["agreement"]
     return titled(
         "sameness",
-        drawn("agreement", study),
+        shown("agreement", study),
         measures.agreement(record),
-        drawn("calibration", study),
+        shown("calibration", study),
         measures.calibration(record),
     )
 
@@ -138,8 +138,8 @@ def training(study: Study) -> Html:
     return titled(
         "training",
         signs_table(study["undertraining"]),
-        drawn("training_dynamics", study),
-        paragraph(rates_caption(record)) if with_one else drawn("learning_rate", study),
+        shown("training_dynamics", study),
+        paragraph(rates_caption(record)) if with_one else shown("learning_rate", study),
         *learning_rate(record),
     )
 
@@ -148,7 +148,7 @@ def cost(study: Study) -> Html:
     """Show what a point of accuracy costs."""
     return titled(
         "cost",
-        drawn("accuracy_vs_parameters", study),
+        shown("accuracy_vs_parameters", study),
         measures.cost(study["cost"]),
         speed(study.machine.get("cost")),
     )
@@ -158,5 +158,5 @@ def theory(study: Study) -> Html:
     """Show the linear model, whose optimum is known."""
     return titled(
         "theory",
-        joined(drawn(name, study) for name in ("theory_bound", "theory_scalings")),
+        joined(shown(name, study) for name in ("theory_bound", "theory_scalings")),
     )

@@ -11,8 +11,8 @@ import pytest
 
 from study.claims.judge import claims_record
 from study.claims.list import CLAIMS
+from study.pages.figures.catalogue import FIGURES
 from study.pages.report import sections, show
-from study.pages.report.figures import FIGURES
 from study.pages.report.html import Html, joined, paragraph
 from study.pages.report.inputs import Study
 from study.studies.drift.answers.page import blocks as drift_blocks
@@ -77,14 +77,13 @@ def companions() -> Iterator[tuple[str, str]]:
 def written(name: str, study: Study) -> Html:
     """Return the words of a figure without its picture: caption and alternative text."""
     entry = FIGURES[name]
-    arguments = entry.arguments(study)
-    said = entry.module.caption(*arguments), entry.module.alternative(*arguments)
+    said = entry.caption(study.records), entry.alternative(study.records)
     return joined(map(paragraph, said))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_report_reads_like_no_proof(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sections, "drawn", written)  # drawing takes a minute and more
+    monkeypatch.setattr(sections, "shown", written)  # captions apart from the sections
     study = made_study(SHAPES[shape])
     found = {section.__name__: proof_like(section(study)) for section in SECTIONS}
     assert not {name: phrases for name, phrases in found.items() if phrases}

@@ -39,7 +39,7 @@ from study.analyses.spectra.updates import Matrix, Updates
 from study.analyses.sufficiency.record import sufficient_rank
 from study.pages.report import show
 from study.pages.report.contents import TITLES
-from study.pages.report.inputs import PATHS, Study
+from study.pages.report.inputs import PATHS, PICTURES, Study
 from study.pages.report.page import render
 from study.records.json_file import write_json
 from study.settings.whole import Settings
@@ -48,6 +48,8 @@ from tests.study.fake_theory import toy_settings, toy_theory
 from tests.study.pages.report.made_machine import machine_files
 
 REPOSITORY = Path(__file__).resolve().parents[4]
+PICTURE = """<svg xmlns="http://www.w3.org/2000/svg" width="504pt" height="288pt">\
+<title>{name}</title><rect width="504" height="288" fill="#ddd"/></svg>"""
 TWELVE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -108,9 +110,11 @@ def made_records(shape: Shape) -> dict[str, Any]:
 
 
 def write_made(folder: Path, shape: Shape) -> None:
-    """Write every record below `folder`, as the stages do."""
+    """Write every record and picture below `folder`, as the stages do."""
     for name, record in made_records(shape).items():
         write_json(folder / PATHS[name], record)
+    for name, picture in made_pictures().items():
+        (folder / PICTURES[name]).write_bytes(picture)
     for name, record in machine_files(shape.ranks).items():
         write_json(folder / f"metrics/machine/{name}.json", record)
 
@@ -118,7 +122,12 @@ def write_made(folder: Path, shape: Shape) -> None:
 def made_study(shape: Shape) -> Study:
     """Return what the report reads of such a study."""
     settings = json.loads(json.dumps(dataclasses.asdict(made_settings(shape))))
-    return Study(settings, made_records(shape), machine_files(shape.ranks))
+    return Study(settings, made_records(shape), machine_files(shape.ranks), made_pictures())
+
+
+def made_pictures() -> dict[str, bytes]:
+    """Return a picture of the usual size for each of the study's, which says its name alone."""
+    return {name: PICTURE.format(name=name).encode() for name in PICTURES}
 
 
 def made_page(shape: Shape) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
 import functools
@@ -11,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from study.pages.figures import rank_curve, style
+from study.pages.figures.catalogue import FIGURES
 from study.pages.report import claims, closing, measures, rates, sections, show, speed, tables
 from study.pages.report.contents import TITLES, contents
-from study.pages.report.figures import FIGURES, svg_of
 from study.pages.report.html import Html
+from study.pages.report.inputs import PICTURES
 from tests.study.pages.report.made import REPOSITORY, SHAPES, made_page, made_study
 
 
@@ -54,12 +55,12 @@ def test_every_picture_of_the_study_is_in_the_report_once():
     assert drawn <= set(FIGURES)
 
 
-def test_a_picture_is_the_one_that_the_stage_plot_saves(tmp_path):
+def test_a_picture_is_the_one_that_the_stage_plot_saved():
     of = study()
-    with style.styled():
-        inside = svg_of(rank_curve.draw(of["rank_curve"], of["summary"]))
-        style.save(rank_curve.draw(of["rank_curve"], of["summary"]), tmp_path / "saved")
-    assert inside == (tmp_path / "saved.svg").read_bytes()
+    inside = re.findall(r'<figure id="figure-(\w+)".*?base64,([^"]+)"', page("plain"), re.DOTALL)
+    assert {name: base64.b64decode(data) for name, data in inside} == of.pictures
+    outs = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert set(PICTURES.values()) <= set(outs["report"]["deps"])
 
 
 def test_the_contents_lead_to_every_section():
