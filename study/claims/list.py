@@ -176,8 +176,7 @@ BESIDE_HEAD_ONLY_AND_FULL: Entries = {
     "lora_between": ("LoRA lies between training the head alone and full fine-tuning.",
         f"{SST2}, Results, Pareto frontier", arms.between_the_others),
     "smooth_tradeoff": (
-        "Accuracy tends to rise with trainable parameters over all arms, head-only and full "
-        "fine-tuning included.",
+        "Accuracy tends to rise with trainable parameters, from rank to rank of LoRA.",
         f"{SST2}, Results, Pareto frontier", arms.more_parameters_tend_to_help),
     "clean_frontier": (
         "A clean Pareto frontier: every step up in trainable parameters buys accuracy.",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from study.analyses.sufficiency.trend import FALL, INTERACTION, RISE, shown
 from study.pages.figures.learning_rate import caption as rates_caption
 from study.pages.figures.one_rate import one_rate
 from study.pages.report import measures, tables
@@ -34,23 +35,30 @@ def rank(study: Study) -> Html:
     )
 
 
+_TRENDS = {
+    RISE: "Yes: these runs show a rise",
+    FALL: "No: these runs show a fall",
+    None: "We cannot say: these runs leave it open",
+}
+
+
 def _trend(trend: Record, alpha: float) -> Html:
     """Say whether accuracy goes with the rank, and what the p values mean."""
     if trend.get("reason"):
         return paragraph(f"We cannot say whether accuracy rises with the rank: {trend['reason']}.")
     rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
-    shown = "These runs show neither a rise nor a fall"
-    if min(rise, fall) <= alpha:
-        shown = "Yes: these runs show a rise" if rise < fall else "No: these runs show a fall"
+    told = _TRENDS[shown(trend, alpha)]
     how = (
         f"Page's trend test puts the ranks in order within each seed. If the rank made no "
         f"difference, orders at least as clear as these would come up with a chance of "
-        f"p = {rise:.2g} for a rise and p = {fall:.2g} for a fall. A trend counts as shown where p "
-        f"is {alpha:.3g} or less."
+        f"p = {rise:.2g} for a rise and p = {fall:.2g} for a fall. A trend counts as shown where "
+        f"its p is {alpha / 2:.3g} or less: both directions are asked, and share {alpha:.3g}. A "
+        f"larger p shows nothing, least of all that the ranks are alike. "
+        f"{INTERACTION}"
     )
     return joined(
         [
-            paragraph(f"Does accuracy rise with the rank? {shown}."),
+            paragraph(f"Does accuracy rise with the rank? {told}."),
             folded("Details of the test", paragraph(how, "note")),
         ]
     )

@@ -244,9 +244,10 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
 @pytest.mark.parametrize(
     ("rise", "fall", "said"),
     [
-        (0.08, 0.93, "These runs show neither a rise nor a fall"),
+        (0.08, 0.93, "We cannot say: these runs leave it open"),
+        (0.03, 0.98, "We cannot say: these runs leave it open"),  # both directions share 0.05
         (0.004, 0.99, "Yes: these runs show a rise"),
-        (0.99, 0.03, "No: these runs show a fall"),
+        (0.99, 0.02, "No: these runs show a fall"),
     ],
 )
 def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
@@ -256,7 +257,9 @@ def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
     assert f"p = {rise:g} for a rise and p = {fall:g} for a fall" in told
     assert "If the rank made no difference" in told
     assert told.index("Details of the test") < told.index("Page’s trend test")
-    assert told.endswith("where p is 0.05 or less.")
+    assert "where its p is 0.025 or less: both directions are asked" in told
+    assert "A larger p shows nothing" in told
+    assert "in up to 9.5 %, and in 3.5 % where" in told[told.index("Details of the test") :]
     untold = words(sections._trend({"reason": "one rank was tried"}, 0.05)).strip()
     assert untold == "We cannot say whether accuracy rises with the rank: one rank was tried."
 
