@@ -5,7 +5,7 @@ order of test accuracy; under no trend every order is equally likely. Seeds are 
 them are scored on the same test sentences, so the test speaks of other seeds and these sentences: a
 trend may come from them, which the test cannot know. In simulation of 6 equal ranks with 3 seeds
 and 3,000 sentences, at a nominal 5 %, it shows a trend in 3.5 % of studies where ranks differ in
-nothing, and in up to 9.5 % where each rank suits other sentences. `INTERACTION` says so on the page.
+nothing, and in up to 9.5 % where each suits other sentences. `INTERACTION` says so on the page.
 """
 
 from __future__ import annotations

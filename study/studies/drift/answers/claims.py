@@ -154,7 +154,8 @@ def _by_rank(case: Case, claim: str, measure: str, *, rises: bool) -> Row:
         "other sentences would give as well",
     )
     wanted, contrary = (RISE, FALL) if rises else (FALL, RISE)
-    row["verdict"] = {wanted: HOLDS, contrary: FAILS}.get(shown(trend, case.alpha), UNTOLD)
+    verdicts = {wanted: HOLDS, contrary: FAILS, None: UNTOLD}
+    row["verdict"] = verdicts[shown(trend, case.alpha)]
     row["numbers"] |= {"p_rise": trend["p_value"], "p_fall": trend["p_value_of_a_fall"]}
     return row
 
