@@ -39,7 +39,7 @@ Name = tuple[str, int | None]  # arm and rank
 ONE_SEED = {"reason": "one seed: two runs of one arm take two"}
 MORE = "more than full fine-tuning with itself"
 LESS = "less than full fine-tuning with itself"
-UNTOLD = "no difference from full fine-tuning with itself can be told"
+UNTOLD = "whether it differs from full fine-tuning with itself cannot be told"
 
 
 def predictions(record: ArmRecord) -> Classes:

@@ -49,8 +49,8 @@ def _trend(trend: Record, alpha: float) -> Html:
     rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
     told = _TRENDS[shown(trend, alpha)]
     how = (
-        f"Page's trend test puts the ranks in order within each seed. If the rank made no "
-        f"difference, orders at least as clear as these would come up with a chance of "
+        f"Page's trend test puts the ranks in order within each seed. If the rank did not "
+        f"matter, orders at least as clear as these would come up with a chance of "
         f"p = {rise:.2g} for a rise and p = {fall:.2g} for a fall. A trend counts as shown where "
         f"its p is {alpha / 2:.3g} or less: both directions are asked, and share {alpha:.3g}. A "
         f"larger p shows nothing, least of all that the ranks are alike. "

@@ -255,7 +255,7 @@ def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
     told = words(sections._trend(trend, 0.05)).strip()
     assert f"Does accuracy rise with the rank? {said}." in told
     assert f"p = {rise:g} for a rise and p = {fall:g} for a fall" in told
-    assert "If the rank made no difference" in told
+    assert "If the rank did not matter" in told
     assert told.index("Details of the test") < told.index("Page’s trend test")
     assert "where its p is 0.025 or less: both directions are asked" in told
     assert "A larger p shows nothing" in told
