@@ -14,7 +14,7 @@ from study.pages.report.contents import titled
 from study.pages.report.figures import drawn
 from study.pages.report.html import Html, Text, folded, joined, paragraph
 from study.pages.report.inputs import Study
-from study.pages.report.rates import learning_rate
+from study.pages.report.rates import learning_rate, unequal
 from study.pages.report.speed import speed
 from study.words.phrases import capitalised, counted, margin
 
@@ -32,7 +32,14 @@ def rank(study: Study) -> Html:
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"]),
         tables.arms(study["summary"], record["recommended"]["rank"]),
+        _unequal(study),
     )
+
+
+def _unequal(study: Study) -> Html | None:
+    """Say beside gaps to full fine-tuning that arms were not tuned alike, where they were not."""
+    said = unequal(study["learning_rate"])
+    return None if said is None else paragraph(said, "note")
 
 
 _TRENDS = {
@@ -73,6 +80,7 @@ def capacity(study: Study) -> Html:
         drawn("capacity", study),
         _near_and_short(record),
         tables.readings(record),
+        _unequal(study),
         folded(
             "What the verdicts mean",
             paragraph("The first of these that is shown is given:", "note"),
@@ -92,7 +100,8 @@ def _near_and_short(record: Record) -> Html:
         f"changes; LoRA adapts {len(record['target_modules'])} of them. An update falls short "
         f"where it is shown to be below full fine-tuning, and not shown to be within {width}. The "
         f"verdict says why LoRA falls short, or that it does not. It can stay open where one of "
-        f"the two questions has an answer."
+        f"the two questions has an answer. What is cut down had been tuned as a whole: where it "
+        f"falls short, an update that is trained at that rank may not."
     )
 
 
@@ -145,6 +154,7 @@ def training(study: Study) -> Html:
     return titled(
         "training",
         drawn("training_dynamics", study),
+        _unequal(study),
         paragraph(rates_caption(record)) if with_one else drawn("learning_rate", study),
         *learning_rate(record),
     )

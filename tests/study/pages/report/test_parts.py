@@ -220,8 +220,31 @@ def test_rates_that_were_not_tried_by_an_arm_leave_a_gap_and_the_picked_one_is_m
     record["arms"][0]["rates"] = record["arms"][0]["rates"][:1]
     table = rows(rates.learning_rate(record)[0])
     assert table[0][2] == ""
-    assert "*" in table[0][1]
+    assert "*" not in table[0][1]  # the only one that was tried, so not picked
+    assert "*" in table[1][1]
     assert "*" not in table[1][2]
+
+
+def test_where_an_arm_has_one_rate_nothing_was_picked_and_gaps_say_so():
+    record = copy.deepcopy(study()["learning_rate"])
+    assert rates.unequal(record) is None  # every arm had several
+    for arm in record["arms"]:
+        if arm["arm"] == "lora":
+            arm["rates"] = arm["rates"][:1]
+    said = rates.unequal(record)
+    assert said.startswith("For LoRA one rate was tried, so nothing was picked.")
+    assert "a part of a gap to full fine-tuning may come from that" in said
+    one = dataclasses.replace(study(), records={**study().records, "learning_rate": record})
+    for section in (sections.rank, sections.capacity, sections.training):
+        assert words(section(one)).count("one rate was tried, so nothing was picked") == 1
+        assert "nothing was picked" not in words(section(study()))
+    assert rates.unequal(study("one")["learning_rate"]).startswith("For every arm one rate")
+    table = words(rates.learning_rate(record)[0])
+    assert "best on validation" in table
+    assert [row[0] for row in rows(rates.learning_rate(record)[0]) if "*" in "".join(row)] == [
+        "Head only",
+        "Full fine-tuning",
+    ]
 
 
 def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
