@@ -98,7 +98,7 @@ def _near_and_short(record: Record) -> Html:
         f"does full fine-tuning's own update, once it is cut down to this rank? If that one does, "
         f"the rank has room enough for what full fine-tuning learns, in the {matrices} that it "
         f"changes; LoRA adapts {len(record['target_modules'])} of them. An update falls short "
-        f"where it is shown to be below full fine-tuning, and not shown to be within {width}. The "
+        f"where it is surely below full fine-tuning, and may be below it by more than {width}. The "
         f"verdict says why LoRA falls short, or that it does not. It can stay open where one of "
         f"the two questions has an answer. What is cut down had been tuned as a whole: where it "
         f"falls short, an update that is trained at that rank may not."
