@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from study.analyses.results.sweep import seed_accuracies
 from study.claims.evidence import Study, Test, rank_words
+from study.claims.rates import unequal
 from study.claims.statements import Statement, above
 from study.claims.trends import rises
 from study.claims.verdicts import FAILS, CannotTell, Verdict
@@ -56,7 +57,7 @@ def full_is_best(study: Study) -> Verdict:
     return study.every(
         [_ahead(study, study.full, other) for other in others],
         f"whether full fine-tuning is above the head alone and above {rank_words(study.ranks)} in "
-        "test accuracy",
+        f"test accuracy{unequal(study)}",
     )
 
 

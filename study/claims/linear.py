@@ -6,6 +6,7 @@ has Student's t interval over the seeds. Losses and risks contain the noise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +27,7 @@ from study.claims.verdicts import (
     Verdict,
     exactly,
 )
-from study.words.phrases import share
+from study.words.phrases import share, significant
 
 Table = NDArray[np.float64]
 
@@ -88,9 +89,17 @@ def truncation_is_best(study: Study) -> Verdict:
         f"can have, at the ranks that leave {share(MATTERS)} or more of the error without any "
         "update. Told is the worst rank, where inputs favour no direction (isotropic) and where "
         "they do (anisotropic)",
-        {**worst, "largest_rank_asked": max(max(ratios) for ratios in over.values())},
+        {**worst, "asked": "; ".join(_asked(kind, ratios) for kind, ratios in over.items())},
         COMPUTED,
     )
+
+
+def _asked(kind: str, ratios: Mapping[int, float]) -> str:
+    """Write of one kind of input which ranks were asked, and between which ends they lie."""
+    ends = dict.fromkeys(significant(found(ratios.values())) for found in (min, max))
+    ranks = dict.fromkeys(str(found(ratios)) for found in (min, max))
+    where = f"rank{'s' * (len(ranks) > 1)} {' to '.join(ranks)}"
+    return f"{kind}, {' to '.join(ends)} at {where}"
 
 
 def _over_the_least(study: Study, kind: str) -> dict[int, float]:

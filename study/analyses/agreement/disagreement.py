@@ -105,8 +105,8 @@ def excesses(
 
     - `difference`, `low`, `high`: of this arm alone.
     - `p_more`, `p_less`: one-sided, of the same question put to every rank, by Holm's procedure
-      (`study.analyses.sufficiency.equivalence`); at most 1 - confidence is a `verdict`. Head-only,
-      which is no rank, is asked by itself.
+      (`study.analyses.sufficiency.equivalence`). Both directions are asked, so half of
+      1 - confidence or less is a `verdict`. Head-only, which is no rank, is asked by itself.
     """
     differences = {name: arm - yardstick for name, arm in across.items()}
     found: dict[Name, dict[str, Any]] = {}
@@ -121,7 +121,7 @@ def excesses(
                 **differences[name].describe(confidence, "difference"),
                 "p_more": p_more,
                 "p_less": p_less,
-                "verdict": _verdict(p_more, p_less, round(1 - confidence, 12)),
+                "verdict": _verdict(p_more, p_less, round(1 - confidence, 12) / 2),
             }
     return found
 

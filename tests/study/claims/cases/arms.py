@@ -131,7 +131,7 @@ CASES = [
     Case("head_only_underfits", YES, PLAIN),
     Case("head_only_underfits", NO, study(head=0.85)),
     Case("head_only_underfits", OPEN, UNSURE),
-    Case("full_is_best", YES, PLAIN),
+    Case("full_is_best", YES, PLAIN, "For the head alone, LoRA and full fine-tuning one rate was"),
     Case("full_is_best", NO, study({8: 0.9})),
     Case("full_is_best", OPEN, UNSURE),
     Case(

@@ -135,14 +135,27 @@ CASES = [
         "linear_truncation_is_best",
         NO,
         bound("inputs.anisotropic.population.truncation_over_bound", [1.0, 1.4, None]),
-        numbers={"isotropic": 1.0, "anisotropic": 1.4, "largest_rank_asked": 1},
+        numbers={
+            "isotropic": 1.0,
+            "anisotropic": 1.4,
+            "asked": "isotropic, 1 at rank 1; anisotropic, 1.4 at rank 1",
+        },
     ),
     # Of 5 rank 2 leaves 0.0001, and there the cut errs 12 times as much: that is next to nothing.
     Case(
         "linear_truncation_is_best",
         YES,
         study(theory_bound=leaving(1.0, 0.0001, truncation=(1.0, 1.0, 12.0))),
-        numbers={"anisotropic": 1.0, "largest_rank_asked": 1},
+        numbers={"anisotropic": 1.0},
+    ),
+    Case(
+        "linear_truncation_is_best",
+        NO,
+        study(theory_bound=leaving(1.0, 0.5, truncation=(1.0, 1.2, 1.5))),
+        numbers={
+            "asked": "isotropic, 1.2 to 1.5 at ranks 1 to 2; anisotropic, 1.2 to 1.5 at "
+            "ranks 1 to 2"
+        },
     ),
     Case(
         "linear_truncation_is_best",
