@@ -75,6 +75,14 @@ def test_the_first_page_is_one_screen() -> None:
     assert len(text_of(README).splitlines()) < LINES
 
 
+def test_what_is_controlled_is_told_on_one_screen_with_the_file_that_does_it() -> None:
+    page = ROOT / "docs/statistics.md"
+    assert len(text_of(page).splitlines()) <= 60
+    rows = re.findall(r"^\| .+\? \|.*\| `([\w/.]+)` \|$", text_of(page), re.MULTILINE)
+    assert len(rows) == len(set(rows)) > 8
+    assert all((ROOT / name).exists() for name in rows)
+
+
 @each_page
 def test_links_and_pictures_lead_somewhere(page: Path) -> None:
     for link in links(page):

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from study.analyses.results.sweep import seed_accuracies
 from study.claims.evidence import Study, Test, rank_words
+from study.claims.rates import unequal
 from study.claims.statements import Statement, above
 from study.claims.trends import rises
 from study.claims.verdicts import FAILS, CannotTell, Verdict
@@ -56,7 +57,7 @@ def full_is_best(study: Study) -> Verdict:
     return study.every(
         [_ahead(study, study.full, other) for other in others],
         f"whether full fine-tuning is above the head alone and above {rank_words(study.ranks)} in "
-        "test accuracy",
+        f"test accuracy{unequal(study)}",
     )
 
 
@@ -98,18 +99,22 @@ def quality_kept(least: float) -> Test:
 
 
 def more_parameters_tend_to_help(study: Study) -> Verdict:
-    """Page's trend test of test accuracy over all arms, by trainable parameters, seeds as blocks.
+    """Page's trend test of test accuracy over LoRA's ranks, by trainable parameters, in seeds.
 
-    Holds if there is a rise, refuted if there is a fall, each at half of alpha.
+    The head alone and full fine-tuning are left out. They stand at the two ends and far apart, so
+    that with them the test shows a rise though the ranks between be all alike: in 92 % of simulated
+    studies. Holds if there is a rise, refuted if there is a fall.
     """
-    arms = _by_parameters(study)
-    verdict, numbers = rises([seed_accuracies(arm) for arm in arms], study.alpha, "arm")
+    arms = [study.lora(rank) for rank in study.several_ranks()]
+    arms.sort(key=lambda arm: arm.trainable_parameters)
+    verdict, numbers = rises([seed_accuracies(arm) for arm in arms], study.alpha)
     accuracies = [f"{_name(arm)}: {100 * _accuracy(arm):.1f} %" for arm in arms]
     return Verdict(
         verdict,
-        f"whether test accuracy rises over {len(arms)} arms in the order of their trainable "
+        f"whether test accuracy rises over {len(arms)} ranks in the order of their trainable "
         f"parameters (Page's trend test within each seed; a p value up to {study.alpha / 2:g} "
-        "shows it)",
+        "shows it). The head alone and full fine-tuning are left out: they lie so far apart that "
+        "they would decide it by themselves",
         numbers | {"in_order": ", ".join(accuracies)},
     )
 

@@ -6,6 +6,7 @@ has Student's t interval over the seeds. Losses and risks contain the noise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +27,7 @@ from study.claims.verdicts import (
     Verdict,
     exactly,
 )
+from study.words.phrases import share, significant
 
 Table = NDArray[np.float64]
 
@@ -33,6 +35,9 @@ ISOTROPIC, ANISOTROPIC = "isotropic", "anisotropic"
 SEEDS = "theory.seeds"
 CLOSE = 1.01
 """Up to this ratio a loss tracks its bound."""
+
+MATTERS = 0.05
+"""A rank matters that leaves at least this share of the error there is without any update."""
 
 _ROUNDING = 1e-9  # relative, of sums that should be equal
 _LOSS_ROUNDING = 1e-6  # relative, of a trained loss
@@ -65,22 +70,49 @@ def left_out_singular_values(study: Study) -> Verdict:
 def truncation_is_best(study: Study) -> Verdict:
     """Delta cut to rank r by SVD has the smallest risk also where inputs favour some directions.
 
-    Refuted if at some rank its risk above the noise is over 1.01 times the smallest.
+    Refuted if at some rank its risk above the noise is over 1.01 times the smallest. Asked are the
+    ranks that matter: those whose smallest risk leaves a twentieth or more of what there is to
+    explain. Beyond them a large ratio is one of two numbers that are next to nothing.
     """
     if part(study.theory_bound, "theory_bound", "settings", "condition_number") == 1:
         raise CannotTell("the settings' inputs favour no direction (theory.condition_number is 1)")
-    over = {}
-    for kind in (ISOTROPIC, ANISOTROPIC):
-        ratios = _bound(study, kind, "population", "truncation_over_bound")
-        over[kind] = max(ratio for ratio in ratios if ratio is not None)
+    over = {kind: _over_the_least(study, kind) for kind in (ISOTROPIC, ANISOTROPIC)}
+    if not all(over.values()):
+        raise CannotTell(
+            f"rank 1 leaves less than {share(MATTERS)} of the error, so at no rank is there "
+            "anything to lose (`theory.decay`)"
+        )
+    worst = {kind: max(ratios.values()) for kind, ratios in over.items()}
     return Verdict(
-        exactly(max(over.values()) <= CLOSE),
+        exactly(max(worst.values()) <= CLOSE),
         "error of the change cut by SVD, noise left out, as a multiple of the least that its rank "
-        "can have. Told is the worst rank, where inputs favour no direction (isotropic) and where "
+        f"can have, at the ranks that leave {share(MATTERS)} or more of the error without any "
+        "update. Told is the worst rank, where inputs favour no direction (isotropic) and where "
         "they do (anisotropic)",
-        over,
+        {**worst, "asked": "; ".join(_asked(kind, ratios) for kind, ratios in over.items())},
         COMPUTED,
     )
+
+
+def _asked(kind: str, ratios: Mapping[int, float]) -> str:
+    """Write of one kind of input which ranks were asked, and between which ends they lie."""
+    ends = dict.fromkeys(significant(found(ratios.values())) for found in (min, max))
+    ranks = dict.fromkeys(str(found(ratios)) for found in (min, max))
+    where = f"rank{'s' * (len(ranks) > 1)} {' to '.join(ranks)}"
+    return f"{kind}, {' to '.join(ends)} at {where}"
+
+
+def _over_the_least(study: Study, kind: str) -> dict[int, float]:
+    """Return by rank, of those that matter, the risk of Delta cut down over the least, less noise.
+
+    Ranks of a bound stand one after the other from 0, no update, whose risk is all there is.
+    """
+    least = np.array(_bound(study, kind, "population", "bound"))
+    left = least - _bound(study, kind, "population", "floor")
+    ratios = _bound(study, kind, "population", "truncation_over_bound")
+    return {
+        rank: ratios[rank] for rank in range(1, len(left)) if left[rank] >= MATTERS * left[0] > 0
+    }
 
 
 def learned_tracks_bound(study: Study) -> Verdict:

@@ -16,6 +16,7 @@ from study.claims import (
     arms,
     compute,
     counting,
+    cut,
     epochs,
     linear,
     near,
@@ -176,8 +177,7 @@ BESIDE_HEAD_ONLY_AND_FULL: Entries = {
     "lora_between": ("LoRA lies between training the head alone and full fine-tuning.",
         f"{SST2}, Results, Pareto frontier", arms.between_the_others),
     "smooth_tradeoff": (
-        "Accuracy tends to rise with trainable parameters over all arms, head-only and full "
-        "fine-tuning included.",
+        "Accuracy tends to rise with trainable parameters, from rank to rank of LoRA.",
         f"{SST2}, Results, Pareto frontier", arms.more_parameters_tend_to_help),
     "clean_frontier": (
         "A clean Pareto frontier: every step up in trainable parameters buys accuracy.",
@@ -216,13 +216,13 @@ LOW_INTRINSIC_RANK: Entries = {
         "By accuracy, most of the adaptation to a task lives in a low-rank subspace: rank 8 of the "
         "update keeps it.",
         (f"{SST2}, Results, Pareto frontier", f"{ABLATION}, Observation", f"{COMPARISON}, Theory"),
-        subspace.small_rank_does_the_task),
+        cut.small_rank_does_the_task),
     "updates_are_structured": ("What fine-tuning changes is structured, not noise.",
         (f"{COMPARISON}, Theory", f"{CHAPTER}, Why it works"), subspace.updates_are_structured),
     "lora_is_approximation": (
         "LoRA is in essence a low-rank approximation of the full update: as good as that update "
         "cut to its rank.",
-        (f"{LINEAR}, closing", f"{SST2}, Conclusions"), subspace.lora_is_low_rank_approximation),
+        (f"{LINEAR}, closing", f"{SST2}, Conclusions"), cut.lora_is_low_rank_approximation),
     "overparameterised": ("Pretrained models have much capacity that a single task does not use.",
         f"{COMPARISON}, Theory", unmeasured(no.NO_PRUNING)),
 }
@@ -345,7 +345,7 @@ OTHER_PLACES_AND_METHODS: Entries = {
     "query_and_value_are_best": ("Query and value are the best matrices to adapt.",
         (f"{ABLATION}, Injecting", f"{CHAPTER}, Where to apply LoRA"), no.one_target),
     "others_add_little": ("What fine-tuning changes outside the adapted matrices adds little.",
-        (f"{ABLATION}, Injecting", f"{CHAPTER}, Where to apply LoRA"), subspace.rest_adds_little),
+        (f"{ABLATION}, Injecting", f"{CHAPTER}, Where to apply LoRA"), cut.rest_adds_little),
     "more_modules_more_capacity": (
         "Adapting more modules, such as the MLPs, adds capacity, and risk.",
         (f"{NOTES}, Common issues", f"{CHAPTER}, Where to apply LoRA; Hyperparameters"),

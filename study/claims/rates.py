@@ -13,9 +13,9 @@ from study.claims.estimates import over_seeds
 from study.claims.evidence import Study, Test, part, rank_words
 from study.claims.statements import above
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, inside
-from study.records.arm_names import FULL, LORA
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord
-from study.words.phrases import margin, significant
+from study.words.phrases import listed, margin, significant
 
 ONE_SEED = "one seed does not tell how certain the best learning rates are: " + command(
     "seeds=[0,1,2]"
@@ -23,6 +23,22 @@ ONE_SEED = "one seed does not tell how certain the best learning rates are: " + 
 
 SAME = 0.125
 """Up to this exponent of the rank one rate serves all: 16 times the rank, 1.4 times the rate."""
+
+
+def unequal(study: Study) -> str:
+    """Say, to be put behind a comparison of arms, that their rates were not picked alike.
+
+    Empty where every arm had several rates to pick from.
+    """
+    arms = [study.head_only, *(study.lora(rank) for rank in study.ranks), study.full]
+    names = {HEAD_ONLY: "the head alone", LORA: "LoRA", FULL: "full fine-tuning"}
+    alone = dict.fromkeys(names[arm.arm] for arm in arms if len(arm.learning_rates) == 1)
+    if not alone:
+        return ""
+    return (
+        f". For {listed(list(alone))} one rate was tried, so nothing was picked: a part of the "
+        "difference may come from rates and epochs that were not picked alike"
+    )
 
 
 def lora_takes_a_higher_rate(study: Study) -> Verdict:

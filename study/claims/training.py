@@ -16,6 +16,7 @@ from study.analyses.results.sweep import seed_accuracies
 from study.claims.advice import run as command
 from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study
+from study.claims.rates import unequal
 from study.claims.statements import Statement, above, below
 from study.claims.trends import falls
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict, exactly
@@ -35,7 +36,7 @@ def full_learns_fastest(study: Study) -> Verdict:
             for arm in others
         ],
         "whether every other arm has a higher mean training loss than full fine-tuning, over the "
-        "steps of both",
+        f"steps of both{unequal(study)}",
     )
 
 

@@ -7,8 +7,8 @@ Most compare two settings of which a study has one: then two experiments tell, s
 from __future__ import annotations
 
 from study.claims.advice import run
+from study.claims.cut import other_targets
 from study.claims.evidence import Study, Test, part
-from study.claims.subspace import other_targets
 from study.claims.verdicts import CannotTell, Verdict
 from study.records.arm_names import FULL, LORA
 

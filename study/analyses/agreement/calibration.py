@@ -39,8 +39,9 @@ _DRAWS_AT_ONCE = 50
 _POSSIBLE = {"brier": (0.0, 2.0), "nll": (0.0, math.inf), "overconfidence": (-1.0, 1.0)}
 
 OVER, UNDER = "overconfident", "underconfident"
-NEITHER = "miscalibrated, on the whole neither over- nor underconfident"
-UNTOLD = "no miscalibration can be told"
+EITHER = "miscalibrated, but whether over- or underconfident cannot be told"
+UNTOLD = "whether it is miscalibrated cannot be told"
+"""An interval that holds 0 shows no direction. It does not show that there is none."""
 
 
 def calibration(
@@ -156,4 +157,4 @@ def _verdict(row: dict[str, Any], beyond_chance: bool) -> str:
         return OVER
     if row["overconfidence_high"] < 0:
         return UNDER
-    return NEITHER if beyond_chance else UNTOLD
+    return EITHER if beyond_chance else UNTOLD

@@ -39,7 +39,7 @@ Name = tuple[str, int | None]  # arm and rank
 ONE_SEED = {"reason": "one seed: two runs of one arm take two"}
 MORE = "more than full fine-tuning with itself"
 LESS = "less than full fine-tuning with itself"
-UNTOLD = "no difference from full fine-tuning with itself can be told"
+UNTOLD = "whether it differs from full fine-tuning with itself cannot be told"
 
 
 def predictions(record: ArmRecord) -> Classes:
@@ -105,8 +105,8 @@ def excesses(
 
     - `difference`, `low`, `high`: of this arm alone.
     - `p_more`, `p_less`: one-sided, of the same question put to every rank, by Holm's procedure
-      (`study.analyses.sufficiency.equivalence`); at most 1 - confidence is a `verdict`. Head-only,
-      which is no rank, is asked by itself.
+      (`study.analyses.sufficiency.equivalence`). Both directions are asked, so half of
+      1 - confidence or less is a `verdict`. Head-only, which is no rank, is asked by itself.
     """
     differences = {name: arm - yardstick for name, arm in across.items()}
     found: dict[Name, dict[str, Any]] = {}
@@ -121,7 +121,7 @@ def excesses(
                 **differences[name].describe(confidence, "difference"),
                 "p_more": p_more,
                 "p_less": p_less,
-                "verdict": _verdict(p_more, p_less, round(1 - confidence, 12)),
+                "verdict": _verdict(p_more, p_less, round(1 - confidence, 12) / 2),
             }
     return found
 

@@ -3,12 +3,14 @@
 Page's test (1963, "Ordered hypotheses for multiple treatments"): within every seed ranks are put in
 order of test accuracy; under no trend every order is equally likely. Seeds are the blocks. All of
 them are scored on the same test sentences, so the test speaks of other seeds and these sentences: a
-trend may come from them, which the test cannot know.
+trend may come from them, which the test cannot know. In simulation of 6 equal ranks with 3 seeds
+and 3,000 sentences, at a nominal 5 %, it shows a trend in 3.5 % of studies where ranks differ in
+nothing, and in up to 9.5 % where each suits other sentences. `INTERACTION` says so on the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,29 @@ from scipy.stats import page_trend_test
 from study.statistics.resampling import Scores
 from study.words.phrases import counted
 
+RISE, FALL = "rise", "fall"
+INTERACTION = (
+    "The test takes the test sentences as they are. If ranks differ in which sentences suit them, "
+    "it can find a trend that other sentences would not show: of simulated studies with six equal "
+    "ranks it then found one in up to 9.5 %, and in 3.5 % where the ranks did not differ in that."
+)
+
 _RANKS = 3
 _SEEDS = 2
+
+
+def shown(trend: Mapping[str, Any], alpha: float) -> str | None:
+    """Return what a trend test shows: `RISE`, `FALL` or None.
+
+    Both directions are asked, so each is held to alpha / 2: where there is no trend, the chance to
+    show one is alpha at most. Every trend of the study is judged by this rule.
+
+    Args:
+        trend: as `page` returns it, without a reason.
+    """
+    if trend["p_value"] <= alpha / 2:
+        return RISE
+    return FALL if trend["p_value_of_a_fall"] <= alpha / 2 else None
 
 
 def trend(correct: Scores) -> dict[str, Any]:
@@ -33,12 +56,11 @@ def trend(correct: Scores) -> dict[str, Any]:
     return page(correct.mean(axis=2).tolist())
 
 
-def page(values: Sequence[Sequence[float]], things: str = "rank") -> dict[str, Any]:
+def page(values: Sequence[Sequence[float]]) -> dict[str, Any]:
     """Test by Page's test whether values rise from row to row, seeds being the blocks.
 
     Args:
         values: a row a rank, in the order of a rise, and in it a value a seed.
-        things: what the rows are, in the singular, for the reason.
 
     Returns:
         `statistic` and `p_value` of a rise, `p_value_of_a_fall`, `method` ("exact" or
@@ -47,7 +69,7 @@ def page(values: Sequence[Sequence[float]], things: str = "rank") -> dict[str, A
     table = np.array(values).T  # (seeds, ranks)
     wanting = []
     if len(values) < _RANKS:
-        wanting.append(f"at least {_RANKS} {things}s, here {counted(len(values), things)}")
+        wanting.append(f"at least {_RANKS} ranks, here {counted(len(values), 'rank')}")
     if len(table) < _SEEDS:
         wanting.append(f"at least {_SEEDS} seeds, here {counted(len(table), 'seed')}")
     if wanting:

@@ -76,7 +76,8 @@ def caption(record: Record) -> str:
     words = [
         f"{'LoRA' if arm == LORA else 'full fine-tuning'}'s update is "
         f"{significant(_middle(rows, 'factor'))} times as large as what the pretrained weight W0 "
-        f"does in the same directions, and {significant(_middle(rows, 'factor_own'))} times what "
+        f"does in the same directions ({significant(_middle(rows, 'factor_random'))} times in "
+        f"random ones), and {significant(_middle(rows, 'factor_own'))} times what "
         f"W0 does in its own strongest ones. To W0, the update's directions are "
         f"{_beside_random(rows)}"
         for arm in (LORA, FULL)
@@ -85,7 +86,11 @@ def caption(record: Record) -> str:
     if not words:
         return "No update to look at."
     least = min(row["rank"] for row in record["amplification"])
-    return f"At r = {least}, medians over matrices. {'. '.join(map(capitalised, words))}."
+    return (
+        f"At r = {least}, medians over matrices. {'. '.join(map(capitalised, words))}. So far as "
+        "random directions give as much, the number tells how large the update is, and not that it "
+        "amplifies what was there."
+    )
 
 
 def alternative(record: Record) -> str:

@@ -110,7 +110,7 @@ def caption(record: Record) -> str:
         "A point below the dashed line means that the model is surer than it is right. On average, "
         f"confidence and accuracy lie {points(full['ece'])} apart with full fine-tuning and "
         f"{between} with LoRA (expected calibration error); chance alone would give "
-        f"{_chance(record)}. {capitalised(_verdicts(record))}. Each is tested by itself."
+        f"{_chance(record)}. {_verdicts(record)}. Each is tested by itself."
     )
 
 
@@ -125,7 +125,8 @@ def _verdicts(record: Record) -> str:
     by_verdict: dict[str, list[Row]] = {}
     for arm in record["calibration"]:
         by_verdict.setdefault(arm["verdict"], []).append(arm)
-    return "; ".join(f"{_names(arms)}: {verdict}" for verdict, arms in by_verdict.items())
+    found = [f"{_names(arms)}: {verdict}" for verdict, arms in by_verdict.items()]
+    return ". ".join(map(capitalised, found))
 
 
 def _names(arms: Sequence[Row]) -> str:

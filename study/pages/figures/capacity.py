@@ -154,10 +154,10 @@ def _levels_in_words(record: Record) -> str:
     kinds = listed(sorted({name.split(".")[-1] for name in record["target_modules"]}))
     return (
         f"With all its matrices set back to the pretrained ones, the fully tuned model scores "
-        f"{percent(record[_RANK_ZERO]['accuracy'])}: so much its embeddings, norms, biases and "
-        f"head do alone. With only the head and LoRA's matrices ({kinds}) kept, it scores "
-        f"{percent(record[_TARGETS]['accuracy'])}. These matrices may do better when they are "
-        "tuned alone: here they miss the others, with which they were tuned"
+        f"{percent(record[_RANK_ZERO]['accuracy'])}. With only the head and LoRA's matrices "
+        f"({kinds}) kept, it scores {percent(record[_TARGETS]['accuracy'])}. Neither says how good "
+        "what was kept is by itself: it was tuned together with the rest, and trained alone it may "
+        "do better"
     )
 
 
@@ -193,7 +193,7 @@ _READINGS = {
     "not for lack of rank": "LoRA falls short, but not for lack of rank, at {}",
     "uses its room better": "LoRA uses its room better than full's update cut down at {}",
     "room enough": "there is room enough at {}",
-    "lacks room": "neither LoRA nor full's update cut down reaches full fine-tuning at {}",
+    "lacks room": "LoRA and full's update cut down both fall short of full fine-tuning at {}",
 }
 
 

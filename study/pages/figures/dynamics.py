@@ -61,8 +61,9 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     loss = _last(rows, "training loss", "{:.2f}".format)
     accuracy = _last(rows, "validation accuracy", percent)
     return (
-        f"Training loss (above) and validation accuracy (below) by optimiser step, at the learning "
-        f"rate that validation picked. Loss ends at {loss}; accuracy at {accuracy}."
+        f"Training loss (above) and validation accuracy (below) by optimiser step, at each arm's "
+        f"learning rate. At the last step loss is {loss}; accuracy is {accuracy}. (Elsewhere on "
+        f"this page validation accuracy is that of each run's best epoch.)"
     )
 
 

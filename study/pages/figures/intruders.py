@@ -13,6 +13,8 @@ from study.pages.figures import style
 from study.pages.figures.axes import rank_axis
 from study.pages.figures.text import below
 from study.pages.figures.whiskers import draw_middles
+from study.records.arm_names import FULL, LORA
+from study.words.phrases import significant
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -61,7 +63,22 @@ def caption(record: Record) -> str:
         "An intruder is a strong direction (singular vector) of a tuned matrix that the pretrained "
         f"matrix does not have. Of a matrix's first ten, {' and '.join(ends)} are intruders with "
         f"LoRA, {_mean(full, None):.2f} with full fine-tuning (averages over matrices). "
-        f"{record['intruder_floor']['words']}"
+        f"{record['intruder_floor']['words']} {_size(record)}"
+    )
+
+
+def _size(record: Record) -> str:
+    """Say what the count goes with, and what would have to be compared with it."""
+    rows = record["summary"]
+    full = next(row["relative_norm"] for row in rows if row["arm"] == FULL)
+    lora = [row["relative_norm"] for row in rows if row["arm"] == LORA]
+    by = ""
+    if full:
+        times = dict.fromkeys(significant(found(lora) / full) for found in (min, max))
+        by = f", and LoRA's is {' to '.join(times)} times as large as full fine-tuning's here"
+    return (
+        f"The count grows with the size of the update{by}. Only a random update of the same size "
+        "and rank would show whether LoRA brings in more, and none was made."
     )
 
 

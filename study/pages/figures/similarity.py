@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from study.pages.figures import style
 from study.pages.figures.axes import rank_axis
 from study.pages.figures.text import below
 from study.pages.figures.whiskers import draw_middles
+from study.words.phrases import share
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -65,14 +67,47 @@ def caption(record: Record) -> str:
     lines, floors = _lines(record, "input"), _floors(record, "input")
     for name, values in lines.items():
         if "two seeds" in name:
-            k = max(values)
+            rank = None if name.startswith("Full") else record["settings"]["ranks"][-1]
+            k, held = _where_the_energy_is(record, rank, sorted(values))
+            chance = f"{floors[k]:.{_digits(floors[k])}f}"
             words.append(
-                f"{name}: {np.mean(values[k]):.2f} on the input side at k = {k}; chance alone "
-                f"gives {floors[k]:.2f}."
+                f"{name}: {np.mean(values[k]):.2f} on the input side at k = {k}, which hold "
+                f"{share(held)} of the update; chance alone gives {chance}."
             )
     if len(record["settings"]["seeds"]) == 1:
         words.append("With one seed, seeds cannot be compared.")
+    else:
+        words.append(
+            "More than chance does not mean that a task was learned: runs that learn nothing begin "
+            "at the same weights, and share directions too."
+        )
     return " ".join(words)
+
+
+def _where_the_energy_is(
+    record: Record, rank: int | None, sizes: Sequence[int]
+) -> tuple[int, float]:
+    """Return how many directions to compare, and which share of an update they hold.
+
+    As many as hold the share of its squared norm that `spectra.energy` names, mean over matrices
+    and seeds, rounded up to a number that was compared. What lies beyond them is hardly there, and
+    its likeness says little of the update.
+
+    Args:
+        rank: of LoRA; None: full fine-tuning. sizes: that were compared, ascending.
+    """
+    rows = [row for row in record["full"] if row["target"]]
+    if rank is not None:
+        rows = [row for row in record["lora"] if row["rank"] == rank]
+    rows = [row for row in rows if row["norm"]]
+    wanted = math.ceil(np.mean([row["energy_rank"] for row in rows]))
+    k = next((size for size in sizes if size >= wanted), sizes[-1])
+    return k, float(np.mean([row["energy"][str(k)] for row in rows]))
+
+
+def _digits(floor: float) -> int:
+    """Return the decimals that a floor takes to be seen."""
+    return 2 if floor >= 0.01 else 3
 
 
 def alternative(record: Record) -> str:

@@ -10,7 +10,7 @@ from study.pages.report.numbers import accuracy, counted_short, number, stored, 
 from study.pages.report.tables import rank_or_none
 from study.records.arm_names import FULL, LORA
 from study.words.arms import arm_label
-from study.words.phrases import listed, margin
+from study.words.phrases import capitalised, listed, margin
 
 Record = Mapping[str, Any]
 
@@ -147,7 +147,7 @@ def calibration(record: Record) -> Html:
             f"{100 * row['ece']:.1f}",
             f"{row['brier']:.3f}",
             f"{row['nll']:.3f}",
-            row.get("verdict", NOTHING).split(",")[0],  # the caption says it in full
+            capitalised(row.get("verdict", NOTHING)),
         ]
         for row in record["calibration"]
     ]

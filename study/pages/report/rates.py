@@ -8,10 +8,33 @@ from typing import Any
 from study.pages.figures.one_rate import one_rate
 from study.pages.report.html import Html, Text, folded, paragraph, table, text
 from study.pages.report.numbers import number
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.arms import arm_label
-from study.words.phrases import capitalised, counted, significant
+from study.words.phrases import capitalised, counted, listed, significant
 
 Record = Mapping[str, Any]
+
+_KINDS = {HEAD_ONLY: "the head alone", LORA: "LoRA", FULL: "full fine-tuning"}
+_EPOCH = "Each run counts at the epoch that is best on validation."
+
+
+def unequal(record: Record) -> str | None:
+    """Say which arms have one rate, so that gaps between arms may be gaps in training.
+
+    None where every arm had several to pick from.
+
+    Args:
+        record: `metrics/learning_rate.json`.
+    """
+    alone = [arm for arm in record["arms"] if len(arm["rates"]) == 1]
+    if not alone:
+        return None
+    kinds = dict.fromkeys(_KINDS[arm["arm"]] for arm in alone)
+    which = "every arm" if len(alone) == len(record["arms"]) else listed(list(kinds))
+    return (
+        f"For {which} one rate was tried, so nothing was picked. Rates and epochs were not picked "
+        "alike for all arms: a part of a gap to full fine-tuning may come from that."
+    )
 
 
 def learning_rate(record: Record) -> list[Html]:
@@ -36,7 +59,8 @@ def _by_rate(record: Record) -> Html:
         "Accuracy by learning rate, %",
         ("Arm", *(f"{rate:g}" for rate in rates)),
         rows,
-        note="On validation, and below it on test. * the rate that validation picked.",
+        note=f"On validation, and below it on test. * of several the rate that validation picked. "
+        f"{_EPOCH}",
     )
 
 
@@ -57,14 +81,14 @@ def _by_arm(record: Record) -> Html:
         "Accuracy by learning rate, %",
         ("Arm", "Learning rate", "Validation", "Test"),
         rows,
-        note="* of several the rate that validation picked." if several else None,
+        note=f"* of several the rate that validation picked. {_EPOCH}" if several else _EPOCH,
     )
 
 
 def _cell(arm: Record, rate: float) -> Text:
     for row in arm["rates"]:
         if row["rate"] == rate:
-            picked = " *" if rate == arm["best"] else ""
+            picked = " *" if rate == arm["best"] and len(arm["rates"]) > 1 else ""
             value = f"{100 * row['validation']:.1f}{picked}"
             return Html(f'{text(value)}<span class="interval">{100 * row["test"]:.1f}</span>')
     return ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from study.analyses.sufficiency.trend import FALL, INTERACTION, RISE, shown
 from study.pages.figures.learning_rate import caption as rates_caption
 from study.pages.figures.one_rate import one_rate
 from study.pages.report import measures, tables
@@ -13,7 +14,7 @@ from study.pages.report.contents import titled
 from study.pages.report.figures import shown
 from study.pages.report.html import Html, Text, folded, joined, paragraph
 from study.pages.report.inputs import Study
-from study.pages.report.rates import learning_rate
+from study.pages.report.rates import learning_rate, unequal
 from study.pages.report.speed import speed
 from study.pages.report.untrained import signs_table
 from study.words.phrases import capitalised, counted, margin
@@ -32,7 +33,21 @@ def rank(study: Study) -> Html:
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"]),
         tables.arms(study["summary"], record["recommended"]["rank"]),
+        _unequal(study),
     )
+
+
+def _unequal(study: Study) -> Html | None:
+    """Say beside gaps to full fine-tuning that arms were not tuned alike, where they were not."""
+    said = unequal(study["learning_rate"])
+    return None if said is None else paragraph(said, "note")
+
+
+_TRENDS = {
+    RISE: "Yes: these runs show a rise",
+    FALL: "No: these runs show a fall",
+    None: "We cannot say: these runs leave it open",
+}
 
 
 def _trend(trend: Record, alpha: float) -> Html:
@@ -40,18 +55,18 @@ def _trend(trend: Record, alpha: float) -> Html:
     if trend.get("reason"):
         return paragraph(f"We cannot say whether accuracy rises with the rank: {trend['reason']}.")
     rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
-    shown = "These runs show neither a rise nor a fall"
-    if min(rise, fall) <= alpha:
-        shown = "Yes: these runs show a rise" if rise < fall else "No: these runs show a fall"
+    told = _TRENDS[shown(trend, alpha)]
     how = (
-        f"Page's trend test puts the ranks in order within each seed. If the rank made no "
-        f"difference, orders at least as clear as these would come up with a chance of "
-        f"p = {rise:.2g} for a rise and p = {fall:.2g} for a fall. A trend counts as shown where p "
-        f"is {alpha:.3g} or less."
+        f"Page's trend test puts the ranks in order within each seed. If the rank did not "
+        f"matter, orders at least as clear as these would come up with a chance of "
+        f"p = {rise:.2g} for a rise and p = {fall:.2g} for a fall. A trend counts as shown where "
+        f"its p is {alpha / 2:.3g} or less: both directions are asked, and share {alpha:.3g}. A "
+        f"larger p shows nothing, least of all that the ranks are alike. "
+        f"{INTERACTION}"
     )
     return joined(
         [
-            paragraph(f"Does accuracy rise with the rank? {shown}."),
+            paragraph(f"Does accuracy rise with the rank? {told}."),
             folded("Details of the test", paragraph(how, "note")),
         ]
     )
@@ -66,6 +81,7 @@ def capacity(study: Study) -> Html:
         shown("capacity", study),
         _near_and_short(record),
         tables.readings(record),
+        _unequal(study),
         folded(
             "What the verdicts mean",
             paragraph("The first of these that is shown is given:", "note"),
@@ -83,9 +99,10 @@ def _near_and_short(record: Record) -> Html:
         f"does full fine-tuning's own update, once it is cut down to this rank? If that one does, "
         f"the rank has room enough for what full fine-tuning learns, in the {matrices} that it "
         f"changes; LoRA adapts {len(record['target_modules'])} of them. An update falls short "
-        f"where it is shown to be below full fine-tuning, and not shown to be within {width}. The "
+        f"where it is surely below full fine-tuning, and may be below it by more than {width}. The "
         f"verdict says why LoRA falls short, or that it does not. It can stay open where one of "
-        f"the two questions has an answer."
+        f"the two questions has an answer. What is cut down had been tuned as a whole: where it "
+        f"falls short, an update that is trained at that rank may not."
     )
 
 
@@ -139,6 +156,7 @@ def training(study: Study) -> Html:
         "training",
         signs_table(study["undertraining"]),
         shown("training_dynamics", study),
+        _unequal(study),
         paragraph(rates_caption(record)) if with_one else shown("learning_rate", study),
         *learning_rate(record),
     )

@@ -217,5 +217,7 @@ def spectra(record: Record) -> Html:
         f"{energy:g} % of the squared singular values. Effective and stable rank: two other ways "
         "to count the directions that matter, by entropy and by the largest one. Amplification: "
         "how large the update is beside what the pretrained weight does between the same "
-        f"directions. {record['intruder_floor']['words']}",
+        "directions. Both it and the count of intruders grow with the size of the update, so they "
+        "do not compare arms whose updates differ in size. "
+        f"{record['intruder_floor']['words']}",
     )

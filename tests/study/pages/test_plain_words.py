@@ -45,6 +45,13 @@ PROOF_LIKE = (
     "decided by:",
     "turn over",
     "cannot be told:",
+    "neither over- nor underconfident",
+    "neither a rise nor a fall",
+    "not shown to be",
+    "no difference from",
+    "as far as the noise lets us see",
+    "at the learning rate that validation picked",
+    "so much its embeddings",
 )
 SECTIONS = (
     *(show.top, show.rank, show.capacity, show.weights, show.rules, show.sameness),

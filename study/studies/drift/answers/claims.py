@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from study.analyses.sufficiency.trend import FALL, RISE, shown
 from study.claims.estimates import Estimate
 from study.claims.paired import answer, estimate, unanswered
 from study.claims.statements import Statement, above, below, every, some
@@ -152,11 +153,9 @@ def _by_rank(case: Case, claim: str, measure: str, *, rises: bool) -> Row:
         f"seeds would give on the same {counted(sentences, 'sentence')}; the interval says what "
         "other sentences would give as well",
     )
-    keys = ("p_value", "p_value_of_a_fall")
-    shown, refuted = (trend[key] for key in (keys if rises else keys[::-1]))
-    # One side each, so that either verdict errs with a chance of at most alpha / 2.
-    level = case.alpha / 2
-    row["verdict"] = HOLDS if shown <= level else FAILS if refuted <= level else UNTOLD
+    wanted, contrary = (RISE, FALL) if rises else (FALL, RISE)
+    verdicts = {wanted: HOLDS, contrary: FAILS, None: UNTOLD}
+    row["verdict"] = verdicts[shown(trend, case.alpha)]
     row["numbers"] |= {"p_rise": trend["p_value"], "p_fall": trend["p_value_of_a_fall"]}
     return row
 

@@ -111,7 +111,8 @@ def sentence(order: Order) -> str:
         one, other = order.values[better], order.values[worse]
         names = f"{label(better)} {{}} {label(worse)}"
         if one.low <= other.high and other.low <= one.high:
-            alike.append(names.format(f"as {order.amount} as"))
+            # Counts that are alike are as many; measurements within the noise are not shown to be.
+            alike.append(names.format(f"as {order.amount} as" if order.is_counted else "or"))
         elif one.value > other.value:
             ratio = f"{one.value / other.value:.2f} times as {order.amount} as"
             more.append(names.format(ratio))
@@ -122,7 +123,8 @@ def sentence(order: Order) -> str:
     if more:
         said += f": {listed(more)}"
     if alike:
-        said += f"{'; ' if more else ': '}as far as the noise lets us see, {listed(alike)}"
+        noise = "the noise does not let us see which of these takes less: "
+        said += f"{'; ' if more else ': '}{noise}{', '.join(alike)}"
     return f"{said}."
 
 

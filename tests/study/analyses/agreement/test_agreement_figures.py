@@ -105,7 +105,7 @@ def test_the_calibration_caption_groups_arms_by_verdict():
     for arm, verdict in zip(record["calibration"], ["fine", *["off"] * 6, "fine"], strict=True):
         arm["verdict"] = verdict
     words = calibration.caption(record)
-    assert "The head alone and full fine-tuning: fine; ranks 1, 2, 4, 8, 16 and 32: off." in words
+    assert "The head alone and full fine-tuning: fine. Ranks 1, 2, 4, 8, 16 and 32: off." in words
 
 
 def test_an_interval_that_misses_its_mean_can_be_drawn():

@@ -64,6 +64,21 @@ def test_logits_that_are_too_large_or_too_small_are_told(factor, verdict):
     assert abs(found["overconfidence"]) == pytest.approx(found["ece"], abs=0.01)
 
 
+def test_a_direction_that_is_not_shown_is_not_said_to_be_none():
+    """Every seed is too sure, by 1, 5 and 9 points, and three seeds do not show that they are."""
+    confidence = np.full(2000, 0.8)
+    logits = np.stack([logits_of(confidence)] * 3)
+    right = [np.arange(2000) < share * 2000 for share in (0.79, 0.75, 0.71)]
+    # A sentence's label is one; which class a seed gives for it follows from whether it is right.
+    labels = np.zeros(2000, dtype=int)
+    logits[~np.array(right)] = logits[~np.array(right)][:, ::-1]
+    found = calibration(logits, labels, STATISTICS)
+    assert found["overconfidence"] == pytest.approx(0.05, abs=1e-9)
+    assert found["overconfidence_low"] < 0
+    assert found["verdict"] == module.EITHER
+    assert "cannot be told" in found["verdict"]
+
+
 def test_errors_in_both_directions_are_told_by_ece_alone():
     """Sure predictions are too sure and doubtful ones too doubtful: the mean is right."""
     confidence = np.repeat([0.6, 0.9], 1000)
@@ -71,7 +86,7 @@ def test_errors_in_both_directions_are_told_by_ece_alone():
     found = calibration(logits_of(confidence)[None], 1 - right.astype(int), STATISTICS)
     assert found["overconfidence"] == pytest.approx(0, abs=1e-9)
     assert found["ece"] == pytest.approx(0.2, abs=0.01)
-    assert found["verdict"] == module.NEITHER
+    assert found["verdict"] == module.EITHER
 
 
 def test_ece_of_two_known_bins():

@@ -101,7 +101,7 @@ def test_more_ranks_ask_for_more_before_any_of_them_is_told():
     """By Holm's procedure over ranks; head-only is no rank, and is asked by itself."""
     tuned = noisy(0.05, 0)
     own = tuned.copy()
-    own[:, :8] = 7
+    own[:, :10] = 7
     full = arm("full", tuned)
 
     def rows(*ranks: int) -> list[dict]:
@@ -111,13 +111,29 @@ def test_more_ranks_ask_for_more_before_any_of_them_is_told():
     head, one = rows(1)
     assert head["excess"] == one["excess"]
     assert one["excess"]["p_more"] + one["excess"]["p_less"] == pytest.approx(1)
-    assert one["excess"]["p_more"] < 0.05
+    assert one["excess"]["p_more"] < 0.025
     head, *many = rows(*range(1, 7))
     assert head["excess"] == one["excess"]
     for row in many:
         assert row["excess"]["p_more"] == pytest.approx(6 * one["excess"]["p_more"])
-        assert (row["excess"]["verdict"] == MORE) == (row["excess"]["p_more"] <= 0.05)
+        assert (row["excess"]["verdict"] == MORE) == (row["excess"]["p_more"] <= 0.025)
         assert row["excess"]["low"] == one["excess"]["low"]  # of each alone
+
+
+def test_more_and_less_are_both_asked_and_share_the_error_rate():
+    """What one direction alone would show at 5 % is left open, and its interval holds 0."""
+    tuned = noisy(0.05, 0)
+    for sentences in range(1, 12):
+        own = tuned.copy()
+        own[:, :sentences] = 7
+        row, _ = compared(own, tuned)
+        if 0.025 < row["excess"]["p_more"] <= 0.05:
+            break
+    else:
+        raise AssertionError("no case between the two levels")
+    assert row["excess"]["verdict"] == UNTOLD
+    assert row["excess"]["low"] < 0 < row["excess"]["high"]
+    assert "cannot be told" in row["excess"]["verdict"]
 
 
 def test_accuracies_force_some_of_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 import tempfile
@@ -128,6 +129,39 @@ def test_measured_ranks_next_to_each_other_are_named_apart():
     assert "No rank is recommended" in rules_of_thumb.caption(
         {"measured": nothing, "rules": untold}
     )
+
+
+@pytest.mark.parametrize(("energy_rank", "k"), [(0.9, 1), (1.2, 2), (2.4, 4), (9.0, 8)])
+def test_seeds_are_compared_where_the_energy_of_their_updates_is(energy_rank: float, k: int):
+    """Not at the most directions there are: nearly all of those do next to nothing."""
+    record = copy.deepcopy(study("default"))
+    for row in record["lora"]:
+        if row["rank"] == 8:
+            row |= {"energy_rank": energy_rank, "energy": {"1": 0.5, "2": 0.9, "4": 0.95, "8": 1.0}}
+    for row in record["similarity"]["between_seeds"]:
+        if row["rank"] == 8:
+            row["similarity"] = [0.41, 0.42, 0.44, 0.48]
+    held = {1: "50 %", 2: "90 %", 4: "95 %", 8: "100 %"}[k]
+    said = similarity.caption(record)
+    assert (
+        f"LoRA r = 8, two seeds: 0.4{k} on the input side at k = {k}, which hold {held} of the"
+    ) in said
+    assert "More than chance does not mean that a task was learned" in said
+
+
+def test_what_grows_with_the_size_of_an_update_says_so_and_names_the_control():
+    record = copy.deepcopy(study("default"))
+    for row in record["summary"]:
+        row["relative_norm"] = 0.1 if row["arm"] == "full" else 0.1 * row["rank"]
+    said = intruders.caption(record)
+    assert "and LoRA's is 1 to 8 times as large as full fine-tuning's here" in said
+    assert said.endswith("would show whether LoRA brings in more, and none was made.")
+    for row in record["amplification"]:
+        row |= {"factor": 69.0, "factor_random": 83.0}
+    said = amplification.caption(record)
+    assert "69 times as large as what the pretrained weight W0 does in the same directions" in said
+    assert said.count("(83 times in random ones)") == 2
+    assert "the number tells how large the update is, and not that it amplifies" in said
 
 
 def test_what_the_seed_alone_makes_alike_is_not_drawn():

@@ -10,6 +10,7 @@ from tests.study.claims.made import SCATTERED, arm, study
 WORSE, EQUAL, UNTOLD = "worse", "equivalent", "cannot be told"
 
 PLAIN = study({1: 0.75, 8: 0.80, 16: 0.82})
+RISING = study({1: 0.75, 4: 0.77, 8: 0.79, 16: 0.81})
 UNSURE = study({1: SCATTERED, 8: SCATTERED, 16: SCATTERED}, full=0.82, head=0.76)
 
 
@@ -81,13 +82,16 @@ CASES = [
     Case(
         "smooth_tradeoff",
         YES,
-        PLAIN,
-        "5 arms",
-        {"p_value_for_a_rise_over_arms": 120.0**-3},
+        RISING,
+        "over 4 ranks",
+        {"p_value_for_a_rise_over_ranks": 24.0**-3},
     ),
-    Case("smooth_tradeoff", NO, study({1: 0.75, 8: 0.70}, head=0.8, full=0.6)),
-    Case("smooth_tradeoff", OPEN, study({1: 0.80, 8: 0.85}, head=0.82, full=0.81)),
-    Case("smooth_tradeoff", OPEN, study({1: 0.75, 8: 0.80}, seeds=[0]), "at least 2 seeds"),
+    Case("smooth_tradeoff", NO, study({1: 0.79, 4: 0.78, 8: 0.77, 16: 0.76}, full=0.9)),
+    # With the head far below and full far above, these five arms are in order as well as can be.
+    Case("smooth_tradeoff", OPEN, study({1: 0.80, 4: 0.81, 8: 0.80}, head=0.6, full=0.9)),
+    Case("smooth_tradeoff", OPEN, study({1: 0.75, 8: 0.80}), "at least 3 ranks"),
+    Case("smooth_tradeoff", OPEN, study({1: 0.7, 4: 0.8, 8: 0.8}, seeds=[0]), "at least 2 seeds"),
+    Case("smooth_tradeoff", OPEN, study({8: 0.8}), "one rank"),
     Case(
         "head_only_underfits",
         YES,
@@ -127,7 +131,7 @@ CASES = [
     Case("head_only_underfits", YES, PLAIN),
     Case("head_only_underfits", NO, study(head=0.85)),
     Case("head_only_underfits", OPEN, UNSURE),
-    Case("full_is_best", YES, PLAIN),
+    Case("full_is_best", YES, PLAIN, "For the head alone, LoRA and full fine-tuning one rate was"),
     Case("full_is_best", NO, study({8: 0.9})),
     Case("full_is_best", OPEN, UNSURE),
     Case(

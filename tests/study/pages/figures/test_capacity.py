@@ -110,7 +110,7 @@ def test_the_caption_says_both_ends_and_each_reading_with_its_ranks() -> None:
             "not for lack of rank, at rank 2;",
             "cut down at rank 4;",
             "room enough at rank 8;",
-            "reaches full fine-tuning at ranks 16 and 64.",
+            "both fall short of full fine-tuning at ranks 16 and 64.",
             "we cannot say why at rank 32.",
         )
     ):

@@ -111,8 +111,9 @@ def test_training_ends_where_its_last_step_ends():
     caption = dynamics.caption(rows, SUMMARY)
     assert "0.20 to 0.40 with LoRA, 0.10 with full fine-tuning and 0.60 with the head" in caption
     assert "20.0 % to 40.0 % with LoRA" in caption
+    assert "is that of each run's best epoch" in caption
     one = [row for row in rows if row["rank"] != 8]
-    assert "Loss ends at 0.40 with LoRA" in dynamics.caption(one, SUMMARY)
+    assert "At the last step loss is 0.40 with LoRA" in dynamics.caption(one, SUMMARY)
     assert "over 20 steps" in dynamics.alternative(rows, SUMMARY)
 
 

@@ -9,6 +9,8 @@ import pytest
 from study.studies.methods.pages.orders import Order, Value, orders, sentence
 from tests.study.studies.methods.made import machine, record
 
+NOISE = "the noise does not let us see which of these takes less:"
+
 
 def order(is_counted: bool, **values: Any) -> str:
     """Return the sentence on an order of two methods: LoRA is to take less than adapters."""
@@ -47,8 +49,8 @@ def test_a_count_within_2_percent_is_as_many_and_contradicts(lora: float, said: 
     ("lora", "said"),
     [
         (Value(95, 90, 99), "put the methods in the right order by time."),
-        (Value(95, 90, 101), "OPEN: as far as the noise lets us see, LoRA as long as Adapters."),
-        (Value(120, 105, 130), "OPEN: as far as the noise lets us see, LoRA as long as Adapters."),
+        (Value(95, 90, 101), f"OPEN: {NOISE} LoRA or Adapters."),
+        (Value(120, 105, 130), f"OPEN: {NOISE} LoRA or Adapters."),
         (
             Value(120, 111, 130),
             "do not put the methods in the right order by time: "
@@ -81,8 +83,9 @@ def test_orders_of_a_comparison() -> None:
     assert "Adapters 1" not in said[3]
     assert said[4].startswith(  # all but full fine-tuning take as much
         "We cannot say whether the marks for compute cost put the methods in the right order by "
-        "peak of training memory: as far as the noise lets us see, Prefix tuning as much as"
+        f"peak of training memory: {NOISE} Prefix tuning or "
     )
+    assert "as much as" not in said[4]
     assert all(each.endswith(": not measured.") for each in orders(record(), None)[3:])
 
 
