@@ -7,7 +7,7 @@ from study.pages.report.html import Html, figure
 from study.pages.report.inputs import Study
 
 
-def shown(name: str, study: Study) -> Html:
+def pictured(name: str, study: Study) -> Html:
     """Return a figure with its caption and its alternative text."""
     entry = FIGURES[name]
     words = entry.caption(study.records), entry.alternative(study.records)

@@ -11,7 +11,7 @@ from study.pages.figures.learning_rate import caption as rates_caption
 from study.pages.figures.one_rate import one_rate
 from study.pages.report import measures, tables
 from study.pages.report.contents import titled
-from study.pages.report.figures import shown
+from study.pages.report.figures import pictured
 from study.pages.report.html import Html, Text, folded, joined, paragraph
 from study.pages.report.inputs import Study
 from study.pages.report.rates import learning_rate, unequal
@@ -27,8 +27,8 @@ def rank(study: Study) -> Html:
     record = study["sufficient_rank"]
     return titled(
         "rank",
-        shown("accuracy_vs_rank", study),
-        shown("sufficient_rank", study),
+        pictured("accuracy_vs_rank", study),
+        pictured("sufficient_rank", study),
         tables.equivalence(record),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"]),
@@ -78,7 +78,7 @@ def capacity(study: Study) -> Html:
     meanings = [f"**{capitalised(name)}**: {words}." for name, words in record["meaning"].items()]
     return titled(
         "capacity",
-        shown("capacity", study),
+        pictured("capacity", study),
         _near_and_short(record),
         tables.readings(record),
         _unequal(study),
@@ -111,9 +111,9 @@ def weights(study: Study) -> Html:
     record = study["spectra"]
     return titled(
         "weights",
-        shown("spectra", study),
+        pictured("spectra", study),
         tables.spectra(record),
-        *(shown(name, study) for name in ("similarity", "amplification", "intruders")),
+        *(pictured(name, study) for name in ("similarity", "amplification", "intruders")),
         *_notes(record["notes"]),
         *_notes(record["reasons"]),
     )
@@ -133,7 +133,9 @@ def _plain(said: str) -> str:
 
 def rules(study: Study) -> Html:
     """Score the rules of thumb."""
-    return titled("rules", shown("rules_of_thumb", study), measures.rules(study["rules_of_thumb"]))
+    return titled(
+        "rules", pictured("rules_of_thumb", study), measures.rules(study["rules_of_thumb"])
+    )
 
 
 def sameness(study: Study) -> Html:
@@ -141,9 +143,9 @@ def sameness(study: Study) -> Html:
     record = study["agreement"]
     return titled(
         "sameness",
-        shown("agreement", study),
+        pictured("agreement", study),
         measures.agreement(record),
-        shown("calibration", study),
+        pictured("calibration", study),
         measures.calibration(record),
     )
 
@@ -155,9 +157,9 @@ def training(study: Study) -> Html:
     return titled(
         "training",
         signs_table(study["undertraining"]),
-        shown("training_dynamics", study),
+        pictured("training_dynamics", study),
         _unequal(study),
-        paragraph(rates_caption(record)) if with_one else shown("learning_rate", study),
+        paragraph(rates_caption(record)) if with_one else pictured("learning_rate", study),
         *learning_rate(record),
     )
 
@@ -166,7 +168,7 @@ def cost(study: Study) -> Html:
     """Show what a point of accuracy costs."""
     return titled(
         "cost",
-        shown("accuracy_vs_parameters", study),
+        pictured("accuracy_vs_parameters", study),
         measures.cost(study["cost"]),
         speed(study.machine.get("cost")),
     )
@@ -176,5 +178,5 @@ def theory(study: Study) -> Html:
     """Show the linear model, whose optimum is known."""
     return titled(
         "theory",
-        joined(shown(name, study) for name in ("theory_bound", "theory_scalings")),
+        joined(pictured(name, study) for name in ("theory_bound", "theory_scalings")),
     )

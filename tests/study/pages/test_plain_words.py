@@ -90,7 +90,7 @@ def written(name: str, study: Study) -> Html:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_report_reads_like_no_proof(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sections, "shown", written)  # captions apart from the sections
+    monkeypatch.setattr(sections, "pictured", written)  # captions apart from the sections
     study = made_study(SHAPES[shape])
     found = {section.__name__: proof_like(section(study)) for section in SECTIONS}
     assert not {name: phrases for name, phrases in found.items() if phrases}
