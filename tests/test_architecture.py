@@ -55,6 +55,7 @@ HOUSE = (
     "study/analyses/sufficiency",
     "study/analyses/results",
     "study/feasibility",
+    "study/probes",
     "study/evaluation",
     "study/arms",
     "study/training",
