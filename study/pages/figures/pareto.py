@@ -73,9 +73,9 @@ def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
 
 
 def _name(row: Row) -> str:
-    return {"head_only": "head only", "full": "full fine-tuning"}.get(
-        row["arm"], f"rank {row['rank']}"
-    )
+    if row["arm"] == "lora":
+        return f"rank {row['rank']}"
+    return str(row["label"]).lower()
 
 
 def _corners(rows: Sequence[Row], most: int) -> list[tuple[float, float]]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from study.analyses.results.summary import entries
-from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.records.arm_names import FULL, LORA
+from study.words.arms import head_words
 from study.words.phrases import (
     apart,
     counted,
@@ -65,13 +66,14 @@ def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
 
 def _how_close(rank: int, summary: Record) -> str:
     arms = entries(summary)
-    entry, full, head_only = arms[LORA, rank], arms[FULL, None], arms[HEAD_ONLY, None]
+    entry, full, head = arms[LORA, rank], arms[FULL, None], arms[summary["head_alone"], None]
+    which = head_words(summary["head_alone"], head.get("state"))
     interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"])
     return (
         f"On the test sentences rank {rank} scores {percent(entry['test_accuracy'])}, "
         f"**{apart(entry['gap_to_full'], 'full fine-tuning')}** at "
         f"{percent(full['test_accuracy'])} ({100 * summary['confidence']:g} % interval of the gap: "
-        f"{interval}); training the head alone gives {percent(head_only['test_accuracy'])}."
+        f"{interval}); the best head alone ({which}) gives {percent(head['test_accuracy'])}."
     )
 
 

@@ -28,7 +28,7 @@ from study.pages.report.numbers import (
     signed,
 )
 from study.records.arm_names import LORA
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, margin, rough
 
 Record = Mapping[str, Any]
@@ -41,7 +41,7 @@ def arms(summary: Record, recommended: int) -> Html:
         recommended: the rank that the study recommends.
     """
     rows = [
-        [_named(arm, rank, summary["headline"]["rank"], recommended), *_arm_row(entry)]
+        [_named(arm, rank, summary, recommended), *_arm_row(entry)]
         for (arm, rank), entry in entries(summary).items()
     ]
     seeds = len(summary["seeds"])
@@ -59,13 +59,20 @@ def arms(summary: Record, recommended: int) -> Html:
         rows,
         note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}. A "
         f"gap compares two arms on the same seeds and sentences. Headline: the rank that the "
-        f"settings name beforehand. Recommended: the rank that validation picked.",
+        f"settings name beforehand. Recommended: the rank that validation picked. Linear probe: a "
+        f"logistic regression on the frozen encoder's states; validation picked which. It has no "
+        f"seeds, so the interval of its accuracy is over sentences alone. Best head alone: head "
+        f"only or the linear probe, whichever is better on validation.",
     )
 
 
-def _named(arm: str, rank: int | None, headline: int, recommended: int) -> Text:
-    marks = [name for name, of in (("recommended", recommended), ("headline", headline))
-             if (arm, rank) == (LORA, of)]  # fmt: skip
+def _named(arm: str, rank: int | None, summary: Record, recommended: int) -> Text:
+    named = (("recommended", recommended), ("headline", summary["headline"]["rank"]))
+    marks = [name for name, of in named if (arm, rank) == (LORA, of)]
+    if arm == PROBE:
+        marks.append(f"on {states_words(summary[PROBE]['state'])}")
+    if arm == summary["head_alone"]:
+        marks.append("the best head alone")
     label = arm_label(arm, rank)
     return Html(f'{text(label)}<span class="interval">{listed(marks)}</span>') if marks else label
 
@@ -78,7 +85,7 @@ def _arm_row(entry: Record) -> list[Text]:
     return [
         accuracy_with_interval(entry["test_accuracy"], entry["low"], entry["high"]),
         gap,
-        f"{entry['learning_rate']:g}",
+        f"{entry['learning_rate']:g}" if "learning_rate" in entry else NOTHING,
         f"{entry['trainable_parameters']:,}",
         part(entry["trainable_share"]),
     ]
