@@ -113,9 +113,9 @@ def more_parameters_tend_to_help(study: Study) -> Verdict:
     accuracies = [f"{_name(arm)}: {100 * _accuracy(arm):.1f} %" for arm in arms]
     return Verdict(
         verdict,
-        f"whether test accuracy rises over {len(arms)} arms in the order of their trainable "
-        f"parameters (Page's trend test within each seed; a p value up to {study.alpha / 2:g} "
-        "shows it)",
+        f"whether test accuracy rises over {len(arms)} arms, {study.the_head_alone} among them, in "
+        f"the order of their trainable parameters (Page's trend test within each seed; a "
+        f"p value up to {study.alpha / 2:g} shows it)",
         numbers | {"in_order": ", ".join(accuracies)},
     )
 
@@ -128,8 +128,8 @@ def clean_frontier(study: Study) -> Verdict:
     steps = list(pairwise(_by_parameters(study)))
     return study.every(
         [_ahead(study, large, small) for small, large in steps],
-        f"whether each of {len(steps) + 1} arms is above the one with the next fewer trainable "
-        "parameters in test accuracy",
+        f"whether each of {len(steps) + 1} arms, {study.the_head_alone} among them, is above the "
+        "one with the next fewer trainable parameters in test accuracy",
     )
 
 

@@ -27,7 +27,7 @@ from study.pages.report.numbers import (
     part,
     signed,
 )
-from study.records.arm_names import LORA
+from study.records.arm_names import HEAD_ONLY, LORA
 from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, margin, rough
 
@@ -68,13 +68,13 @@ def arms(summary: Record, recommended: int) -> Html:
 
 def _named(arm: str, rank: int | None, summary: Record, recommended: int) -> Text:
     named = (("recommended", recommended), ("headline", summary["headline"]["rank"]))
-    marks = [name for name, of in named if (arm, rank) == (LORA, of)]
-    if arm == PROBE:
-        marks.append(f"on {states_words(summary[PROBE]['state'])}")
-    if arm == summary["head_alone"]:
-        marks.append("the best head alone")
+    marks = listed([name for name, of in named if (arm, rank) == (LORA, of)])
+    if arm in (HEAD_ONLY, PROBE):
+        reads = [f"on {states_words(summary[PROBE]['state'])}"] if arm == PROBE else []
+        best = ["the best head alone"] if arm == summary["head_alone"] else []
+        marks = ", ".join(reads + best)
     label = arm_label(arm, rank)
-    return Html(f'{text(label)}<span class="interval">{listed(marks)}</span>') if marks else label
+    return Html(f'{text(label)}<span class="interval">{marks}</span>') if marks else label
 
 
 def _arm_row(entry: Record) -> list[Text]:
