@@ -17,7 +17,7 @@ from study.pages.figures import style
 from study.pages.figures.theory_bound import SERIES
 from study.pages.figures.theory_scalings import SCALINGS
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label
 
 TEMPLATES = Path(".dvc/plots")
 _LIST = r'\[\s*"[^\]]*"\s*\]'
@@ -27,7 +27,7 @@ _ALONE = re.compile(r'("color": \{"value": )"#[^"]*"')
 
 def colours() -> dict[str, str]:
     """Return the colour of each series, by the name that it has in the rows of plots/."""
-    arms = {"LoRA": LORA, arm_label(FULL): FULL, arm_label(HEAD_ONLY): HEAD_ONLY}
+    arms = {"LoRA": LORA, **{arm_label(arm): arm for arm in (FULL, HEAD_ONLY, PROBE)}}
     looks = {name: style.ARMS[arm] for name, arm in arms.items()}
     looks |= {name: look for name, (_, look) in (*SERIES.items(), *SCALINGS.items())}
     return {name: look.color for name, look in looks.items()}

@@ -1,5 +1,7 @@
 """Stage aggregate: from the runs of every arm to `metrics/summary.json` and the plots' data.
 
+The linear probe (`metrics/linear_probe.json`) stands among the arms.
+
 `python -m stages.aggregate --table` prints the table of the summary as it stands, without
 computing anything.
 """
@@ -14,6 +16,7 @@ from study.analyses.results.sweep import read_results
 from study.analyses.results.table import arms_table
 from study.entry import command
 from study.entry.sections import load
+from study.probes.record import read_probe
 from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
 from study.settings.seeds import SEEDS
@@ -26,10 +29,11 @@ def aggregate() -> None:
     """Read exactly the runs that params.yaml names; write what is known from them."""
     chosen = load(SEEDS, LORA, STATISTICS)
     results = read_results(chosen)
-    summary = summarise(results, chosen.statistics)
+    probe = read_probe("metrics/linear_probe.json", results.head_only)
+    summary = summarise(results, chosen.statistics, probe)
     rows = {
         "plots/rank_curve.json": curves.rank_curve(results, summary),
-        "plots/pareto.json": curves.pareto(results, summary),
+        "plots/pareto.json": curves.pareto(summary),
         "plots/dynamics.json": curves.dynamics(results),
     }
     write_json(SUMMARY, summary)

@@ -55,6 +55,7 @@ HOUSE = (
     "study/analyses/sufficiency",
     "study/analyses/results",
     "study/feasibility",
+    "study/probes",
     "study/evaluation",
     "study/arms",
     "study/training",
@@ -204,7 +205,7 @@ def test_every_stage_module_is_a_stage_of_a_dvc_yaml() -> None:
         assert stage["cmd"].startswith(f"python -m stages.{name}")
 
 
-@pytest.mark.parametrize("stage", ["theory_bound", "head_only", "full"])
+@pytest.mark.parametrize("stage", ["theory_bound", "head_only", "linear_probe", "full"])
 def test_a_change_of_the_lora_layer_does_not_reach_what_has_no_lora(stage: str) -> None:
     files = dependencies.closure(f"stages.{stage}", ROOT)
     assert not [path for path in files if path.startswith("lora/")]

@@ -1,5 +1,7 @@
 """Claims about LoRA beside training the head alone and full fine-tuning, tested on test accuracy.
 
+The head alone is the best of them on validation: the model's own head, trained, or a linear probe
+on other states of the frozen encoder (`study.analyses.results.head_alone`). The verdict says which.
 "Much" is more than the middle margin of `statistics.margins`.
 """
 
@@ -7,74 +9,78 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from study.analyses.results.head_alone import HeadAlone
 from study.analyses.results.sweep import seed_accuracies
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.rates import unequal
 from study.claims.statements import Statement, above
 from study.claims.trends import rises
 from study.claims.verdicts import FAILS, CannotTell, Verdict
-from study.records.runs import ArmRecord
+from study.probes.record import LinearProbe
 from study.words.arms import arm_label
 from study.words.phrases import margin, share
 
 
 def between_the_others(study: Study) -> Verdict:
-    """Every rank lies above head-only and below full fine-tuning."""
+    """Every rank lies above the head alone and below full fine-tuning."""
     return study.every(
         [
             one
             for rank in study.ranks
             for one in (
-                _ahead(study, study.lora(rank), study.head_only),
+                _ahead(study, study.lora(rank), study.head_alone),
                 _ahead(study, study.full, study.lora(rank)),
             )
         ],
-        f"whether {rank_words(study.ranks)} are above the head alone in test accuracy, and below "
-        "full fine-tuning",
+        f"whether {rank_words(study.ranks)} are above {study.the_head_alone} in test accuracy, and "
+        "below full fine-tuning",
     )
 
 
 def head_only_underfits(study: Study) -> Verdict:
-    """Head-only trains the fewest parameters and is much worse than the smallest rank and full."""
+    """The head alone has the fewest parameters, far below the smallest rank and full."""
     smallest = study.lora(study.ranks[0])
-    fewest = study.head_only.trainable_parameters
+    fewest = study.head_alone.trainable_parameters
     found = study.every(
-        [_ahead(study, arm, study.head_only, study.similar) for arm in (smallest, study.full)],
+        [_ahead(study, arm, study.head_alone, study.similar) for arm in (smallest, study.full)],
         f"whether rank {study.ranks[0]} and full fine-tuning are more than "
-        f"{margin(study.similar)} above the head alone in test accuracy",
+        f"{margin(study.similar)} above {study.the_head_alone} in test accuracy",
         trained=fewest,
         trained_by_smallest_rank=smallest.trainable_parameters,
     )
     if fewest < smallest.trainable_parameters:
         return found
-    why = f"the head alone trains no fewer parameters than rank {study.ranks[0]}"
+    why = f"{study.the_head_alone} trains no fewer parameters than rank {study.ranks[0]}"
     return Verdict(FAILS, why, found.numbers)
 
 
 def full_is_best(study: Study) -> Verdict:
-    """Full fine-tuning is better than head-only and than every rank."""
-    others = [study.head_only, *(study.lora(rank) for rank in study.ranks)]
+    """Full fine-tuning is better than the head alone and than every rank."""
+    others = [study.head_alone, *(study.lora(rank) for rank in study.ranks)]
     return study.every(
         [_ahead(study, study.full, other) for other in others],
-        f"whether full fine-tuning is above the head alone and above {rank_words(study.ranks)} in "
-        f"test accuracy{unequal(study)}",
+        f"whether full fine-tuning is above {study.the_head_alone} and above "
+        f"{rank_words(study.ranks)} in test accuracy{unequal(study)}",
     )
 
 
 def most_of_the_gain(rank: int) -> Test:
-    """The rank makes up more than half of what full fine-tuning gains over head-only."""
+    """The rank makes up more than half of what full fine-tuning gains over the head alone."""
 
     def test(study: Study) -> Verdict:
-        arm, gain = study.lora(rank), study.gain(study.full, study.head_only)
+        head = study.head_alone
+        arm, gain = study.lora(rank), study.gain(study.full, head)
         if gain.interval(study.alpha)[0] <= 0:
-            raise CannotTell("we cannot say that full fine-tuning gains over the head alone at all")
-        more = study.mix((1.0, arm), (-0.5, study.head_only), (-0.5, study.full))
+            raise CannotTell(
+                f"we cannot say that full fine-tuning gains over {study.the_head_alone} at all"
+            )
+        more = study.mix((1.0, arm), (-0.5, head), (-0.5, study.full))
         what = f"rank {rank} minus the middle between the head alone and full fine-tuning"
         return study.every(
             [above(what, more, unit="points")],
-            f"whether rank {rank} is nearer to full fine-tuning than to the head alone in test "
-            "accuracy: most means more than half of the gain",
-            share_of_gain=study.gain(arm, study.head_only).value / gain.value,
+            f"whether rank {rank} is nearer to full fine-tuning than to {study.the_head_alone} in "
+            "test accuracy: most means more than half of the gain",
+            share_of_gain=study.gain(arm, head).value / gain.value,
         )
 
     return test
@@ -127,25 +133,34 @@ def clean_frontier(study: Study) -> Verdict:
     steps = list(pairwise(_by_parameters(study)))
     return study.every(
         [_ahead(study, large, small) for small, large in steps],
-        f"whether each of {len(steps) + 1} arms is above the one with the next fewer trainable "
-        "parameters in test accuracy",
+        f"whether each of {len(steps) + 1} arms, {study.the_head_alone} among them, is above the "
+        "one with the next fewer trainable parameters in test accuracy",
     )
 
 
-def _ahead(study: Study, first: ArmRecord, second: ArmRecord, limit: float = 0.0) -> Statement:
+def _ahead(study: Study, first: HeadAlone, second: HeadAlone, limit: float = 0.0) -> Statement:
     gain = study.gain(first, second)
     return above(f"{_name(first)} minus {_name(second)}", gain, limit, "points")
 
 
-def _by_parameters(study: Study) -> list[ArmRecord]:
-    arms = [study.head_only, *(study.lora(rank) for rank in study.ranks), study.full]
+def _by_parameters(study: Study) -> list[HeadAlone]:
+    arms = [study.head_alone, *(study.lora(rank) for rank in study.ranks), study.full]
     return sorted(arms, key=lambda arm: arm.trainable_parameters)
 
 
-def _name(arm: ArmRecord) -> str:
+def _by_seed(study: Study, arm: HeadAlone) -> list[float]:
+    """Return the test accuracy of every seed; the linear probe's is that of all."""
+    if isinstance(arm, LinearProbe):
+        return [arm.test_accuracy] * len(study.full.picked())
+    return seed_accuracies(arm)
+
+
+def _name(arm: HeadAlone) -> str:
     return arm_label(arm.arm, arm.rank).removeprefix("LoRA, ").lower()
 
 
-def _accuracy(arm: ArmRecord) -> float:
+def _accuracy(arm: HeadAlone) -> float:
+    if isinstance(arm, LinearProbe):
+        return arm.test_accuracy
     runs = arm.picked()
     return sum(run.test_accuracy for run in runs) / len(runs)

@@ -25,7 +25,7 @@ def head_only_plateaus(study: Study) -> Verdict:
 
     The gain is its mean validation accuracy over the last quarter of the epochs less that over the
     quarter before: two means of as many epochs, so that noise favours neither, as it would a best
-    epoch. The gap is on test. Both are held against the middle margin.
+    epoch. The gap is on test, from the best head alone. Both are held against the middle margin.
     """
     runs = study.head_only.picked()
     epochs = min(len(run.validation) for run in runs)
@@ -35,7 +35,8 @@ def head_only_plateaus(study: Study) -> Verdict:
             f"{command('head_only.epochs=30')}"
         )
     gain = over_seeds([100 * _late_gain(run, "accuracy") for run in runs], "a gain")
-    gap = study.gain(study.full, study.head_only)
+    gap = study.gain(study.full, study.head_alone)
+    head = "head-only" if study.head_alone is study.head_only else "the linear probe"
     return study.every(
         [
             below(
@@ -45,10 +46,10 @@ def head_only_plateaus(study: Study) -> Verdict:
                 study.similar,
                 "points",
             ),
-            above("full fine-tuning minus head-only on test", gap, study.similar, "points"),
+            above(f"full fine-tuning minus {head} on test", gap, study.similar, "points"),
         ],
-        f"whether head-only gains less than {margin(study.similar)} late in training, and stays "
-        "more than that below full fine-tuning",
+        f"whether head-only gains less than {margin(study.similar)} late in training, and whether "
+        f"{study.the_head_alone} stays more than that below full fine-tuning",
     )
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from study.analyses.results import head_alone
+from study.analyses.results.head_alone import HeadAlone
 from study.analyses.results.sweep import Sweep, read_sweep, scores
 from study.claims import statements
 from study.claims.advice import one_more_seed, with_ranks, with_seeds
@@ -16,9 +19,11 @@ from study.claims.estimates import Estimate, estimate
 from study.claims.statements import Finding, Statement
 from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
 from study.entry.errors import StudyError
+from study.probes.record import LinearProbe, read_probe
 from study.records.json_file import read_json
 from study.records.runs import ArmRecord
 from study.statistics.crossed import crossed
+from study.words.arms import head_words
 from study.words.phrases import listed
 
 if TYPE_CHECKING:
@@ -35,7 +40,8 @@ class Study:
     Attributes:
         confidence: of intervals; margins: in points, set beforehand; power: of what would tell.
         scaling: of alpha with the rank, as in the settings.
-        results: of every arm; the records are those of metrics/, by their file's name.
+        results: of every arm; linear_probe: of the frozen encoder, beside them; the records are
+            those of metrics/, by their file's name.
     """
 
     confidence: float
@@ -43,6 +49,7 @@ class Study:
     power: float
     scaling: str
     results: Sweep
+    linear_probe: LinearProbe
     theory_bound: Record
     theory: Record
     sufficient_rank: Record
@@ -75,6 +82,21 @@ class Study:
     @property
     def head_only(self) -> ArmRecord:
         return self.results.head_only
+
+    @property
+    def head_alone(self) -> HeadAlone:
+        """The best head on the frozen encoder, which validation picks: what claims hold up to."""
+        return head_alone.head_alone(self.head_only, self.linear_probe)
+
+    @property
+    def the_head_alone(self) -> str:
+        """The same in words, which say what it is."""
+        return f"the head alone ({head_words(self.head_alone.arm, self._state)})"
+
+    @property
+    def _state(self) -> str | None:
+        best = self.head_alone
+        return best.state if isinstance(best, LinearProbe) else None
 
     @property
     def full(self) -> ArmRecord:
@@ -118,15 +140,18 @@ class Study:
             raise CannotTell(f"the sweep has no rank above {rank}: {command}")
         return larger
 
-    def mix(self, *parts: tuple[float, ArmRecord]) -> Estimate:
+    def mix(self, *parts: tuple[float, HeadAlone]) -> Estimate:
         """Return a sum of test accuracies times factors, in points, paired.
+
+        The linear probe has one answer, which stands beside every seed of the other arms.
 
         Its interval is over seeds and test sentences crossed (`study.statistics.crossed`); with one
         seed over sentences alone.
         """
-        return estimate(crossed(np.sum([factor * scores(arm) for factor, arm in parts], axis=0)))
+        weighted = np.broadcast_arrays(*(factor * _right(arm) for factor, arm in parts))
+        return estimate(crossed(np.sum(weighted, axis=0)))
 
-    def gain(self, first: ArmRecord, over: ArmRecord) -> Estimate:
+    def gain(self, first: HeadAlone, over: HeadAlone) -> Estimate:
         """Return the test accuracy of the first less the other's, in points."""
         return self.mix((1.0, first), (-1.0, over))
 
@@ -160,18 +185,26 @@ RECORDS = (
 """The files of metrics/ that are read beside the runs."""
 
 
+def _right(arm: HeadAlone) -> NDArray[np.float64]:
+    """Return what each seed scored on each test sentence; of the probe, for all seeds alike."""
+    right = arm.right() if isinstance(arm, LinearProbe) else scores(arm)
+    return right.astype(np.float64)
+
+
 def read_study(settings: Settings, folder: str | Path = "metrics") -> Study:
     """Read what the claims are tested on.
 
     Raises:
-        StudyError: a record is missing or no JSON file, or as `read_sweep`.
+        StudyError: a record is missing or no JSON file, or as `read_sweep` and `read_probe`.
     """
+    sweep = read_sweep(settings, folder)
     return Study(
         settings.statistics.confidence,
         settings.statistics.margins,
         settings.statistics.power,
         settings.lora.scaling,
-        read_sweep(settings, folder),
+        sweep,
+        read_probe(Path(folder) / "linear_probe.json", sweep.head_only),
         **{name: read_json(Path(folder) / f"{name}.json") for name in RECORDS},
     )
 

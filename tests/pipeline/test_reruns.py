@@ -109,6 +109,13 @@ def test_the_way_a_csv_is_read_prepares_again_and_trains_nothing(study: Study) -
     assert study.repro().ran == ["prepare"]
 
 
+def test_the_probe_is_fitted_again_and_nothing_trains(study: Study) -> None:
+    study.append("study/probes/fit.py", "\n# another fit\n")
+    done = study.repro()
+    assert set(done.ran) == {"linear_probe", "aggregate", "claims"}
+    assert not done.trained
+
+
 def test_the_loss_reaches_all_that_trains_and_no_data(study: Study) -> None:
     study.append("study/models/objective.py", "\n# another loss\n")
     stale = set(json.loads(study.call("dvc", "status", "--json").output))
@@ -119,7 +126,7 @@ def test_the_loss_reaches_all_that_trains_and_no_data(study: Study) -> None:
 def test_the_lora_layer_reaches_the_ranks_and_what_follows_alone(study: Study) -> None:
     study.append("lora/layer.py", "\n# another layer\n")
     done = study.repro()
-    without_lora = {"prepare", "theory_bound", "head_only", "full"}
+    without_lora = {"prepare", "theory_bound", "head_only", "linear_probe", "full"}
     assert set(done.ran) <= ALL_STAGES - without_lora
     assert {"theory", "lora@1", "lora@2", "headline"} <= set(done.ran)
 

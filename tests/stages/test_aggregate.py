@@ -58,7 +58,10 @@ def test_it_writes_the_summary_and_the_rows_and_prints_the_table(here, capsys):
     summary = json.loads(read()["metrics/summary.json"])
     assert summary["headline"]["rank"] == 4
     assert list(summary["lora"]) == ["1", "4"]
-    assert "LoRA, rank 4 *" in capsys.readouterr().out
+    assert summary["head_alone"] == "linear_probe"
+    table = capsys.readouterr().out
+    assert "LoRA, rank 4 *" in table
+    assert "Linear probe, mean" in table
 
 
 def test_it_writes_the_same_bytes_each_time(here):
@@ -102,6 +105,18 @@ def test_a_run_that_is_missing_is_named_and_nothing_is_written_over(here, capsys
     assert error.startswith("error: metrics/runs/lora-r1.json: no such file")
     assert "`dvc repro lora@1`" in error
     assert read() == before
+
+
+def test_a_linear_probe_that_is_missing_or_of_other_sentences_is_named(here, capsys):
+    path = Path("metrics/linear_probe.json")
+    probe = json.loads(path.read_text())
+    path.write_text(json.dumps(probe | {"test_labels": probe["test_labels"][::-1]}))
+    error = fails(capsys)
+    assert error.startswith("error: metrics/linear_probe.json: other test sentences")
+    path.unlink()
+    error = fails(capsys)
+    assert error.startswith("error: metrics/linear_probe.json: no such file")
+    assert "`dvc repro linear_probe`" in error
 
 
 def test_a_record_that_is_none_is_named(here, capsys):

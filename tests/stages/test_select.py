@@ -21,7 +21,7 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from stages import aggregate, full, head_only, headline, lora, prepare, select
+from stages import aggregate, full, head_only, headline, linear_probe, lora, prepare, select
 from study.entry import command
 from study.records import prepared
 from study.records.json_file import read_json, write_json
@@ -47,7 +47,7 @@ def _study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for stage, *arguments in (
             *((prepare,), (head_only,), (full,), (lora, "--rank", "1"), (lora, "--rank", "2")),
-            *((headline,), (aggregate,)),
+            *((linear_probe,), (headline,), (aggregate,)),
         ):
             patch.setattr(sys, "argv", ["stage", *arguments])
             stage.main()

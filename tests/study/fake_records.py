@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy.special import ndtri
 
+from study.probes.record import KindRecord, LinearProbe
 from study.records.json_file import write_json
-from study.records.runs import ArmRecord, Evaluation, RunRecord
+from study.records.runs import ArmRecord, Evaluation, RunRecord, read_arm
 from study.settings.whole import Settings
 
 HIDDEN = 384
@@ -60,6 +61,33 @@ def fake_arm(
     )
 
 
+def fake_probe(
+    beside: ArmRecord, *, accuracy: float = 0.7, validation: float = 0.9, state: str = "mean"
+) -> LinearProbe:
+    """Return a linear probe, tested on an arm's sentences; by default better than head-only."""
+    labels, names = beside.test_labels, beside.label_names
+    truth, own = np.array(labels), np.random.default_rng(5)
+    ease = np.random.default_rng(7).normal(size=len(truth)) * 1.7
+    right = ease + own.normal(size=len(truth)) > -ndtri(accuracy) * np.sqrt(1 + 1.7**2)
+    wrong = (truth + own.integers(1, len(names), len(truth))) % len(names)
+    predictions = np.where(right, truth, wrong)
+    coefficients = (HIDDEN + 1) * (1 if len(names) == 2 else len(names))
+    return LinearProbe(
+        state=state,
+        c=0.01,
+        validation_accuracy=validation,
+        test_accuracy=float(np.mean(predictions == truth)),
+        trainable_parameters=coefficients,
+        total_parameters=BASE_PARAMETERS + coefficients,
+        states=(KindRecord("first", 0.1, 0.6), KindRecord(state, 0.01, validation)),
+        left_out={"pooled": "there is none"},
+        label_names=names,
+        test_labels=labels,
+        validation_predictions=(0, 1),
+        test_predictions=tuple(predictions.tolist()),
+    )
+
+
 def write_study(
     folder: Path,
     settings: Settings,
@@ -80,6 +108,8 @@ def write_study(
         write_json(folder / name, record.to_json())
 
     write("runs/head_only.json", "head_only")
+    probe = fake_probe(read_arm(folder / "runs/head_only.json"))
+    write_json(folder / "linear_probe.json", probe.to_json())
     write("runs/full.json", "full")
     for rank in settings.lora.ranks:
         write(f"runs/lora-r{rank}.json", "lora", rank)

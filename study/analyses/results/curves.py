@@ -17,7 +17,7 @@ from study.analyses.results.sweep import Results, seed_accuracies
 from study.entry.errors import StudyError
 from study.records.arm_names import LORA
 from study.records.runs import ArmRecord, RunRecord
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label
 
 Row = dict[str, Any]
 
@@ -25,39 +25,41 @@ _LOSS_POINTS = 24  # of a loss curve: fewer and less noisy points than the runs 
 
 
 def rank_curve(results: Results, summary: Mapping[str, Any]) -> list[Row]:
-    """Return test accuracy by rank: a row per LoRA rank, and the two other arms at each rank.
+    """Return test accuracy by rank: a row per LoRA rank, and each other arm at each rank.
 
-    `low` and `high` are the interval, `seed_accuracies` the single runs. `headline` marks the
-    headline's rank, `in_sweep` is false where that rank is no part of the sweep.
+    `low` and `high` are the interval, `seed_accuracies` the single runs: one of the linear probe,
+    which has no seeds. `headline` marks the headline's rank, `in_sweep` is false where that rank is
+    no part of the sweep.
     """
     arms = results.arms()
     ranks = [arm.rank for arm in arms if arm.arm == LORA]
     entry_of = entries(summary)
+    by_seed = {(arm.arm, arm.rank): seed_accuracies(arm) for arm in arms}
+    by_seed[PROBE, None] = [summary[PROBE]["test_accuracy"]]
     rows = []
-    for arm in arms:
-        for rank in [arm.rank] if arm.arm == LORA else ranks:
+    for name, entry in entry_of.items():
+        for rank in [name[1]] if name[0] == LORA else ranks:
             rows.append(
-                _name(arm)
+                _name(*name)
                 | {"rank": rank}
-                | _accuracy(entry_of[arm.arm, arm.rank])
-                | {"seed_accuracies": seed_accuracies(arm)}
-                | {"headline": _is_headline(arm, summary), "in_sweep": rank in results.lora}
+                | _accuracy(entry)
+                | {"seed_accuracies": by_seed[name]}
+                | {"headline": _is_headline(*name, summary), "in_sweep": rank in results.lora}
             )
     return rows
 
 
-def pareto(results: Results, summary: Mapping[str, Any]) -> list[Row]:
+def pareto(summary: Mapping[str, Any]) -> list[Row]:
     """Return test accuracy by trainable parameters, a row per arm, fewest parameters first.
 
     An arm is `on_front` (the Pareto front) if no other is better in one of the two and no worse in
     the other.
     """
-    entry_of = entries(summary)
     rows = []
-    for arm in results.arms():
-        entry = entry_of[arm.arm, arm.rank]
+    for name, entry in entries(summary).items():
         size = {key: entry[key] for key in ("trainable_parameters", "trainable_share")}
-        rows.append(_name(arm) | size | _accuracy(entry) | {"headline": _is_headline(arm, summary)})
+        marked = {"headline": _is_headline(*name, summary)}
+        rows.append(_name(*name) | size | _accuracy(entry) | marked)
     for row in rows:
         row["on_front"] = not any(_dominates(other, row) for other in rows)
     return sorted(rows, key=lambda row: row["trainable_parameters"])
@@ -88,7 +90,7 @@ def dynamics(results: Results) -> list[Row]:
 
 def _rows(arm: ArmRecord, quantity: str, steps: list[int], values: NDArray[Any]) -> list[Row]:
     """Write (num_seeds, num_points) as rows."""
-    named = _name(arm) | {"quantity": quantity}
+    named = _name(arm.arm, arm.rank) | {"quantity": quantity}
     columns = zip(steps, values.mean(0), values.min(0), values.max(0), strict=True)
     return [
         named | {"step": step, "value": float(mean), "low": float(low), "high": float(high)}
@@ -130,16 +132,16 @@ def _same_steps(arm: ArmRecord, steps: list[tuple[int, ...]]) -> list[int]:
     return list(longest[:shared])
 
 
-def _name(arm: ArmRecord) -> Row:
-    return {"label": arm_label(arm.arm, arm.rank), "arm": arm.arm, "rank": arm.rank}
+def _name(arm: str, rank: int | None) -> Row:
+    return {"label": arm_label(arm, rank), "arm": arm, "rank": rank}
 
 
 def _accuracy(entry: Mapping[str, Any]) -> Row:
     return {key: entry[key] for key in ("test_accuracy", "low", "high")}
 
 
-def _is_headline(arm: ArmRecord, summary: Mapping[str, Any]) -> bool:
-    return arm.arm == LORA and arm.rank == summary["headline"]["rank"]
+def _is_headline(arm: str, rank: int | None, summary: Mapping[str, Any]) -> bool:
+    return arm == LORA and rank == summary["headline"]["rank"]
 
 
 def _dominates(other: Row, row: Row) -> bool:

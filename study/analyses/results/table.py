@@ -9,7 +9,7 @@ from study.analyses.results.summary import entries
 from study.records.arm_names import LORA
 from study.statistics.resampling import binomial_standard_error
 from study.words import markdown
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label, states_words
 from study.words.text_table import align
 
 _COLUMNS = (
@@ -33,6 +33,9 @@ def arms_table(summary: Mapping[str, Any]) -> str:
         f"In brackets: {100 * summary['confidence']:g} % intervals over "
         f"{summary['interval']}{' crossed' if num_seeds > 1 else ' alone'}; gaps are paired.",
         f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points.",
+        f"Linear probe: a logistic regression on {states_words(summary[PROBE]['state'])} of the "
+        "frozen encoder, which",
+        "validation picked. It has no seeds: the interval of its accuracy is over sentences alone.",
     ]
     return "\n".join([*align([_COLUMNS, *_rows(summary)]), "", *legend])
 
@@ -45,9 +48,14 @@ def markdown_table(summary: Mapping[str, Any]) -> str:
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     headline = summary["headline"]["rank"]
     return [
-        _row(arm_label(arm, rank) + " *" * ((arm, rank) == (LORA, headline)), entry)
+        _row(_label(arm, rank, entry) + " *" * ((arm, rank) == (LORA, headline)), entry)
         for (arm, rank), entry in entries(summary).items()
     ]
+
+
+def _label(arm: str, rank: int | None, entry: Mapping[str, Any]) -> str:
+    """Name an arm, and of the linear probe the states that it reads."""
+    return arm_label(arm, rank) + (f", {entry['state']}" if arm == PROBE else "")
 
 
 def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
@@ -60,7 +68,7 @@ def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         label,
         "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * entry[key] for key in keys)),
         gap,
-        f"{entry['learning_rate']:g}",
+        f"{entry['learning_rate']:g}" if "learning_rate" in entry else "-",
         f"{entry['trainable_parameters']:,}",
         f"{100 * entry['trainable_share']:.3g}",
     )

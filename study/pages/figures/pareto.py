@@ -13,6 +13,7 @@ from study.pages.figures import style
 from study.pages.figures.axes import panels
 from study.pages.figures.placing import Label, Point, place_labels
 from study.pages.figures.text import below, interval_words, percent, short_count
+from study.words.arms import arm_label
 from study.words.phrases import apart, listed, share
 
 Row = Mapping[str, Any]
@@ -73,9 +74,9 @@ def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
 
 
 def _name(row: Row) -> str:
-    return {"head_only": "head only", "full": "full fine-tuning"}.get(
-        row["arm"], f"rank {row['rank']}"
-    )
+    if row["arm"] == "lora":
+        return f"rank {row['rank']}"
+    return arm_label(row["arm"]).lower()
 
 
 def _corners(rows: Sequence[Row], most: int) -> list[tuple[float, float]]:

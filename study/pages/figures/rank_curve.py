@@ -14,13 +14,15 @@ from matplotlib.text import Text
 from study.pages.figures import style
 from study.pages.figures.axes import panels, rank_axis
 from study.pages.figures.text import below, interval_words, keep_apart, percent
+from study.words.arms import head_words
 from study.words.phrases import capitalised, listed, points
 
 Row = Mapping[str, Any]
 
 
 def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
-    """Draw `plots/rank_curve.json`: LoRA with intervals, the other two arms as bands."""
+    """Draw `plots/rank_curve.json`: LoRA with intervals; full and the best head alone as bands."""
+    rows = [row for row in rows if row["arm"] in ("lora", "full", summary["head_alone"])]
     lora = [row for row in rows if row["arm"] == "lora"]
     others = {row["arm"]: row for row in rows if row["arm"] != "lora"}
     headline = next(row for row in lora if row["headline"])
@@ -48,8 +50,8 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
 def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     """Say what there is to see."""
     lora = _sorted_lora(rows)
-    full, head_only = _accuracy_of(rows, "full"), _accuracy_of(rows, "head_only")
-    others = f"full fine-tuning reaches {full} and the head alone {head_only}"
+    full, head = _accuracy_of(rows, "full"), _accuracy_of(rows, summary["head_alone"])
+    others = f"full fine-tuning reaches {full} and the best head alone ({_head(summary)}) {head}"
     if len(lora) == 1:
         first = f"LoRA of rank {lora[0]['rank']} reaches {percent(lora[0]['test_accuracy'])}"
         change = ""
@@ -82,8 +84,8 @@ def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     ]
     return (
         f"Test accuracy by LoRA rank, with intervals: {listed(values)}. Level bands show full "
-        f"fine-tuning at {_accuracy_of(rows, 'full')} and the head alone at "
-        f"{_accuracy_of(rows, 'head_only')}. {interval_words(summary)}."
+        f"fine-tuning at {_accuracy_of(rows, 'full')} and the best head alone ({_head(summary)}) "
+        f"at {_accuracy_of(rows, summary['head_alone'])}. {interval_words(summary)}."
     )
 
 
@@ -94,6 +96,11 @@ def _sorted_lora(rows: Sequence[Row]) -> list[Row]:
 
 def _accuracy_of(rows: Sequence[Row], arm: str) -> str:
     return percent(next(row["test_accuracy"] for row in rows if row["arm"] == arm))
+
+
+def _head(summary: Mapping[str, Any]) -> str:
+    arm = summary["head_alone"]
+    return head_words(arm, summary[arm].get("state"))
 
 
 def _band(axes: Axes, row: Row) -> None:

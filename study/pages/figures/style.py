@@ -28,6 +28,7 @@ BLUE = "#0072B2"
 ORANGE = "#E69F00"
 GREEN = "#009E73"
 VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
 
 
 Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
@@ -48,6 +49,7 @@ class Look:
 
 ARMS = {
     "head_only": Look(GREY, "^", DOTTED),
+    "linear_probe": Look(PURPLE, "v", DASH_DOTTED),
     "lora": Look(BLUE, "o", SOLID),
     "full": Look(VERMILLION, "s", DASHED),
 }

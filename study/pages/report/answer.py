@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 from study.analyses.results.summary import entries
 from study.analyses.sufficiency.foreseen import OUT_OF_REACH
-from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.records.arm_names import FULL, LORA
+from study.words.arms import head_words
 from study.words.phrases import (
     apart,
     counted,
@@ -79,29 +80,27 @@ def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
 def _so_far(summary: Record, sufficient_rank: Record) -> str:
     arms = entries(summary)
     rank = int(sufficient_rank["recommended"]["of_all"])
-    accuracy = {
-        name: percent(arms[key]["test_accuracy"])
-        for name, key in (
-            ("lora", (LORA, rank)),
-            ("full", (FULL, None)),
-            ("head", (HEAD_ONLY, None)),
-        )
-    }
+    head = arms[summary["head_alone"], None]
+    lora, full, alone = (
+        percent(entry["test_accuracy"]) for entry in (arms[LORA, rank], arms[FULL, None], head)
+    )
+    which = head_words(summary["head_alone"], head.get("state"))
     return (
-        f"Not known yet: so far rank {rank} scores {accuracy['lora']} on the test sentences, full "
-        f"fine-tuning {accuracy['full']} and the head alone {accuracy['head']}."
+        f"Not known yet: so far rank {rank} scores {lora} on the test sentences, full fine-tuning "
+        f"{full} and {which} {alone}."
     )
 
 
 def _how_close(rank: int, summary: Record) -> str:
     arms = entries(summary)
-    entry, full, head_only = arms[LORA, rank], arms[FULL, None], arms[HEAD_ONLY, None]
+    entry, full, head = arms[LORA, rank], arms[FULL, None], arms[summary["head_alone"], None]
+    which = head_words(summary["head_alone"], head.get("state"))
     interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"])
     return (
         f"On the test sentences rank {rank} scores {percent(entry['test_accuracy'])}, "
         f"**{apart(entry['gap_to_full'], 'full fine-tuning')}** at "
         f"{percent(full['test_accuracy'])} ({100 * summary['confidence']:g} % interval of the gap: "
-        f"{interval}); training the head alone gives {percent(head_only['test_accuracy'])}."
+        f"{interval}); the best head alone ({which}) gives {percent(head['test_accuracy'])}."
     )
 
 

@@ -27,8 +27,8 @@ from study.pages.report.numbers import (
     part,
     signed,
 )
-from study.records.arm_names import LORA
-from study.words.arms import arm_label
+from study.records.arm_names import HEAD_ONLY, LORA
+from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, margin, rough
 
 Record = Mapping[str, Any]
@@ -41,7 +41,7 @@ def arms(summary: Record, recommended: int | None) -> Html:
         recommended: the rank that the study recommends, None if no rank trained.
     """
     rows = [
-        [_named(arm, rank, summary["headline"]["rank"], recommended), *_arm_row(entry)]
+        [_named(arm, rank, summary, recommended), *_arm_row(entry)]
         for (arm, rank), entry in entries(summary).items()
     ]
     seeds = len(summary["seeds"])
@@ -59,15 +59,23 @@ def arms(summary: Record, recommended: int | None) -> Html:
         rows,
         note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}. A "
         f"gap compares two arms on the same seeds and sentences. Headline: the rank that the "
-        f"settings name beforehand. Recommended: the rank that validation picked.",
+        f"settings name beforehand. Recommended: the rank that validation picked. Linear probe: a "
+        f"logistic regression on the frozen encoder's states; validation picked which. It has no "
+        f"seeds, so the interval of its accuracy is over sentences alone. Best head alone: head "
+        f"only or the linear probe, whichever is better on validation.",
     )
 
 
-def _named(arm: str, rank: int | None, headline: int, recommended: int | None) -> Text:
-    marks = [name for name, of in (("recommended", recommended), ("headline", headline))
-             if of is not None and (arm, rank) == (LORA, of)]  # fmt: skip
+def _named(arm: str, rank: int | None, summary: Record, recommended: int | None) -> Text:
+    named = (("recommended", recommended), ("headline", summary["headline"]["rank"]))
+    of_rank = [name for name, of in named if of is not None and (arm, rank) == (LORA, of)]
+    marks = listed(of_rank)
+    if arm in (HEAD_ONLY, PROBE):
+        reads = [f"on {states_words(summary[PROBE]['state'])}"] if arm == PROBE else []
+        best = ["the best head alone"] if arm == summary["head_alone"] else []
+        marks = ", ".join(reads + best)
     label = arm_label(arm, rank)
-    return Html(f'{text(label)}<span class="interval">{listed(marks)}</span>') if marks else label
+    return Html(f'{text(label)}<span class="interval">{marks}</span>') if marks else label
 
 
 def _arm_row(entry: Record) -> list[Text]:
@@ -78,7 +86,7 @@ def _arm_row(entry: Record) -> list[Text]:
     return [
         accuracy_with_interval(entry["test_accuracy"], entry["low"], entry["high"]),
         gap,
-        f"{entry['learning_rate']:g}",
+        f"{entry['learning_rate']:g}" if "learning_rate" in entry else NOTHING,
         f"{entry['trainable_parameters']:,}",
         part(entry["trainable_share"]),
     ]

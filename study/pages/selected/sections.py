@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from study.pages.selected import hub
 from study.pages.selected.facts import Facts
+from study.words.arms import PROBE, states_words
 from study.words.phrases import (
     capitalised,
     counted,
@@ -140,6 +141,7 @@ def _after_warmup(schedule: str) -> str:
 def results(facts: Facts) -> str:
     """Give test accuracies with intervals, beside the other arms, and what was re-measured."""
     summary, entry, arm = facts.summary, facts.accuracy, facts.arm
+    probe = summary[PROBE]
     sentences = len(arm.test_labels)
     interval = f"{share(summary['confidence'])} interval over {summary['interval']}"
     rows = [
@@ -149,6 +151,7 @@ def results(facts: Facts) -> str:
         _row(f"rank {facts.picked.rank}, mean of {_seeds(facts)}", entry),
         _row(f"full fine-tuning, mean of {_seeds(facts)}", summary["full"]),
         _row(f"head only, mean of {_seeds(facts)}", summary["head_only"]),
+        _row(f"linear probe on {states_words(probe['state'])}, no seeds", probe),
     ]
     same = int(sum(a == b for a, b in zip(_again(facts), facts.run.test_predictions, strict=True)))
     right = sum(a == b for a, b in zip(_again(facts), arm.test_labels, strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 from study.analyses.results.sweep import Sweep
 from study.claims.evidence import Study
+from study.probes.record import KindRecord, LinearProbe
 from study.records.runs import ArmRecord, Evaluation, RunRecord
 
 SENTENCES = 2000
@@ -77,6 +78,25 @@ def arm(
     )
 
 
+def probe(accuracy: float, validation: float = 0.9, **sizes: int) -> LinearProbe:
+    """Return a linear probe of this test accuracy; arms have 0.8 on validation, so it is picked."""
+    right = round(accuracy * SENTENCES)
+    predictions = (*LABELS[:right], *(1 - label for label in LABELS[right:]))
+    return LinearProbe(
+        state="mean",
+        c=0.01,
+        validation_accuracy=validation,
+        test_accuracy=right / SENTENCES,
+        states=(KindRecord("mean", 0.01, validation),),
+        left_out={},
+        label_names=("bad", "good"),
+        test_labels=LABELS,
+        validation_predictions=(0, 1),
+        test_predictions=predictions,
+        **{"trainable_parameters": HEAD // 2, "total_parameters": TOTAL} | sizes,
+    )
+
+
 def run(
     seed: int,
     rate: float,
@@ -116,12 +136,17 @@ def study(
     *,
     head: BySeed | ArmRecord = 0.6,
     full: BySeed | ArmRecord = 0.85,
+    probed: LinearProbe | None = None,
     seeds: Sequence[int] = SEEDS,
     scaling: str = "proportional",
     margins: Sequence[float] = (0.5, 1.0, 2.0),
     **records: Any,
 ) -> Study:
-    """Return a study; arms are given by their test accuracy or whole."""
+    """Return a study; arms are given by their test accuracy or whole.
+
+    Args:
+        probed: the linear probe; without it, one that is bad on validation, and not picked.
+    """
 
     def made(name: str, rank: int | None, given: BySeed | ArmRecord) -> ArmRecord:
         whole = isinstance(given, ArmRecord)
@@ -139,6 +164,7 @@ def study(
             full=made("full", None, full),
             lora=by_rank,
         ),
+        linear_probe=probed or probe(0.5, validation=0.0),
         **{
             "theory_bound": THEORY_BOUND,
             "theory": THEORY,

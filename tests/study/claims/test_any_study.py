@@ -11,6 +11,7 @@ from study.claims.evidence import RECORDS, Study
 from study.claims.judge import claims_record
 from study.claims.list import CLAIMS
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
+from tests.study.fake_records import fake_probe
 from tests.study.pages.report.made import SHAPES, made_records, made_results, made_settings
 
 
@@ -24,6 +25,7 @@ def test_every_claim_is_answered_with_its_reason(name):
         settings.statistics.power,
         settings.lora.scaling,
         Sweep(results.head_only, results.full, results.lora),
+        fake_probe(results.head_only),
         **{name: json.loads(json.dumps(records[name])) for name in RECORDS},
     )
     rows = claims_record(CLAIMS, given)

@@ -15,6 +15,7 @@ from study.analyses.results.sweep import read_results
 from study.arms.lora import config_of
 from study.entry.errors import StudyError
 from tests.study.analyses.cost import small
+from tests.study.fake_records import fake_probe
 
 
 @pytest.mark.parametrize("family", ["distilbert", "gpt2"])
@@ -68,7 +69,9 @@ def test_operations_are_those_of_the_training_sentences(here: Path):
 
 def test_accuracy_and_its_interval_are_the_summarys(here: Path):
     study = small.chosen()
-    summary = entries(summarise(read_results(study, here / "metrics"), study.statistics))
+    results = read_results(study, here / "metrics")
+    probe = fake_probe(results.head_only)
+    summary = entries(summarise(results, study.statistics, probe))
     for row in cost(study, small.data(), here)["arms"]:
         entry = summary[row["arm"], row["rank"]]
         for key in ("test_accuracy", "low", "high", "trainable_parameters", "trainable_share"):

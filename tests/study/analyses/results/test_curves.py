@@ -13,7 +13,7 @@ from study.analyses.results.sweep import Results, seed_accuracies
 from study.entry.errors import StudyError
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from tests.study.fake_records import fake_arm
+from tests.study.fake_records import fake_arm, fake_probe
 
 STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8)
 
@@ -36,10 +36,10 @@ def results() -> Results:
 
 
 def rows_of(results: Results) -> dict[str, list[dict]]:
-    summary = summarise(results, STATISTICS)
+    summary = summarise(results, STATISTICS, fake_probe(results.head_only))
     return {
         "rank_curve": rank_curve(results, summary),
-        "pareto": pareto(results, summary),
+        "pareto": pareto(summary),
         "dynamics": dynamics(results),
     }
 
@@ -53,12 +53,27 @@ def test_rows_are_flat_and_of_one_shape_as_dvc_wants_them(results):
 
 def test_the_rank_curve_has_every_arm_at_every_rank(results):
     rows = rows_of(results)["rank_curve"]
-    for arm in ("head_only", "lora", "full"):
+    for arm in ("head_only", "linear_probe", "lora", "full"):
         assert [row["rank"] for row in rows if row["arm"] == arm] == [1, 4, 8]
     assert [row["rank"] for row in rows if row["headline"]] == [4]
     assert all(row["in_sweep"] for row in rows)
     accuracies = {row["rank"]: row["seed_accuracies"] for row in rows if row["arm"] == "lora"}
     assert accuracies[8] == seed_accuracies(results.lora[8])
+
+
+def test_the_probe_is_one_point_and_stands_among_all_arms(results):
+    probe = fake_probe(results.head_only)
+    rows = rows_of(results)
+    for row in rows["rank_curve"]:
+        if row["arm"] == "linear_probe":
+            assert row["seed_accuracies"] == [probe.test_accuracy] == [row["test_accuracy"]]
+            assert row["label"] == "Linear probe"
+    (row,) = (row for row in rows["pareto"] if row["arm"] == "linear_probe")
+    assert row["trainable_parameters"] == 385
+    assert row["on_front"]  # the fewest
+    (head,) = (row for row in rows["pareto"] if row["arm"] == "head_only")
+    assert not head["on_front"]  # 770, and worse
+    assert not [row for row in rows["dynamics"] if row["arm"] == "linear_probe"]
 
 
 def test_a_headline_outside_the_sweep_is_in_the_curve_and_marked():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.study.claims.cases.case import NO, OPEN, YES, Case
-from tests.study.claims.made import SCATTERED, arm, study
+from tests.study.claims.made import SCATTERED, arm, probe, study
 
 WORSE, EQUAL, UNTOLD = "worse", "equivalent", "cannot be told"
 
@@ -31,6 +31,12 @@ def equivalence(*verdicts: str) -> dict[str, Any]:
 def judged(*verdicts: str) -> Any:
     return study({1: 0.75, 8: 0.8, 16: 0.82}, sufficient_rank=equivalence(*verdicts))
 
+
+# The model's own head reads the wrong states: a probe on others does far better, and validation
+# picks it. With the same head unprobed each claim holds, or is refuted.
+HANDICAPPED = {8: (0.790, 0.800, 0.810)}
+STRONG = probe(0.745)
+NO_BETTER_ON_VALIDATION = probe(0.745, validation=0.8)
 
 LARGE = {r: arm("lora", r, 0.82, adapter_parameters=r * 60_000, trainable_parameters=r * 60_000)
          for r in (1, 8, 16)}  # fmt: skip
@@ -184,6 +190,59 @@ CASES = [
         "cannot say that full fine-tuning gains over the head alone",
     ),
     Case("rank_8_captures_most", OPEN, study({4: 0.8}), "no rank 8"),
+    Case("rank_8_captures_most", YES, study(HANDICAPPED), numbers={"share_of_gain": 0.8}),
+    Case(
+        "rank_8_captures_most",
+        OPEN,
+        study(HANDICAPPED, probed=STRONG),
+        "the head alone (a linear probe on mean-pooled states)",
+        {"share_of_gain": 5.5 / 10.5, "value": 80 - (74.5 + 85) / 2},
+    ),
+    Case(
+        "rank_8_captures_most",
+        YES,
+        study(HANDICAPPED, probed=NO_BETTER_ON_VALIDATION),
+        "the head alone (the model's own head, trained)",
+        {"share_of_gain": 0.8},
+    ),
+    Case(
+        "rank_8_captures_most",
+        OPEN,
+        study({8: 0.8}, full=0.82, probed=probe(0.82)),
+        "gains over the head alone (a linear probe on mean-pooled states) at all",
+    ),
+    Case("lora_between", YES, study({1: (0.74, 0.75, 0.76), 8: 0.80})),
+    Case(
+        "lora_between",
+        OPEN,
+        study({1: (0.74, 0.75, 0.76), 8: 0.80}, probed=STRONG),
+        "above the head alone (a linear probe on mean-pooled states)",
+        {"tested": "rank 1 minus linear probe above 0", "value": 0.5},
+    ),
+    Case("head_only_underfits", YES, study({1: (0.74, 0.75, 0.76), 8: 0.80})),
+    Case(
+        "head_only_underfits",
+        OPEN,
+        study({1: (0.74, 0.75, 0.76), 8: 0.80}, probed=probe(0.735)),
+        numbers={"tested": "rank 1 minus linear probe above 1 point", "trained": 50},
+    ),
+    Case(
+        "head_only_underfits",
+        NO,
+        study(probed=probe(0.5, trainable_parameters=5000)),
+        "the head alone (a linear probe on mean-pooled states) trains no fewer parameters",
+    ),
+    Case("full_is_best", YES, study(full=(0.84, 0.85, 0.86))),
+    Case(
+        "full_is_best",
+        OPEN,
+        study(full=(0.84, 0.85, 0.86), probed=probe(0.845)),
+        numbers={"tested": "full fine-tuning minus linear probe above 0", "value": 0.5},
+    ),
+    Case("clean_frontier", YES, study({1: (0.74, 0.75, 0.76), 8: 0.80})),
+    Case("clean_frontier", OPEN, study({1: (0.74, 0.75, 0.76), 8: 0.80}, probed=STRONG)),
+    Case("smooth_tradeoff", YES, study({1: 0.75, 8: 0.80}), "4 arms"),
+    Case("smooth_tradeoff", OPEN, study({1: 0.75, 8: 0.80}, probed=probe(0.81)), "4 arms"),
     Case("quality_95_percent", YES, study({1: 0.83, 8: 0.86})),
     Case("quality_95_percent", NO, study({1: 0.75, 8: 0.85})),
     Case("quality_95_percent", OPEN, UNSURE),

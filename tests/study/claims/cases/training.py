@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from tests.study.claims.cases.case import NO, OPEN, YES, Case
-from tests.study.claims.made import arm, study
+from tests.study.claims.made import arm, probe, study
 
 SLOW = (0.7, 0.68, 0.66, 0.64)
 FAST = (0.5, 0.3, 0.2, 0.1)
@@ -133,6 +133,26 @@ CASES = [
     Case("head_only_plateaus", OPEN, heads(EARLY[:3], 0.85), "too rarely"),
     Case("head_only_plateaus", OPEN, heads((EARLY, EARLY[:3], EARLY), 0.85), "3 times, too rarely"),
     Case("head_only_plateaus", OPEN, ONE_SEED, "one seed"),
+    # The head that plateaus reads the wrong states; the best head alone is not far below full.
+    Case(
+        "head_only_plateaus",
+        OPEN,
+        study(
+            head=arm("head_only", accuracy=0.70, validation=EARLY),
+            full=arm("full", accuracy=(0.84, 0.85, 0.86)),
+            probed=probe(0.835),
+        ),
+        "the head alone (a linear probe on mean-pooled states) stays more than that below",
+        {"tested": "full fine-tuning minus the linear probe on test above 1 point", "value": 1.5},
+    ),
+    Case(
+        "head_only_plateaus",
+        YES,
+        study(
+            head=arm("head_only", accuracy=0.70, validation=EARLY),
+            full=arm("full", accuracy=(0.84, 0.85, 0.86)),
+        ),
+    ),
     Case("full_learns_fastest", YES, speeds(SLOW, SLOW, FAST)),
     Case("full_learns_fastest", NO, speeds(SLOW, FAST, SLOW)),
     Case("full_learns_fastest", OPEN, speeds(SLOW, WILD, FAST)),

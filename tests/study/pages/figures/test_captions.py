@@ -22,7 +22,14 @@ from study.pages.figures.theory_rows import (
 )
 from tests.study.fake_theory import toy_theory
 
-SUMMARY = {"seeds": [0, 1], "test_sentences": 500, "confidence": 0.95}
+SUMMARY = {
+    "seeds": [0, 1],
+    "test_sentences": 500,
+    "confidence": 0.95,
+    "head_only": {},
+    "linear_probe": {"state": "mean"},
+    "head_alone": "linear_probe",
+}
 
 
 def arm(name: str, rank: int | None, accuracy: float, seeds=(), **more):
@@ -36,7 +43,7 @@ def arm(name: str, rank: int | None, accuracy: float, seeds=(), **more):
 
 
 def curve(**lora: float):
-    rows = [arm("head_only", 1, 0.6), arm("full", 1, 0.9)]
+    rows = [arm("head_only", 1, 0.6), arm("linear_probe", 1, 0.7), arm("full", 1, 0.9)]
     return rows + [arm("lora", int(name[1:]), accuracy) for name, accuracy in lora.items()]
 
 
@@ -49,9 +56,19 @@ def tidy(sentence: str) -> None:
 def test_the_rank_curve_names_its_best_and_worst_rank_and_the_change():
     caption = rank_curve.caption(curve(r8=0.84, r1=0.8, r2=0.7), SUMMARY)
     assert "best at rank 8 (84.0 %) and worst at rank 2 (70.0 %)" in caption
-    assert "full fine-tuning reaches 90.0 % and the head alone 60.0 %" in caption
+    others = "full fine-tuning reaches 90.0 % and the best head alone (a linear probe on"
+    assert f"{others} mean-pooled states) 70.0 %" in caption
     assert "From the smallest rank to the largest, accuracy rises by 4.0 points" in caption
     assert "two seeds of the same rank differ by up to 0.0 points" in caption
+
+
+def test_the_rank_curve_tells_of_the_head_that_validation_picked():
+    own = SUMMARY | {"head_alone": "head_only"}
+    for words in (rank_curve.caption, rank_curve.alternative):
+        text = words(curve(r1=0.8), own)
+        assert "the best head alone (the model's own head, trained)" in text
+        assert "60.0 %" in text
+        assert "70.0 %" not in text
 
 
 def test_a_loss_over_the_ranks_is_called_one():

@@ -28,7 +28,7 @@ from study.pages.figures.axes import panels, rank_axis
 from study.pages.figures.text import percent, short_count, spread
 from study.pages.figures.theory_rows import bound_rows, scaling_rows
 from study.settings.statistics import StatisticsSettings
-from tests.study.fake_records import fake_arm
+from tests.study.fake_records import fake_arm, fake_probe
 from tests.study.fake_theory import toy_theory
 
 STATISTICS = StatisticsSettings(0.95, 200, seed=0, margins=(1.0,), power=0.8)
@@ -53,12 +53,16 @@ def study(name: str) -> Results:
     )
 
 
+def summary_of(results: Results):
+    return summarise(results, STATISTICS, fake_probe(results.head_only))
+
+
 def drawn(results: Results, which: str) -> Figure:
-    summary = summarise(results, STATISTICS)
+    summary = summary_of(results)
     if which == "rank_curve":
         return rank_figure.draw(rank_curve(results, summary), summary)
     if which == "pareto":
-        return pareto_figure.draw(pareto(results, summary), summary)
+        return pareto_figure.draw(pareto(summary), summary)
     return dynamics_figure.draw(dynamics(results), summary)
 
 
@@ -121,7 +125,7 @@ def test_texts_of_the_theory_figures_are_large_enough_whole_and_apart(which):
 def test_every_arm_is_named_beside_its_point_and_no_name_covers_an_interval(name):
     results = study(name)
     figure = drawn(results, "pareto")
-    rows = pareto(results, summarise(results, STATISTICS))
+    rows = pareto(summary_of(results))
     boxes = {words: box for words, _, box in drawn_texts(figure)}
     for row in rows:
         own = boxes[str(row["rank"] or row["label"])]
@@ -138,7 +142,7 @@ def test_accuracies_are_in_percent_and_the_headline_is_told(name):
     results = study(name)
     texts = [words for words, _, _ in drawn_texts(drawn(results, "rank_curve"))]
     assert "Test accuracy (%)" in texts
-    headline = summarise(results, STATISTICS)["headline"]
+    headline = summary_of(results)["headline"]
     said = f"rank {headline['rank']}, {percent(headline['test_accuracy'])}"
     assert any(said in words for words in texts)
     assert str(headline["rank"]) in texts  # its tick

@@ -43,7 +43,7 @@ from study.pages.report.inputs import PATHS, PICTURES, Study
 from study.pages.report.page import render
 from study.records.json_file import write_json
 from study.settings.whole import Settings
-from tests.study.fake_records import fake_arm, with_study
+from tests.study.fake_records import fake_arm, fake_probe, with_study
 from tests.study.fake_theory import toy_settings, toy_theory
 from tests.study.pages.report.made_machine import machine_files
 
@@ -85,7 +85,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
     gc.freeze()  # statsmodels collects garbage at every call: half a second, with torch loaded
     settings = made_settings(shape)
     results, statistics = made_results(shape), settings.statistics
-    summary = summarise(results, statistics)
+    summary = summarise(results, statistics, fake_probe(results.head_only))
     validation = {rank: scores(record) for rank, record in results.lora.items()}
     bound, theory = toy_theory()
     enough = sufficient_rank(results, validation, statistics)
@@ -93,7 +93,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
     return {
         "summary": summary,
         "rank_curve": curves.rank_curve(results, summary),
-        "pareto": curves.pareto(results, summary),
+        "pareto": curves.pareto(summary),
         "dynamics": curves.dynamics(results),
         "theory_bound": bound,
         "theory": theory,

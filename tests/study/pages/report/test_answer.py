@@ -41,6 +41,8 @@ def made(
         "lora": {str(r): entry for r in ranks},
         "full": entry | {"test_accuracy": 0.8},
         "head_only": entry | {"test_accuracy": 0.6},
+        "linear_probe": entry | {"test_accuracy": 0.74, "state": "mean"},
+        "head_alone": "linear_probe",
         "confidence": 0.95,
         "seeds": list(range(seeds)),
         "test_sentences": sentences,
@@ -101,8 +103,25 @@ def test_the_gap_comes_with_its_interval_and_both_accuracies():
     _, close, _ = answer(*made())
     assert close == (
         "On the test sentences rank 4 scores 78.8 %, **1.2 points below full fine-tuning** at "
-        "80.0 % (95 % interval of the gap: 0.2 to 2.2 below); training the head alone gives 60.0 %."
+        "80.0 % (95 % interval of the gap: 0.2 to 2.2 below); the best head alone (a linear probe "
+        "on mean-pooled states) gives 74.0 %."
     )
+
+
+@pytest.mark.parametrize(
+    ("best", "state", "words"),
+    [
+        ("head_only", "mean", "the best head alone (the model's own head, trained) gives 60.0 %."),
+        ("linear_probe", "pooled", "(a linear probe on pooled states) gives 74.0 %."),
+        ("linear_probe", "first", "(a linear probe on states of the first token) gives 74.0 %."),
+        ("linear_probe", "last", "(a linear probe on states of the last token) gives 74.0 %."),
+    ],
+)
+def test_the_best_head_alone_is_named_with_the_states_it_reads(best, state, words):
+    summary, record = made()
+    probe = summary["linear_probe"] | {"state": state}
+    _, close, _ = answer(summary | {"head_alone": best, "linear_probe": probe}, record)
+    assert close.endswith(words)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_the_contents_lead_to_every_section():
 def test_the_table_of_arms_has_every_arm_with_its_numbers(name):
     summary = study(name)["summary"]
     table = rows(tables.arms(summary, 4))
-    assert len(table) == 2 + len(summary["lora"])
+    assert len(table) == 3 + len(summary["lora"])
     full = summary["full"]
     assert table[-1][0] == "Full fine-tuning"
     assert table[-1][1].startswith(f"{100 * full['test_accuracy']:.1f} %")
@@ -85,12 +85,28 @@ def test_a_headline_outside_the_sweep_has_a_row_of_its_own():
     labels = [row[0] for row in rows(tables.arms(study("twelve")["summary"], 4))]
     assert "LoRA, rank 20 headline" in labels
     assert "LoRA, rank 4 recommended" in labels
-    assert len(labels) == 15
+    assert len(labels) == 16
 
 
 def test_a_headline_that_is_recommended_too_says_both():
     labels = [row[0] for row in rows(tables.arms(study("one")["summary"], 4))]
-    assert labels == ["Head only", "LoRA, rank 4 recommended and headline", "Full fine-tuning"]
+    assert labels == [
+        "Head only",
+        "Linear probe on mean-pooled states, the best head alone",
+        "LoRA, rank 4 recommended and headline",
+        "Full fine-tuning",
+    ]
+
+
+def test_the_head_that_validation_picked_is_marked_as_the_best():
+    summary = study("one")["summary"] | {"head_alone": "head_only"}
+    labels = [row[0] for row in rows(tables.arms(summary, 4))]
+    assert labels[:2] == ["Head only the best head alone", "Linear probe on mean-pooled states"]
+    table = rows(tables.arms(summary, 4))
+    probe = summary["linear_probe"]
+    assert table[1][1].startswith(f"{100 * probe['test_accuracy']:.1f} %")
+    assert table[1][3] == table[-1][2]  # it has no learning rate, as full has no gap to itself
+    assert table[1][4] == f"{probe['trainable_parameters']:,}"
 
 
 def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
