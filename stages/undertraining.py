@@ -1,7 +1,8 @@
 """Stage undertraining: which arms did not train, before anything is concluded from them.
 
-Reads `metrics/runs/`, `metrics/logits/` and `metrics/data.json`; writes
-`metrics/undertraining.json`, and says what did not train and with which settings to train again.
+Reads `metrics/runs/`, `metrics/logits/`, `metrics/linear_probe.json` and `metrics/data.json`;
+writes `metrics/undertraining.json`, and says what did not train and with which settings to train
+again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from study.analyses.results.validation import read_answers
 from study.analyses.undertraining.record import undertraining
 from study.entry import command
 from study.entry.sections import load
+from study.probes.record import read_probe
 from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
 from study.settings.seeds import SEEDS
@@ -23,7 +25,9 @@ def main() -> None:
     chosen = load(SEEDS, LORA, STATISTICS)
     shares = read_json("metrics/data.json")["splits"]["train"]["class_shares"]
     alpha = 1 - chosen.statistics.confidence
-    record = undertraining(read_sweep(chosen), read_answers(chosen), shares, alpha)
+    results = read_sweep(chosen)
+    probe = read_probe("metrics/linear_probe.json", results.head_only)
+    record = undertraining(results, probe, read_answers(chosen), shares, alpha)
     write_json("metrics/undertraining.json", record)
     for arm in record["arms"]:
         if not arm["trained"]:

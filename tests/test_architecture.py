@@ -53,6 +53,7 @@ HOUSE = (
     "study/analyses/spectra",
     "study/analyses/operations",
     "study/analyses/sufficiency",
+    "study/analyses/undertraining",
     "study/analyses/results",
     "study/feasibility",
     "study/probes",
@@ -235,9 +236,9 @@ def test_data_is_cached_and_ignored_by_git_and_results_are_in_git() -> None:
     assert "/data/" in ignored
 
 
-def test_pictures_are_no_dependencies() -> None:
+def test_nothing_but_the_page_that_shows_them_depends_on_pictures() -> None:
     """Their bytes vary with the version of matplotlib."""
-    for stage in STAGES.values():
+    for stage in (stage for name, stage in STAGES.items() if name != "report"):
         assert not [path for path in stage["deps"] if path.endswith((".png", ".svg", ".html"))]
 
 

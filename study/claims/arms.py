@@ -148,13 +148,6 @@ def _by_parameters(study: Study) -> list[HeadAlone]:
     return sorted(arms, key=lambda arm: arm.trainable_parameters)
 
 
-def _by_seed(study: Study, arm: HeadAlone) -> list[float]:
-    """Return the test accuracy of every seed; the linear probe's is that of all."""
-    if isinstance(arm, LinearProbe):
-        return [arm.test_accuracy] * len(study.full.picked())
-    return seed_accuracies(arm)
-
-
 def _name(arm: HeadAlone) -> str:
     return arm_label(arm.arm, arm.rank).removeprefix("LoRA, ").lower()
 

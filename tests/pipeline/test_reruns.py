@@ -17,7 +17,8 @@ PAGE = "plots/report.html"
 HEADLINE = {"check", "headline", "aggregate", "select", "plot", "report"}
 # What compares ranks reads all of them. Records that come out the same stop what reads them.
 RANKS = HEADLINE | {
-    *("sufficient_rank", "learning_rate", "agreement", "capacity", "spectra", "rules_of_thumb"),
+    *("undertraining", "sufficient_rank", "learning_rate", "agreement", "capacity", "spectra"),
+    "rules_of_thumb",
     *("cost", "claims"),
 }
 

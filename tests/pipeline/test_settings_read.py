@@ -18,7 +18,7 @@ def test_stages_that_do_not_train_read_what_they_declare(study: Study) -> None:
     stages = [
         *("theory_bound", "theory", "aggregate", "sufficient_rank", "learning_rate", "agreement"),
         *("capacity", "spectra", "rules_of_thumb", "cost", "claims", "select", "plot"),
-        "linear_probe",
+        *("linear_probe", "undertraining"),
     ]
     for stage, keys in zip(stages, read(study, [[stage] for stage in stages]), strict=True):
         assert keys == declared(study, stage), stage

@@ -48,6 +48,7 @@ SETTINGS: dict[str, Any] = {
     "theory.seeds": [0],
     "theory.steps": 20,
     "statistics.resamples": 50,
+    "select.force": True,  # so few steps need not train anything
     "capacity.covariance_sentences": 32,
     "spectra.gradient_sentences": 32,
     "cost.sentences": 16,

@@ -266,4 +266,4 @@ def test_a_rank_outside_of_the_sweep_and_a_missing_adapter_are_errors(copy, caps
     write_json("metrics/sufficient_rank.json", record)
     assert "recommended rank 64; allowed: 1, 2" in fails(capsys)
     write_json("metrics/sufficient_rank.json", {})
-    assert "recommends no rank" in fails(capsys)
+    assert "no such record" in fails(capsys)

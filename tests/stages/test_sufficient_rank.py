@@ -12,12 +12,14 @@ import yaml
 
 from stages import sufficient_rank
 from study.entry import command
+from study.records.json_file import write_json
 from study.settings import whole as settings
-from tests.study.analyses.sufficiency.fake_logits import write_logits
+from tests.study.fake_logits import write_logits
 from tests.study.fake_records import write_study
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 WRITTEN = Path("metrics/sufficient_rank.json")
+ACCURACIES = {"lora-r1": 0.6, "lora-r4": 0.9, "head_only": 0.7, "full": 0.9}
 
 
 @pytest.fixture
@@ -31,9 +33,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     raw["statistics"]["resamples"] = 50
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
     write_study(Path("metrics"), settings.load(), num_sentences=60)
-    for rank, accuracy in ((1, 0.6), (4, 0.9)):
-        right = np.random.default_rng(rank).random((2, 80)) < accuracy
-        write_logits(Path(f"metrics/logits/lora-r{rank}.safetensors"), right, seeds=(0, 1))
+    for place, (name, accuracy) in enumerate(ACCURACIES.items()):
+        right = np.random.default_rng(place).random((2, 80)) < accuracy
+        write_logits(Path(f"metrics/logits/{name}.safetensors"), right, seeds=(0, 1))
+    arms = [{"arm": "lora", "rank": rank, "trained": True} for rank in (1, 4)]
+    write_json("metrics/undertraining.json", {"arms": arms})
     return tmp_path
 
 
@@ -43,6 +47,15 @@ def test_it_writes_the_record_of_the_sweep(here):
     assert record["recommended"]["rank"] == 4
     assert [row["rank"] for row in record["differences"]] == [1, 4]
     assert (record["sentences"], record["validation_sentences"]) == (60, 80)
+
+
+def test_a_rank_that_did_not_train_is_not_recommended(here):
+    arms = [{"arm": "lora", "rank": rank, "trained": rank == 1} for rank in (1, 4)]
+    arms += [{"arm": "full", "rank": None, "trained": False}]
+    write_json("metrics/undertraining.json", {"arms": arms})
+    sufficient_rank.main()
+    recommended = json.loads(WRITTEN.read_text())["recommended"]
+    assert (recommended["rank"], recommended["of_all"]) == (1, 4)
 
 
 def test_it_writes_the_same_bytes_each_time(here):

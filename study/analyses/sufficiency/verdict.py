@@ -9,6 +9,7 @@ interval misses the true difference: the chance of that, at any number of margin
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from study.analyses.sufficiency.foreseen import chance_beforehand
@@ -21,17 +22,20 @@ from study.statistics.crossed import Crossed
 def verdicts_of(difference: Crossed, statistics: StatisticsSettings) -> dict[str, Any]:
     """Return `difference`, `low` and `high` (points), and by margin the `verdict`.
 
+    Of one test sentence there is no interval: its ends are None, and nothing is told.
+
     `foreseen` is the chance, told before anything was trained, to find a rank equivalent that in
     truth equals full fine-tuning; see `needed` for the rest.
     """
     alpha = (1 - statistics.confidence) / 2
     mean = 100 * float(difference.mean[0])
     half = 100 * float(difference.half_width(alpha)[0])
+    finite = math.isfinite(half)
     seeds, sentences = difference.num_seeds, difference.num_sentences
     return {
         "difference": mean,
-        "low": mean - half,
-        "high": mean + half,
+        "low": mean - half if finite else None,
+        "high": mean + half if finite else None,
         "margins": [
             {
                 "margin": margin,

@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from study.analyses.results.head_alone import head_alone
 from study.analyses.results.sweep import Sweep
 from study.analyses.results.validation import Answers
 from study.analyses.undertraining import curve as curves
 from study.analyses.undertraining.remedy import remedy
 from study.analyses.undertraining.signs import Sign, of_commonest, of_curve, of_head
+from study.probes.record import LinearProbe
 from study.records.arm_names import HEAD_ONLY
 from study.records.runs import ArmRecord
+from study.statistics.resampling import Scores
 
 
 def undertraining(
-    results: Sweep, answers: Answers, shares: Mapping[str, float], alpha: float
+    results: Sweep,
+    probe: LinearProbe,
+    answers: Answers,
+    shares: Mapping[str, float],
+    alpha: float,
 ) -> dict[str, Any]:
     """Return the record.
 
@@ -31,6 +38,7 @@ def undertraining(
     - `settings`: of all that did not train, one a key, as `dvc exp run -S` takes them.
 
     Args:
+        probe: arms are held against the better one, on validation, of it and the trained head.
         answers: on validation.
         shares: of the classes in the training sentences, by name.
         alpha: of the test against the commonest class.
@@ -39,8 +47,11 @@ def undertraining(
     names = results.full.label_names
     commonest = max(range(len(names)), key=lambda place: shares[names[place]])
     right = answers.labels == commonest
+    head = answers.correct[HEAD_ONLY, None]
+    if head_alone(results.head_only, probe) is probe:
+        head = np.array([probe.validation_predictions]) == answers.labels
     rows = [
-        _row(record, answers, right, guessing, alpha)
+        _row(record, answers, right, head, guessing, alpha)
         for record in (results.head_only, *results.lora.values(), results.full)
     ]
     settings = dict.fromkeys(setting for row in rows for setting in row["try"])
@@ -53,13 +64,18 @@ def undertraining(
 
 
 def _row(
-    record: ArmRecord, answers: Answers, commonest: Any, guessing: float, alpha: float
+    record: ArmRecord,
+    answers: Answers,
+    commonest: Scores,
+    head: Scores,
+    guessing: float,
+    alpha: float,
 ) -> dict[str, Any]:
     curve = curves.curve(record, guessing)
     correct = answers.correct[record.arm, record.rank]
     signs: list[Sign] = [*of_curve(curve), of_commonest(correct, commonest, alpha)]
     if record.arm != HEAD_ONLY:
-        signs.append(of_head(correct, answers.correct[HEAD_ONLY, None]))
+        signs.append(of_head(correct, head))
     found = [sign.name for sign in signs if sign.found]
     epochs, steps = curves.epochs(record), curves.steps(record)
     return {

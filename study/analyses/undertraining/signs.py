@@ -69,7 +69,8 @@ def of_head(correct: Scores, head: Scores) -> Sign:
     """Return whether an arm is behind the head alone on validation, in points.
 
     Args:
-        correct, head: which validation sentences each got right, (num_seeds, num_sentences).
+        correct: which validation sentences the arm got right, (num_seeds, num_sentences);
+            head: which the head alone did, of as many seeds, or of one answer for all of them.
     """
     difference = crossed(head.astype(np.float64) - correct)
     behind = 100 * float(difference.mean[0])

@@ -87,7 +87,7 @@ def _so_far(summary: Record, sufficient_rank: Record) -> str:
     which = head_words(summary["head_alone"], head.get("state"))
     return (
         f"Not known yet: so far rank {rank} scores {lora} on the test sentences, full fine-tuning "
-        f"{full} and {which} {alone}."
+        f"{full} and the best head alone ({which}) {alone}."
     )
 
 
@@ -132,34 +132,36 @@ def _how_sure(rank: int, sufficient_rank: Record) -> str:
 def _told(rank: int, sufficient_rank: Record) -> str:
     """Say what the data are enough to say of a rank, and what they are too few to say."""
     margins, far = by_verdict(sufficient_rank), out_of_reach(sufficient_rank)
-    shown = [
-        words.format(margin(found(margins[verdict])))
-        for verdict, words, found in (
-            (_EQUIVALENT, "is within {} of full fine-tuning", min),
-            (_WORSE, "is more than {} below it", max),
-            (_BETTER, "is more than {} above it", max),
+    found = [
+        words.format(margin(of_these(margins[verdict])))
+        for verdict, words, of_these in (
+            (_EQUIVALENT, "within {} of full fine-tuning", min),
+            (_WORSE, "more than {} below it", max),
+            (_BETTER, "more than {} above it", max),
         )
         if verdict in margins
     ]
-    shown = shown or _side(sufficient_rank)
     if _EQUIVALENT not in margins:
-        shown = [each.replace(" it", " full fine-tuning") for each in shown]
-    parts = [f"enough to say that rank {rank} {listed(shown)}"] if shown else []
+        found = [each.replace(" it", " full fine-tuning") for each in found]
+    shown = f"is {listed(found)}" if found else _side(sufficient_rank)
+    parts = [f"enough to say that rank {rank} {shown}"] if shown else []
     asked = [width for width in margins.get(UNTOLD, []) if width not in far]
     if asked or not shown:
-        which = "it is" if shown else f"rank {rank} is"
-        within = margins_in_words(asked or far, "or")
-        of = " of it" if shown else " of full fine-tuning"
-        parts.append(f"too few to say whether {which} within {within}{of}")
+        within = f"within {margins_in_words(asked or far, 'or')}"
+        if not shown:
+            which = f"rank {rank} is {within} of full fine-tuning"
+        else:
+            which = f"it is {within}" if found else f"it is {within} of it"
+        parts.append(f"too few to say whether {which}")
     return ", but ".join(parts)
 
 
-def _side(sufficient_rank: Record) -> list[str]:
+def _side(sufficient_rank: Record) -> str:
     """Say on which side of full fine-tuning the rank is, where its interval holds no 0."""
-    told = sufficient_rank["answer"]
-    if told["high"] < 0:
-        return ["scores less than it"]
-    return ["scores more than it"] if told["low"] > 0 else []
+    low, high = (sufficient_rank["answer"][end] for end in ("low", "high"))
+    if low is None or low <= 0 <= high:
+        return ""
+    return f"scores {'less' if high < 0 else 'more'} than full fine-tuning"
 
 
 def _too_far(sufficient_rank: Record) -> str:

@@ -12,6 +12,7 @@ import pytest
 from study.analyses.results.sweep import Results
 from study.analyses.sufficiency.reasons import reason
 from study.analyses.sufficiency.record import sufficient_rank
+from study.analyses.sufficiency.verdict import verdict
 from study.records.json_file import write_json
 from study.settings import whole as settings
 from tests.study.fake_records import fake_arm
@@ -39,7 +40,7 @@ def record_of(name: str) -> dict:
     ranks = {"one": (8,), "twelve": TWELVE}.get(name, (1, 2, 8))
     seeds = (0,) if name in ("one", "one seed") else (0, 1, 2)
     right = validation(dict.fromkeys(ranks, 0.8), len(seeds))
-    return sufficient_rank(results(ranks, seeds), right, STATISTICS)
+    return sufficient_rank(results(ranks, seeds), right, (), STATISTICS)
 
 
 @pytest.mark.parametrize("name", ["default", "one", "one seed", "twelve"])
@@ -65,7 +66,7 @@ def test_any_study_has_a_whole_record(name, tmp_path):
 
 def test_a_rank_is_recommended_on_validation_not_on_test():
     test = results(accuracy={1: 0.85, 2: 0.8, 8: 0.7})
-    record = sufficient_rank(test, validation({1: 0.6, 2: 0.7, 8: 0.9}), STATISTICS)
+    record = sufficient_rank(test, validation({1: 0.6, 2: 0.7, 8: 0.9}), (), STATISTICS)
     assert record["recommended"]["rank"] == 8
     assert record["recommended"]["split"] == "validation"
     assert record["one_standard_error"]["rank"] == 1
@@ -75,7 +76,7 @@ def test_a_rank_is_recommended_on_validation_not_on_test():
 
 def test_differences_are_to_full_in_points_and_seed_by_seed():
     of_all = results()
-    record = sufficient_rank(of_all, validation(dict.fromkeys((1, 2, 8), 0.8)), STATISTICS)
+    record = sufficient_rank(of_all, validation(dict.fromkeys((1, 2, 8), 0.8)), (), STATISTICS)
     first, full = of_all.lora[1], of_all.full
     by_seed = [
         100 * (one.test_accuracy - other.test_accuracy)
@@ -92,7 +93,7 @@ def test_verdicts_and_intervals_agree():
     accuracy = {1: 0.70, 2: 0.79, 4: 0.81, 8: 0.825}
     of_all = results(tuple(accuracy), (0, 1, 2, 3, 4, 5), 3000, accuracy)
     right = validation(dict.fromkeys(accuracy, 0.8), 6)
-    record = sufficient_rank(of_all, right, STATISTICS)
+    record = sufficient_rank(of_all, right, (), STATISTICS)
     seen = set()
     for entry in record["equivalence"]:
         m = entry["margin"]
@@ -127,7 +128,7 @@ def test_one_rank_is_the_one_recommended():
 
 def test_one_test_sentence_is_no_crash():
     of_all = results(num_sentences=1)
-    record = sufficient_rank(of_all, validation(dict.fromkeys((1, 2, 8), 0.8)), STATISTICS)
+    record = sufficient_rank(of_all, validation(dict.fromkeys((1, 2, 8), 0.8)), (), STATISTICS)
     json.dumps(record, allow_nan=False)
     row = record["equivalence"][0]["ranks"][0]
     assert row["verdict"] == "cannot be told"
@@ -137,8 +138,8 @@ def test_one_test_sentence_is_no_crash():
 
 def test_it_is_the_same_each_time_and_in_any_order_of_ranks():
     right = validation(dict.fromkeys((1, 2, 8), 0.8))
-    once = sufficient_rank(results((1, 2, 8)), right, STATISTICS)
-    assert sufficient_rank(results((8, 1, 2)), right, STATISTICS) == once
+    once = sufficient_rank(results((1, 2, 8)), right, (), STATISTICS)
+    assert sufficient_rank(results((8, 1, 2)), right, (), STATISTICS) == once
 
 
 ROW = {
@@ -189,3 +190,45 @@ def test_a_verdict_is_told_with_its_p_value():
     assert equivalent == "-1.23 points: within 2 points of full fine-tuning (p = 0.012)"
     worse = reason(ROW | {"verdict": "worse"}, 0.5, 3, 3000)
     assert worse == "-1.23 points: more than 0.5 points below full fine-tuning (p < 0.0001)"
+
+
+def test_a_rank_that_did_not_train_is_not_recommended_however_it_scores():
+    test, right = results((1, 2, 8)), validation({1: 0.9, 2: 0.8, 8: 0.81})
+    assert sufficient_rank(test, right, (), STATISTICS)["recommended"]["rank"] == 1
+    record = sufficient_rank(test, right, (1,), STATISTICS)
+    assert record["recommended"]["rank"] == 2
+    assert record["recommended"]["of_all"] == 1
+    assert record["recommended"]["untrained"] == [1]
+    shares = record["choice"]["one standard error on validation"]
+    assert shares["1"] == 0
+    assert sum(shares.values()) == pytest.approx(1)
+    none = sufficient_rank(test, right, (1, 2, 8), STATISTICS)
+    assert none["recommended"]["rank"] is None
+    assert none["answer"] is None
+    assert none["choice"]["one standard error on validation"]["none"] == 1
+
+
+def test_the_answers_verdicts_are_read_off_the_interval_of_the_recommended_rank():
+    record = sufficient_rank(
+        results((1, 2, 8)), validation(dict.fromkeys((1, 2, 8), 0.8)), (), STATISTICS
+    )
+    told = record["answer"]
+    (row,) = [r for r in record["differences"] if r["rank"] == record["recommended"]["rank"]]
+    assert told["difference"] == row["difference"]
+    assert told["low"] < row["low"] < row["high"] < told["high"]  # two-sided
+    for at in told["margins"]:
+        assert at["verdict"] == verdict(told["low"], told["high"], at["margin"])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.9, 1.0, "equivalent"),
+        (-3.0, -1.1, "worse"),
+        (1.1, 3.0, "better"),
+        (-1.5, 0.5, "cannot be told"),
+        (-1.0, -1.0, "equivalent"),
+    ],
+)
+def test_an_interval_has_one_verdict_at_a_margin(low, high, said):
+    assert verdict(low, high, 1.0) == said

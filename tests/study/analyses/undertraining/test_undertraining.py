@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,10 +32,13 @@ from tests.study.analyses.undertraining.made import (
     straight,
     sweep,
 )
+from tests.study.fake_records import fake_probe
 
 
-def record(results=None, accuracies=GOOD, shares=SHARES):
-    return undertraining(results or sweep(), answers(accuracies), shares, 0.05)
+def record(results=None, accuracies=GOOD, shares=SHARES, probe=None):
+    results = results or sweep()
+    probe = probe or fake_probe(results.head_only, validation=0.0)
+    return undertraining(results, probe, answers(accuracies), shares, 0.05)
 
 
 def found(made, arm_name: str, rank: int | None = None) -> list[str]:
@@ -105,6 +109,14 @@ def test_what_the_head_alone_beats_is_named_and_what_is_within_the_noise_is_not(
     alike = [stream.random((3, 400)) < 0.8 for _ in range(2)]
     sign = of_head(alike[0], alike[1])
     assert sign.found == (sign.value > sign.limit)
+
+
+def test_the_head_alone_is_the_linear_probe_where_that_is_better():
+    made = answers(GOOD)
+    right = tuple(made.labels.tolist())
+    probe = replace(fake_probe(sweep().head_only, validation=1.0), validation_predictions=right)
+    assert found(record(probe=probe), LORA, 4) == [BEHIND_HEAD]
+    assert found(record(probe=probe), HEAD_ONLY) == []
 
 
 @pytest.mark.parametrize(

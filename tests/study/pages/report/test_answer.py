@@ -21,6 +21,8 @@ def made(
     verdicts: dict[float, str] | None = None,
     seeds: int = 3,
     as_measured: dict[float, int] | None = None,
+    foreseen: dict[float, float] | None = None,
+    untrained: tuple[int, ...] = (),
     choice: dict[str, float] | None = None,
     sentences: int = 3000,
 ):
@@ -51,7 +53,29 @@ def made(
         verdicts = {0.5: "worse", 1.0: "cannot be told", 2.0: "equivalent"}
     shares = choice or {str(r): float(r == rank) for r in ranks}
     record = {
-        "recommended": {"rank": rank, "rule": RULE, "split": "validation"},
+        "recommended": {
+            "rank": None if rank in untrained else rank,
+            "of_all": rank,
+            "untrained": list(untrained),
+            "rule": RULE,
+            "split": "validation",
+        },
+        "answer": {
+            "difference": 100 * gap[0],
+            "low": 100 * gap[1],
+            "high": 100 * gap[2],
+            "margins": [
+                {
+                    "margin": margin,
+                    "verdict": verdict,
+                    "foreseen": (foreseen or {}).get(margin, 1.0),
+                    "seeds_needed": 999,
+                    "seeds_if_as_measured": (as_measured or {}).get(margin),
+                    "sentences_needed": 9000,
+                }
+                for margin, verdict in verdicts.items()
+            ],
+        },
         "one_standard_error": {"rank": rank, "ranks": [{"rank": r} for r in reversed(ranks)]},
         "equivalence": [
             {
@@ -162,10 +186,51 @@ def test_what_is_shown_and_what_is_open_are_told_with_what_they_rest_on():
         "4 in 100 % of cases."
     )
     nothing = dict.fromkeys((2.0, 0.5, 1.0), "cannot be told")
-    assert answer(*made(verdicts=nothing))[2].startswith(
+    wide = (-0.012, -0.032, 0.008)
+    assert answer(*made(verdicts=nothing, gap=wide))[2].startswith(
         "**3 seeds** and 3,000 test sentences are too few to say whether rank 4 is within 0.5, 1 "
         "or 2 points of full fine-tuning;"
     )
+
+
+def test_the_side_of_full_fine_tuning_is_told_where_no_margin_is():
+    nothing = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
+    assert answer(*made(verdicts=nothing))[2].startswith(
+        "**3 seeds** and 3,000 test sentences are enough to say that rank 4 scores less than full "
+        "fine-tuning, but too few to say whether it is within 0.5, 1 or 2 points of it;"
+    )
+    above = made(verdicts=nothing, gap=(0.012, 0.002, 0.022))
+    assert "scores more than full fine-tuning, but too few" in answer(*above)[2]
+
+
+def test_what_was_out_of_reach_from_the_start_is_no_open_question():
+    nothing = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
+    beforehand = {0.5: 0.0, 1.0: 0.08, 2.0: 0.7}
+    assert answer(*made(verdicts=nothing, foreseen=beforehand))[2].startswith(
+        "**3 seeds** and 3,000 test sentences are enough to say that rank 4 scores less than full "
+        "fine-tuning, but too few to say whether it is within 2 points of it; to show a rank "
+        "within 0.5 or 1 point they were too few from the start;"
+    )
+    small = made(verdicts=nothing, gap=(-0.01, -0.1, 0.08), foreseen=dict.fromkeys(nothing, 0.0))
+    assert answer(*small)[2].startswith(
+        "**3 seeds** and 3,000 test sentences are too few to say whether rank 4 is within 0.5, 1 "
+        "or 2 points of full fine-tuning; with other"
+    )
+
+
+def test_where_no_rank_trained_none_is_recommended_and_what_there_is_is_told():
+    which, close, sure = answer(*made(untrained=(1, 4, 16)))
+    assert which == "**None yet**: no rank of LoRA trained well enough to be recommended."
+    assert close.startswith("Not known yet: so far rank 4 scores 78.8 % on the test sentences, ")
+    assert sure == "Not before LoRA has trained."
+    assert more(made(untrained=(1, 4, 16))[1]) == []
+
+
+def test_ranks_that_did_not_train_are_no_part_of_the_choice():
+    which, _, _ = answer(*made(untrained=(1,)))
+    assert "of the two ranks that trained (4 and 16) it is the smallest" in which
+    only = answer(*made(untrained=(1, 16)))[0]
+    assert only.startswith("**Rank 4** is the only one that trained")
 
 
 def test_how_the_rank_was_picked_is_told_below():
