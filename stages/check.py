@@ -3,12 +3,14 @@
 DVC removes a stage's outputs before it runs it, and a rank that is too large for the model would
 show only after the other arms were trained. So every stage stands behind this one. It reads all of
 params.yaml; writes metrics/checked.json, which never changes, so that a changed setting reaches
-the stages that read it and no others. The other
-pipelines check what is theirs alone.
+the stages that read it and no others. The other pipelines check what is theirs alone.
+
+It also says what a study of this size can show, before anything is trained.
 """
 
 from __future__ import annotations
 
+from study.analyses.sufficiency.foreseen import beforehand
 from study.entry import command
 from study.feasibility.check import check
 from study.records.json_file import write_json
@@ -19,6 +21,10 @@ def main() -> None:
     """Check the settings against each other, the sources, the model and the machine."""
     chosen = whole.load()
     check(chosen)
+    sentences = chosen.data.test_size
+    if sentences is not None:  # else the source tells, which nobody has read yet
+        statistics, seeds = chosen.statistics, len(chosen.seeds)
+        print(beforehand(seeds, sentences, statistics.margins, statistics.confidence))
     write_json("metrics/checked.json", {"settings": "fit each other, the model and the machine"})
 
 

@@ -14,7 +14,8 @@ data/prepared/ (see `study.records.prepared`) and the report metrics/data.json:
                             after, and the share of sentences that were cut
 
 Nothing is written until everything has been read, checked and tokenised. Ranks that were trained
-on other data and are not trained now are removed (`study.data.leftovers`).
+on other data and are not trained now are removed (`study.data.leftovers`). Says how many steps
+training will take, and how many are usual.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from study.records import prepared
 from study.records.json_file import write_json
 from study.settings.data import DATA
 from study.settings.model import MODEL
+from study.settings.train import TRAIN
+from study.words.steps import steps_words
 
 FOLDER = "data/prepared"
 REPORT = "metrics/data.json"
@@ -36,7 +39,7 @@ REPORT = "metrics/data.json"
 
 def main() -> None:
     """Prepare the data of params.yaml."""
-    wanted = load(DATA, MODEL)
+    wanted = load(DATA, MODEL, TRAIN)
     data, report = prepare(wanted.data, wanted.model.name)
     prepared.save(data, FOLDER)
     write_json(REPORT, report)
@@ -44,6 +47,8 @@ def main() -> None:
         print(f"{path}: trained on other data; removed")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     print(f"prepared {data.num_labels} classes of sentences: {sizes}")
+    batch_size, epochs = wanted.train.batch_size, wanted.train.epochs
+    print(f"training: {steps_words(len(data.train), batch_size, epochs)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stage undertraining: from records and logits alone, what did not train and what to do about it."""
+"""Stage undertraining: what did not train, and what to do about it, from records and logits."""
 
 from __future__ import annotations
 

@@ -8,7 +8,11 @@ difference, pooled over ranks. Models that agree more are told apart with less.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from study.analyses.sufficiency.planning import Components, Question, power
+from study.words.phrases import counted, listed
+from study.words.phrases import margin as margin_words
 
 # (fraction of right answers)^2: of a seed (.23 points), a sentence (.29 points at 3,000 sentences)
 # and the rest of a single answer (.29 points at 3 seeds and 3,000 sentences).
@@ -26,3 +30,22 @@ def chance_beforehand(num_seeds: int, num_sentences: int, margin: float, alpha: 
     if num_sentences < 2:
         return 0.0
     return power(USUAL, num_seeds, num_sentences, Question(margin / 100, alpha, power=1.0))
+
+
+def beforehand(
+    num_seeds: int, num_sentences: int, margins: Sequence[float], confidence: float
+) -> str:
+    """Say what a study of this size can show, before it trains."""
+    alpha = (1 - confidence) / 2
+    chances = {m: chance_beforehand(num_seeds, num_sentences, m, alpha) for m in sorted(margins)}
+    told = listed([f"{chance:.0%} within {margin_words(m)}" for m, chance in chances.items()])
+    size = f"{counted(num_seeds, 'seed')} and {counted(num_sentences, 'test sentence')}"
+    words = (
+        f"with {size}, a rank that truly equals full fine-tuning is shown to be so with a chance "
+        f"of {told}"
+    ).replace("%", " %")
+    far = [m for m, chance in chances.items() if chance < OUT_OF_REACH]
+    if not far:
+        return words
+    within = listed([margin_words(m) for m in far], "or")
+    return f"{words}: nothing is asked about {within}. More seeds, then more sentences, help most"

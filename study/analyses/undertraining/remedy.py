@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from study.analyses.undertraining.signs import BEHIND_HEAD, HARDLY_LEARNED, NO_BETTER
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.words.steps import USUAL_STEPS, epochs_for
 
-# Optimiser steps that every arm had settled by on the files that were tried, 60 to 3,000 sentences
-# to train on: see docs/statistics.md.
-USUAL_STEPS = 180
 _SECTION = {HEAD_ONLY: "head_only", FULL: "full", LORA: "lora"}
 
 
 def epochs_wanted(epochs: int, steps: int) -> int:
     """Return how many epochs to try: of the usual number of steps, and twice as many at least."""
-    per_epoch = steps / epochs
-    return max(2 * epochs, math.ceil(USUAL_STEPS / per_epoch))
+    return max(2 * epochs, epochs_for(USUAL_STEPS, steps / epochs))
 
 
 def remedy(

@@ -10,7 +10,7 @@ import pytest
 
 from study.analyses.undertraining.curve import curve, guessing_loss
 from study.analyses.undertraining.record import undertraining
-from study.analyses.undertraining.remedy import USUAL_STEPS, epochs_wanted, remedy
+from study.analyses.undertraining.remedy import epochs_wanted, remedy
 from study.analyses.undertraining.signs import (
     BEHIND_HEAD,
     HARDLY_LEARNED,
@@ -21,6 +21,7 @@ from study.analyses.undertraining.signs import (
 )
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.json_file import write_json
+from study.words.steps import USUAL_STEPS
 from tests.study.analyses.undertraining.made import (
     GOOD,
     GUESSING,

@@ -33,10 +33,12 @@ from study.analyses.learning_rates.record import learning_rates
 from study.analyses.results import curves
 from study.analyses.results.summary import summarise
 from study.analyses.results.sweep import Results, scores
+from study.analyses.results.validation import Answers
 from study.analyses.rules_of_thumb.record import rules_record
 from study.analyses.spectra.record import spectra_record
 from study.analyses.spectra.updates import Matrix, Updates
 from study.analyses.sufficiency.record import sufficient_rank
+from study.analyses.undertraining.record import undertraining
 from study.pages.report import show
 from study.pages.report.contents import TITLES
 from study.pages.report.inputs import PATHS, PICTURES, Study
@@ -88,7 +90,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
     summary = summarise(results, statistics, fake_probe(results.head_only))
     validation = {rank: scores(record) for rank, record in results.lora.items()}
     bound, theory = toy_theory()
-    enough = sufficient_rank(results, validation, statistics)
+    enough = sufficient_rank(results, validation, (), statistics)
     spectra = spectra_record(*_updates(shape), settings.spectra)
     return {
         "summary": summary,
@@ -98,6 +100,13 @@ def made_records(shape: Shape) -> dict[str, Any]:
         "theory_bound": bound,
         "theory": theory,
         "data": _data(shape),
+        "undertraining": undertraining(
+            results,
+            fake_probe(results.head_only, validation=0.0),
+            _answers(shape, validation),
+            {name: 1 / shape.classes for name in results.full.label_names},
+            0.05,
+        ),
         "sufficient_rank": enough,
         "agreement": agreement(results, _logits(results, shape), statistics),
         "capacity": _capacity(results, settings),
@@ -154,6 +163,15 @@ def made_results(shape: Shape) -> Results:
 
     lora = {rank: arm("lora", rank) for rank in sorted(shape.ranks)}
     return Results(arm("head_only"), arm("full"), lora, arm("lora", shape.rank))
+
+
+def _answers(shape: Shape, validation: dict[int, Any]) -> Answers:
+    """Answers on validation of every arm; those of the head alone are worse."""
+    best = validation[max(validation)]
+    worse = best & (np.arange(best.shape[1]) % 5 > 0)
+    correct = {("lora", rank): right for rank, right in validation.items()}
+    labels = np.arange(best.shape[1]) % shape.classes
+    return Answers(correct | {("head_only", None): worse, ("full", None): best}, labels)
 
 
 def _logits(results: Results, shape: Shape) -> dict[tuple[str, int | None], Any]:

@@ -1,0 +1,29 @@
+"""How many optimiser steps training will take, beside what is usual, as a sentence."""
+
+from __future__ import annotations
+
+import math
+
+from study.words.phrases import counted
+
+# By so many optimiser steps every arm had settled on the files that were tried, of 60 to 3,000
+# sentences to train on: docs/training.md has them.
+USUAL_STEPS = 180
+
+
+def epochs_for(usual: int, steps_an_epoch: float) -> int:
+    """Return the least number of epochs that have so many steps."""
+    return math.ceil(usual / steps_an_epoch)
+
+
+def steps_words(sentences: int, batch_size: int, epochs: int) -> str:
+    """Say how many steps there will be and, where they are few, how many epochs would do."""
+    each = math.ceil(sentences / batch_size)
+    steps = each * epochs
+    told = f"{counted(epochs, 'epoch')} of {counted(each, 'step')} are {counted(steps, 'step')}"
+    if steps >= USUAL_STEPS:
+        return f"{told}; {USUAL_STEPS} or more are usual"
+    return (
+        f"{told}, and {USUAL_STEPS} or more are usual: in fewer LoRA may hardly train. To train "
+        f"longer: dvc exp run -S train.epochs={epochs_for(USUAL_STEPS, each)}"
+    )

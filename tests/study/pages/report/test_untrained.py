@@ -1,0 +1,47 @@
+"""What did not train is said first, in plain words, with a command; and nothing if all did."""
+
+from __future__ import annotations
+
+import re
+
+from study.pages.report.untrained import signs_table, warnings
+from study.records.arm_names import FULL, LORA
+from tests.study.analyses.undertraining.made import GOOD, arm, flat, straight, sweep
+from tests.study.analyses.undertraining.test_undertraining import record
+
+
+def test_nothing_is_said_where_every_arm_trained():
+    assert warnings(record()) == []
+
+
+def test_every_rank_is_named_once_with_its_loss_and_the_command_last():
+    short = sweep(lora={r: arm(LORA, r, flat, steps=20) for r in (1, 4)})
+    lines = warnings(record(short, GOOD | {(LORA, 1): 0.52, (LORA, 4): 0.51}))
+    assert lines == [
+        "LoRA at every rank hardly learned anything: the training loss ended at 0.67, where "
+        "guessing has 0.69.",
+        "To train longer or otherwise: `dvc exp run -S train.epochs=18`.",
+    ]
+
+
+def test_arms_that_differ_are_told_apart_by_the_worst_that_was_seen():
+    results = sweep(lora={4: arm(LORA, 4, straight)}, full=arm(FULL, None, straight))
+    lines = warnings(record(results, GOOD | {(LORA, 1): 0.52}))
+    assert lines[0].startswith("LoRA at rank 1 is not shown to do better than one who always ")
+    assert lines[1] == (
+        "LoRA at rank 4 and full fine-tuning were still learning when training ended."
+    )
+
+
+def test_an_arm_that_the_head_alone_beats_is_said_to_be():
+    (line, _) = warnings(record(accuracies=GOOD | {(LORA, 1): 0.6}))
+    assert line == "LoRA at rank 1 is right less often on validation than the head alone."
+
+
+def test_the_table_has_every_arm_and_says_of_each_whether_it_trained():
+    results = sweep(lora={4: arm(LORA, 4, straight)})
+    cells = re.findall(r"<tr>(.*?)</tr>", signs_table(record(results)), re.DOTALL)[1:]
+    words = [re.sub(r"<[^>]+>", " ", row) for row in cells]
+    assert len(words) == 4
+    assert ["still learning" in row for row in words] == [False, False, True, False]
+    assert "LoRA, rank 4" in words[2]
