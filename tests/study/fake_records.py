@@ -83,7 +83,7 @@ def fake_probe(
         left_out={"pooled": "there is none"},
         label_names=names,
         test_labels=labels,
-        validation_predictions=(0, 1),
+        validation_predictions=(0,),  # of whatever sentences
         test_predictions=tuple(predictions.tolist()),
     )
 

@@ -15,7 +15,7 @@ from study.analyses.undertraining import curve as curves
 from study.analyses.undertraining.remedy import remedy
 from study.analyses.undertraining.signs import Sign, of_commonest, of_curve, of_head
 from study.probes.record import LinearProbe
-from study.records.arm_names import HEAD_ONLY
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord
 from study.statistics.resampling import Scores
 
@@ -35,7 +35,9 @@ def undertraining(
       was, and `try`: settings to run again with.
     - `guessing_loss`, nats; `commonest`: the commonest class of the training sentences, and the
       share of the validation sentences that are of it.
-    - `settings`: of all that did not train, one a key, as `dvc exp run -S` takes them.
+    - `head_alone`: which arm arms are held against, the trained head or the linear probe.
+    - `settings`: of all that did not train, one a key, as `dvc exp run -S` takes them. Of the
+      trained head only where no linear probe does better, as nothing is said of it else.
 
     Args:
         probe: arms are held against the better one, on validation, of it and the trained head.
@@ -47,18 +49,20 @@ def undertraining(
     names = results.full.label_names
     commonest = max(range(len(names)), key=lambda place: shares[names[place]])
     right = answers.labels == commonest
-    head = answers.correct[HEAD_ONLY, None]
-    if head_alone(results.head_only, probe) is probe:
+    head, best = answers.correct[HEAD_ONLY, None], head_alone(results.head_only, probe)
+    if best is probe:
         head = np.array([probe.validation_predictions]) == answers.labels
     rows = [
         _row(record, answers, right, head, guessing, alpha)
         for record in (results.head_only, *results.lora.values(), results.full)
     ]
-    settings = dict.fromkeys(setting for row in rows for setting in row["try"])
+    counted = [row for row in rows if row["arm"] in (best.arm, LORA, FULL)]
+    settings = dict.fromkeys(setting for row in counted for setting in row["try"])
     return {
         "arms": rows,
         "guessing_loss": guessing,
         "commonest": {"class": names[commonest], "share": float(right.mean())},
+        "head_alone": best.arm,
         "settings": _largest(list(settings)),
     }
 

@@ -24,12 +24,16 @@ _TOLD_FIRST = (HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD, STILL_LEARNING)
 def warnings(undertraining: Record) -> list[str]:
     """Return a sentence for each way in which arms did not train, and what to do; none if all did.
 
+    The trained head counts only where it is the best head alone: else nothing is said of it.
+
     Args:
         undertraining: `metrics/undertraining.json`.
     """
+    of = (undertraining["head_alone"], LORA, FULL)
+    counted = [row for row in undertraining["arms"] if row["arm"] in of]
     lines = []
     for sign in _TOLD_FIRST:
-        rows = [row for row in undertraining["arms"] if _first(row) == sign]
+        rows = [row for row in counted if _first(row) == sign]
         if rows:
             lines.append(
                 f"{capitalised(_arms(rows, undertraining))} {_words(sign, rows, undertraining)}."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from study.pages.report.untrained import signs_table, warnings
-from study.records.arm_names import FULL, LORA
+from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from tests.study.analyses.undertraining.made import GOOD, arm, flat, straight, sweep
 from tests.study.analyses.undertraining.test_undertraining import record
+from tests.study.fake_records import fake_probe
 
 
 def test_nothing_is_said_where_every_arm_trained():
@@ -31,6 +33,15 @@ def test_arms_that_differ_are_told_apart_by_the_worst_that_was_seen():
     assert lines[1] == (
         "LoRA at rank 4 and full fine-tuning were still learning when training ended."
     )
+
+
+def test_the_trained_head_is_named_only_where_no_probe_does_better():
+    results = dataclasses.replace(sweep(), head_only=arm(HEAD_ONLY, None, straight))
+    lines = warnings(record(results))
+    assert lines[0] == "The head alone was still learning when training ended."
+    better = record(results, probe=fake_probe(results.head_only, validation=0.99))
+    assert better["head_alone"] == "linear_probe"
+    assert warnings(better | {"arms": better["arms"][:1]}) == []
 
 
 def test_an_arm_that_the_head_alone_beats_is_said_to_be():
