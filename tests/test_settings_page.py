@@ -28,7 +28,8 @@ def told(file: str) -> dict[str, set[str]]:
     rows = re.findall(r"^\| `([\w.]+)` \| .+ \| ([^|]+) \|$", part, re.MULTILINE)
     assert len(dict(rows)) == len(rows)
     return {
-        key: set(re.findall(r"`([^`]+)`", cell)) | (TRAINING if "training" in cell else set())
+        key: set(re.findall(r"`([^`]+)`", cell))
+        | (TRAINING if re.search(r"\btraining\b", cell) else set())
         for key, cell in rows
     }
 

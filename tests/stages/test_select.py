@@ -258,6 +258,33 @@ def test_an_adapter_of_another_study_is_refused_and_nothing_is_written(copy, cap
     assert not Path("data/selected").exists()
 
 
+def unrecommended(**settings: object) -> None:
+    """Let the study recommend no rank, and run the stage."""
+    path = Path("metrics/sufficient_rank.json")
+    record = read_json(path)
+    record["recommended"] |= {"rank": None, "of_all": RANK}
+    write_json(path, record)
+    toys.change(Path("params.yaml"), settings)
+    select.main()
+
+
+def test_where_no_rank_is_recommended_none_is_handed_out_and_the_readme_says_why(copy, capsys):
+    unrecommended(**{"select.force": False})
+    assert [path.name for path in Path("data/selected").iterdir()] == ["README.md"]
+    said = Path("data/selected/README.md").read_text(encoding="utf-8")
+    assert "No rank of LoRA trained well enough" in said
+    assert "`dvc exp run -S select.force=true`" in said
+    assert "no adapter was selected" in capsys.readouterr().out
+
+
+def test_a_forced_adapter_is_the_rules_rank_and_says_that_it_is_not_recommended(copy):
+    unrecommended(**{"select.force": True})
+    card = (ADAPTER / "README.md").read_text(encoding="utf-8")
+    assert "**The study does not recommend this adapter: no rank trained well enough.**" in card
+    assert "is what the study recommends" not in card
+    assert (MERGED / "README.md").is_file()
+
+
 def test_a_rank_outside_of_the_sweep_and_a_missing_adapter_are_errors(copy, capsys):
     record = read_json("metrics/sufficient_rank.json")
     shutil.rmtree(f"data/adapters/r{RANK}")

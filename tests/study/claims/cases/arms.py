@@ -241,8 +241,6 @@ CASES = [
     ),
     Case("clean_frontier", YES, study({1: (0.74, 0.75, 0.76), 8: 0.80})),
     Case("clean_frontier", OPEN, study({1: (0.74, 0.75, 0.76), 8: 0.80}, probed=STRONG)),
-    Case("smooth_tradeoff", YES, study({1: 0.75, 8: 0.80}), "4 arms"),
-    Case("smooth_tradeoff", OPEN, study({1: 0.75, 8: 0.80}, probed=probe(0.81)), "4 arms"),
     Case("quality_95_percent", YES, study({1: 0.83, 8: 0.86})),
     Case("quality_95_percent", NO, study({1: 0.75, 8: 0.85})),
     Case("quality_95_percent", OPEN, UNSURE),
