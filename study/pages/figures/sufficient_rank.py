@@ -136,7 +136,8 @@ def caption(record: Record) -> str:
 def _thin_lines(rows: Sequence[Record]) -> str:
     if len(rows) == 1 or any(row["low_together"] is None for row in rows):
         return ""
-    return f" The thin lines are wide enough to hold for all {spelled(len(rows))} ranks together."
+    all_of = "both" if len(rows) == 2 else f"all {spelled(len(rows))}"
+    return f" The thin lines are wide enough to hold for {all_of} ranks together."
 
 
 def _smallest(record: Record) -> str:

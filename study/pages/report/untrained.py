@@ -39,7 +39,9 @@ def warnings(undertraining: Record) -> list[str]:
                 f"{capitalised(_arms(rows, undertraining))} {_words(sign, rows, undertraining)}."
             )
     if lines:
-        lines.append(f"To train longer or otherwise: `{command(undertraining)}`.")
+        rates = any("learning_rates" in setting for setting in undertraining["settings"])
+        how = "at other rates" if rates else "longer"
+        lines.append(f"To train {how}: `{command(undertraining)}`.")
     return lines
 
 
@@ -104,7 +106,7 @@ def _arms(rows: Sequence[Record], undertraining: Record) -> str:
 
 
 def _words(sign: str, rows: Sequence[Record], undertraining: Record) -> str:
-    many = len(rows) > 1
+    many = len({row["arm"] for row in rows}) > 1  # LoRA at every rank is one
     if sign == HARDLY_LEARNED:
         losses = sorted(row["last_loss"] for row in rows)
         at = f"{losses[0]:.2f}"

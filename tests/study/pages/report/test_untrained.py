@@ -22,8 +22,15 @@ def test_every_rank_is_named_once_with_its_loss_and_the_command_last():
     assert lines == [
         "LoRA at every rank hardly learned anything: the training loss ended at 0.67, where "
         "guessing has 0.69.",
-        "To train longer or otherwise: `dvc exp run -S train.epochs=18`.",
+        "To train longer: `dvc exp run -S train.epochs=18`.",
     ]
+
+
+def test_many_steps_that_taught_nothing_ask_for_other_rates():
+    lines = warnings(record(sweep(lora={r: arm(LORA, r, flat) for r in (1, 4)})))
+    assert lines[1] == (
+        "To train at other rates: `dvc exp run -S 'lora.learning_rates=[0.0003,0.001,0.003]'`."
+    )
 
 
 def test_arms_that_differ_are_told_apart_by_the_worst_that_was_seen():
@@ -47,6 +54,8 @@ def test_the_trained_head_is_named_only_where_no_probe_does_better():
 def test_an_arm_that_the_head_alone_beats_is_said_to_be():
     (line, _) = warnings(record(accuracies=GOOD | {(LORA, 1): 0.6}))
     assert line == "LoRA at rank 1 is right less often on validation than the head alone."
+    (line, _) = warnings(record(accuracies=GOOD | {(LORA, 1): 0.6, (LORA, 4): 0.6}))
+    assert line == "LoRA at every rank is right less often on validation than the head alone."
 
 
 def test_the_table_has_every_arm_and_says_of_each_whether_it_trained():
