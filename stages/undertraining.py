@@ -24,7 +24,7 @@ def main() -> None:
     """Look at every arm's training."""
     chosen = load(SEEDS, LORA, STATISTICS)
     shares = read_json("metrics/data.json")["splits"]["train"]["class_shares"]
-    alpha = 1 - chosen.statistics.confidence
+    alpha = round(1 - chosen.statistics.confidence, 12)
     results = read_sweep(chosen)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
     record = undertraining(results, probe, read_answers(chosen), shares, alpha)

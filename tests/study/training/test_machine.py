@@ -45,7 +45,9 @@ def test_a_machines_file_names_hardware_versions_and_cost(tmp_path: Path) -> Non
     assert words["device_type"] == "cpu"
     assert words["device"]
     assert words["kernels"] == kernels()
-    assert words["versions"]["torch"] == torch.__version__
+    installed = words["versions"]["torch"]  # a build for CUDA says so in its own version alone
+    assert installed.startswith("2.")
+    assert torch.__version__.startswith(installed)
     assert words["seconds"] >= 0
     assert words["runs"] == 3
     assert words["peak_gpu_memory_bytes"] is None
