@@ -56,6 +56,9 @@ ARMS = {
 HEADLINE = Look(ORANGE, "D", SOLID)  # the rank named in the settings beforehand
 RECOMMENDED = Look(GREEN, "*", SOLID)  # the rank that validation picks
 
+# Grounds of cells, pale, so that signs on them can be read.
+VERDICTS = {"equivalent": "#bfe3d6", "worse": "#f3cbb4", "better": "#b8d8ec", "untold": "#ececec"}
+
 _RANK_DASHES = (SOLID, DASHED, DOTTED, DASH_DOTTED)
 _RANK_MARKERS = "osD^vP"
 

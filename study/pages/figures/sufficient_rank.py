@@ -20,10 +20,10 @@ from study.words.phrases import margin as margin_words
 Record = Mapping[str, Any]
 
 _SIGNS = {
-    EQUIVALENT: ("=", "#bfe3d6"),
-    WORSE: ("<", "#f3cbb4"),
-    BETTER: (">", "#b8d8ec"),
-    UNTOLD: ("?", "#ececec"),
+    EQUIVALENT: ("=", style.VERDICTS["equivalent"]),
+    WORSE: ("<", style.VERDICTS["worse"]),
+    BETTER: (">", style.VERDICTS["better"]),
+    UNTOLD: ("?", style.VERDICTS["untold"]),
 }
 
 
@@ -119,9 +119,9 @@ def caption(record: Record) -> str:
     else:
         share = record["choice"]["one standard error on validation"][str(recommended)]
         first = (
-            f"Rank {recommended} is recommended: it is the smallest that is as good as the best on "
-            f"validation, within the noise (one standard error). In {100 * share:.0f} % of "
-            f"resamples of the data it would be picked again"
+            f"Rank {recommended} is recommended: it is the smallest that comes within the noise "
+            f"(one standard error) of the best on validation. In {100 * share:.0f} % of resamples "
+            f"of the data it would be picked again"
         )
     rows = [row for entry in record["equivalence"] for row in entry["ranks"]]
     untold = sum(row["verdict"] == UNTOLD for row in rows)

@@ -61,19 +61,19 @@ def recommended(sufficient_rank: Record) -> int | None:
 def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
     entry = entries(summary)[LORA, rank]
     size = (
-        f"it trains {counted(entry['trainable_parameters'], 'parameter')}, "
+        f"It trains {counted(entry['trainable_parameters'], 'parameter')}, "
         f"{share(entry['trainable_share'])} of the model's"
     )
     chosen = sufficient_rank["recommended"]
     ranks = [each for each in ranks_of(sufficient_rank) if each not in chosen["untrained"]]
     if len(ranks) == 1:
         which = "that trained" if chosen["untrained"] else "that was tried"
-        return f"**Rank {rank}** is the only one {which}, so no other stands beside it; {size}."
+        return f"**Rank {rank}** is the only one {which}, so no other stands beside it. {size}."
     tried = listed(ranks) if len(ranks) == 2 else f"{ranks[0]} to {ranks[-1]}"
     which = "that trained" if chosen["untrained"] else "tried"
     return (
         f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks {which} ({tried}) it is the "
-        f"smallest that is as good as the best on {chosen['split']}, within the noise, and {size}."
+        f"smallest that comes within the noise of the best on {chosen['split']}. {size}."
     )
 
 
@@ -116,22 +116,26 @@ def interval_words(low: float, high: float) -> str:
 def _how_sure(rank: int, sufficient_rank: Record) -> str:
     seeds, sentences = int(sufficient_rank["seeds"]), int(sufficient_rank["sentences"])
     of = counted(sentences, "test sentence")
-    told = _told(rank, sufficient_rank)
     if seeds == 1:
-        are = "is" if sentences == 1 else "are"
-        first = (
-            "There is only **one seed**, so nobody knows what another would give; "
-            f"{of} {are} {told}"
-        )
+        lead = f"There is only **one seed**, so nobody knows what another would give. {of}"
     else:
-        first = f"**{counted(seeds, 'seed')}** and {of} are {told}"
-    parts = (first, _too_far(sufficient_rank), _again(rank, sufficient_rank))
-    return f"{'; '.join(part for part in parts if part)}."
+        lead = f"**{counted(seeds, 'seed')}** and {of}"
+    are = "is" if seeds == sentences == 1 else "are"
+    told = [f"{lead} {are} {_told(rank, sufficient_rank)}"]
+    told += [_too_few(sufficient_rank), _too_far(sufficient_rank), _again(rank, sufficient_rank)]
+    return " ".join(f"{sentence}." for sentence in told if sentence)
 
 
 def _told(rank: int, sufficient_rank: Record) -> str:
-    """Say what the data are enough to say of a rank, and what they are too few to say."""
-    margins, far = by_verdict(sufficient_rank), out_of_reach(sufficient_rank)
+    """Say what the data are enough to say of a rank; if nothing, what they are too few to say."""
+    if shown := _shown(sufficient_rank):
+        return f"enough to say that rank {rank} {shown}"
+    within = margins_in_words(by_verdict(sufficient_rank)[UNTOLD], "or")
+    return f"too few to say whether rank {rank} is within {within} of full fine-tuning"
+
+
+def _shown(sufficient_rank: Record) -> str:
+    margins = by_verdict(sufficient_rank)
     found = [
         words.format(margin(of_these(margins[verdict])))
         for verdict, words, of_these in (
@@ -143,17 +147,17 @@ def _told(rank: int, sufficient_rank: Record) -> str:
     ]
     if _EQUIVALENT not in margins:
         found = [each.replace(" it", " full fine-tuning") for each in found]
-    shown = f"is {listed(found)}" if found else _side(sufficient_rank)
-    parts = [f"enough to say that rank {rank} {shown}"] if shown else []
-    asked = [width for width in margins.get(UNTOLD, []) if width not in far]
-    if asked or not shown:
-        within = f"within {margins_in_words(asked or far, 'or')}"
-        if not shown:
-            which = f"rank {rank} is {within} of full fine-tuning"
-        else:
-            which = f"it is {within}" if found else f"it is {within} of it"
-        parts.append(f"too few to say whether {which}")
-    return ", but ".join(parts)
+    return f"is {listed(found)}" if found else _side(sufficient_rank)
+
+
+def _too_few(sufficient_rank: Record) -> str:
+    """Say what is open beside what was shown, of what could have been."""
+    far = out_of_reach(sufficient_rank)
+    asked = [m for m in by_verdict(sufficient_rank).get(UNTOLD, []) if m not in far]
+    if not asked or not _shown(sufficient_rank):
+        return ""
+    within = margins_in_words(asked, "or")
+    return f"They are too few to say whether it is within {within} of full fine-tuning"
 
 
 def _side(sufficient_rank: Record) -> str:
@@ -165,12 +169,12 @@ def _side(sufficient_rank: Record) -> str:
 
 
 def _too_far(sufficient_rank: Record) -> str:
-    """Name what so few seeds and sentences could not have told, whatever came out."""
-    margins, far = by_verdict(sufficient_rank), out_of_reach(sufficient_rank)
-    nothing_else = margins.keys() == {UNTOLD} and margins[UNTOLD] == far
-    if not far or (nothing_else and not _side(sufficient_rank)):
-        return ""  # or said already, as what they are too few for
-    return f"to show a rank within {margins_in_words(far, 'or')} they were too few from the start"
+    """Name what a study of so few seeds and sentences could not have shown, whatever came out."""
+    far = out_of_reach(sufficient_rank)
+    if not far:
+        return ""
+    within = margins_in_words(far, "or")
+    return f"A study of this size cannot show a rank to be within {within} of full fine-tuning"
 
 
 def by_verdict(sufficient_rank: Record) -> dict[str, list[float]]:
@@ -204,7 +208,7 @@ def _again(rank: int, sufficient_rank: Record) -> str:
     other = "" if most == rank else f" and rank {most} most often, in {shares[most]:.0%}"
     drawn = "seeds and sentences" if sufficient_rank["seeds"] > 1 else "sentences"
     same = (
-        f"with other {drawn} to validate on, we would have picked rank {rank} in "
+        f"With other {drawn} to validate on, we would have picked rank {rank} in "
         f"{shares.get(rank, 0):.0%} of cases"
     )
     return f"{same}{other}".replace("%", " %")

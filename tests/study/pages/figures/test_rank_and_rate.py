@@ -94,8 +94,8 @@ def test_the_caption_tells_the_choice_and_the_verdicts():
     record["equivalence"][0]["ranks"][0]["verdict"] = "worse"
     untold = sufficient_rank.caption(record)
     assert untold == (
-        "Rank 2 is recommended: it is the smallest that is as good as the best on validation, "
-        "within the noise (one standard error). In 60 % of resamples of the data it would be "
+        "Rank 2 is recommended: it is the smallest that comes within the noise (one standard "
+        "error) of the best on validation. In 60 % of resamples of the data it would be "
         "picked again. We cannot say of any rank that it is within 2 points of full fine-tuning; "
         "rank 1 is more than 0.5 points below it. 3 seeds and 600 test sentences leave 8 of 9 "
         "questions open. The thin lines are wide enough to hold for all three ranks together."

@@ -105,9 +105,8 @@ def made(
 def test_the_rank_is_named_with_the_rule_the_ranks_and_its_size():
     which, _, _ = answer(*made())
     assert which == (
-        "Take **rank 4**: of the three ranks tried (1 to 16) it is the smallest that is as good as "
-        "the best on validation, within the noise, and it trains 37,634 parameters, 0.165 % of the "
-        "model's."
+        "Take **rank 4**: of the three ranks tried (1 to 16) it is the smallest that comes within "
+        "the noise of the best on validation. It trains 37,634 parameters, 0.165 % of the model's."
     )
 
 
@@ -166,30 +165,30 @@ def test_a_lora_that_is_better_than_full_is_said_to_be():
     _, close, sure = answer(*made(gap=(0.031, 0.02, 0.04), verdicts=verdicts))
     assert "**3.1 points above full fine-tuning**" in close
     assert "interval of the gap: 2.0 to 4.0 above)" in close
-    assert "more than 1 point above full fine-tuning, but too few to say whether it is wit" in sure
+    assert "more than 1 point above full fine-tuning. They are too few to say whether it is" in sure
 
 
 def test_of_nested_margins_the_strongest_statement_is_made():
     verdicts = {0.5: "cannot be told", 1.0: "equivalent", 2.0: "equivalent"}
     assert (
-        "rank 4 is within 1 point of full fine-tuning, but" in answer(*made(verdicts=verdicts))[2]
+        "rank 4 is within 1 point of full fine-tuning. They" in answer(*made(verdicts=verdicts))[2]
     )
     verdicts = {0.5: "worse", 1.0: "worse", 2.0: "cannot be told"}
-    assert "more than 1 point below full fine-tuning, but" in answer(*made(verdicts=verdicts))[2]
+    assert "more than 1 point below full fine-tuning. They" in answer(*made(verdicts=verdicts))[2]
 
 
 def test_what_is_shown_and_what_is_open_are_told_with_what_they_rest_on():
     assert answer(*made())[2] == (
         "**3 seeds** and 3,000 test sentences are enough to say that rank 4 is within 2 points of "
-        "full fine-tuning and more than 0.5 points below it, but too few to say whether it is "
-        "within 1 point; with other seeds and sentences to validate on, we would have picked rank "
-        "4 in 100 % of cases."
+        "full fine-tuning and more than 0.5 points below it. They are too few to say whether it is "
+        "within 1 point of full fine-tuning. With other seeds and sentences to validate on, we "
+        "would have picked rank 4 in 100 % of cases."
     )
     nothing = dict.fromkeys((2.0, 0.5, 1.0), "cannot be told")
     wide = (-0.012, -0.032, 0.008)
     assert answer(*made(verdicts=nothing, gap=wide))[2].startswith(
         "**3 seeds** and 3,000 test sentences are too few to say whether rank 4 is within 0.5, 1 "
-        "or 2 points of full fine-tuning;"
+        "or 2 points of full fine-tuning. With other"
     )
 
 
@@ -197,10 +196,11 @@ def test_the_side_of_full_fine_tuning_is_told_where_no_margin_is():
     nothing = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
     assert answer(*made(verdicts=nothing))[2].startswith(
         "**3 seeds** and 3,000 test sentences are enough to say that rank 4 scores less than full "
-        "fine-tuning, but too few to say whether it is within 0.5, 1 or 2 points of it;"
+        "fine-tuning. They are too few to say whether it is within 0.5, 1 or 2 points of full "
+        "fine-tuning. With other"
     )
     above = made(verdicts=nothing, gap=(0.012, 0.002, 0.022))
-    assert "scores more than full fine-tuning, but too few" in answer(*above)[2]
+    assert "scores more than full fine-tuning. They are too few" in answer(*above)[2]
 
 
 def test_what_was_out_of_reach_from_the_start_is_no_open_question():
@@ -208,13 +208,15 @@ def test_what_was_out_of_reach_from_the_start_is_no_open_question():
     beforehand = {0.5: 0.0, 1.0: 0.08, 2.0: 0.7}
     assert answer(*made(verdicts=nothing, foreseen=beforehand))[2].startswith(
         "**3 seeds** and 3,000 test sentences are enough to say that rank 4 scores less than full "
-        "fine-tuning, but too few to say whether it is within 2 points of it; to show a rank "
-        "within 0.5 or 1 point they were too few from the start;"
+        "fine-tuning. They are too few to say whether it is within 2 points of full fine-tuning. A "
+        "study of this size cannot show a rank to be within 0.5 or 1 point of full fine-tuning. "
+        "With other"
     )
     small = made(verdicts=nothing, gap=(-0.01, -0.1, 0.08), foreseen=dict.fromkeys(nothing, 0.0))
     assert answer(*small)[2].startswith(
         "**3 seeds** and 3,000 test sentences are too few to say whether rank 4 is within 0.5, 1 "
-        "or 2 points of full fine-tuning; with other"
+        "or 2 points of full fine-tuning. A study of this size cannot show a rank to be within "
+        "0.5, 1 or 2 points of full fine-tuning. With other"
     )
 
 
@@ -278,16 +280,16 @@ def test_where_no_number_of_seeds_settles_it_sentences_do():
 
 def test_where_all_is_settled_nothing_is_asked_for():
     settled = made(verdicts={1.0: "equivalent"})
-    assert "enough to say that rank 4 is within 1 point of full fine-tuning;" in answer(*settled)[2]
+    assert "enough to say that rank 4 is within 1 point of full fine-tuning. " in answer(*settled)[2]
     assert more(settled[1])[1].endswith("Nothing that was asked about this rank was left open.")
 
 
 def test_one_seed_is_said_to_be_one():
     told = made(seeds=1)
     sure, opened = answer(*told)[2], more(told[1])[1]
-    assert sure.startswith("There is only **one seed**, so nobody knows what another would give; ")
+    assert sure.startswith("There is only **one seed**, so nobody knows what another would give. ")
     assert "3,000 test sentences are enough to say" in sure
-    assert "with other sentences to validate on" in sure
+    assert "With other sentences to validate on" in sure
     assert opened.endswith("nobody can say how many seeds would settle the rest.")
 
 
@@ -309,7 +311,7 @@ VERDICTS = ("equivalent", "worse", "better", "cannot be told")
 )
 @pytest.mark.parametrize("seeds", [1, 2, 12])
 @pytest.mark.parametrize("gap", [(-0.2, -0.3, -0.1), (0.0, -0.01, 0.01), (0.03, 0.0, 0.06)])
-def test_each_answer_is_one_whole_sentence(ranks, seeds, gap):
+def test_each_answer_is_a_few_whole_sentences(ranks, seeds, gap):
     for verdicts, seen in itertools.product(
         itertools.product(VERDICTS, repeat=2), [{0.5: 2, 1.0: 5}, {1.0: 30}, {}]
     ):
@@ -325,7 +327,7 @@ def test_each_answer_is_one_whole_sentence(ranks, seeds, gap):
         assert len(sentences) == len(QUESTIONS)
         for sentence in sentences:
             check(sentence)
-            assert ". " not in sentence
+            assert sentence.count(". ") <= 3
         for paragraph in more(told[1]):
             check(paragraph)
 
