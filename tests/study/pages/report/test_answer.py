@@ -280,7 +280,8 @@ def test_where_no_number_of_seeds_settles_it_sentences_do():
 
 def test_where_all_is_settled_nothing_is_asked_for():
     settled = made(verdicts={1.0: "equivalent"})
-    assert "enough to say that rank 4 is within 1 point of full fine-tuning. " in answer(*settled)[2]
+    sure = answer(*settled)[2]
+    assert "enough to say that rank 4 is within 1 point of full fine-tuning. " in sure
     assert more(settled[1])[1].endswith("Nothing that was asked about this rank was left open.")
 
 
