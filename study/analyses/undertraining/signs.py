@@ -25,7 +25,7 @@ STILL_LEARNING = "still learning"
 NO_BETTER = "no better than the commonest class"
 BEHIND_HEAD = "behind the head alone"
 
-# Measured where training was cut short and where it was not: see docs/statistics.md.
+# Chosen from two files, trained for few steps and for many: docs/training.md has them.
 LEARNED, FALLING = 0.1, 0.25
 
 
