@@ -46,7 +46,7 @@ def test_a_quick_run_measures_everything(study: Path, warm_commands: Path) -> No
     assert set(accuracy["accuracy"]) == {"default", "tuned", "ours"}
     for score in accuracy["accuracy"].values():
         assert score * accuracy["sentences"] == pytest.approx(round(score * accuracy["sentences"]))
-        assert 0.3 < score <= 1  # so few steps need not learn anything
+        assert 0 <= score <= 1  # six sentences after a few steps may all be wrong
     profile = found["profile"]["ms_per_step"]
     assert profile["matrix products"] > 0
     assert all(math.isfinite(ms) and ms >= 0 for ms in profile.values())
