@@ -148,7 +148,7 @@ def under(settings: Settings, way: Way) -> Settings:
 
 def _train(settings: Settings, data: Prepared, stage: str) -> tuple[ArmRecord, Checkpoints]:
     _, size, results, kept = run_rank(settings, data, settings.lora.rank, stage, LoraArm)
-    return arm.record(results, data, size, settings.lora.learning_rates), kept
+    return arm.record(results, data, size), kept
 
 
 def row(record: ArmRecord, beside: ArmRecord | None, confidence: float) -> dict[str, Any]:

@@ -5,7 +5,8 @@ show only after the other arms were trained. So every stage stands behind this o
 params.yaml; writes metrics/checked.json, which never changes, so that a changed setting reaches
 the stages that read it and no others. The other pipelines check what is theirs alone.
 
-It also says what a study of this size can show, before anything is trained.
+It also says which learning rates will be tried and what a study of this size can show, before
+anything is trained.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from study.analyses.sufficiency.foreseen import beforehand
 from study.entry import command
 from study.feasibility.check import check
+from study.feasibility.rates import rates_words
 from study.records.json_file import write_json
 from study.settings import whole
 
@@ -20,7 +22,7 @@ from study.settings import whole
 def main() -> None:
     """Check the settings against each other, the sources, the model and the machine."""
     chosen = whole.load()
-    check(chosen)
+    print(rates_words(chosen, check(chosen).config))
     sentences = chosen.data.test_size
     if sentences is not None:  # else the source tells, which nobody has read yet
         statistics, seeds = chosen.statistics, len(chosen.seeds)

@@ -12,6 +12,7 @@ from study.arms import arm as arms
 from study.arms import full
 from study.arms.full import FullArm
 from study.arms.logits_file import write_logits
+from study.arms.rates import full_rates
 from study.entry import command
 from study.entry.sections import load
 from study.records import prepared
@@ -34,12 +35,12 @@ def main() -> None:
     executor = executors.choose(chosen)
     arm = FullArm(chosen, data)
     size = full.size(arm.model)  # before training trims it
-    rates = chosen.full.learning_rates
+    rates = full_rates(chosen.full.learning_rates, arm.model.config)
     groups = arms.plan("full", None, rates, chosen.seeds, 1)
     decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive())
     checkpoints = Checkpoints("full", decisive, data)
     results = arms.train_groups("full", groups, arm, checkpoints, executor)
-    record = arms.record(results, data, size, rates)
+    record = arms.record(results, data, size)
     picked = arms.picked(results, record)
     full.save_tuned(arm, picked, Path("data/full"))
     write_logits("metrics/logits/full.safetensors", picked, data)

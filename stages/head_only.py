@@ -41,7 +41,7 @@ def main() -> None:
     checkpoints = Checkpoints("head_only", decisive, data)
     together = [r for g in arms.plan("head_only", None, rates, chosen.seeds, 1) for r in g]
     results = arms.train_groups("head only", [together], arm, checkpoints, executor)
-    record = arms.record(results, data, size, rates)
+    record = arms.record(results, data, size)
     picked = arms.picked(results, record)
     save_heads(picked, Path("data/head_only"))
     write_logits("metrics/logits/head_only.safetensors", picked, data)

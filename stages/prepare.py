@@ -9,6 +9,8 @@ data/prepared/ (see `study.records.prepared`) and the report metrics/data.json:
                             sentences left
     relatives_set_aside     sentences kept out of the splits drawn after a split because they quote,
                             or are quoted by, a sentence in it (see `study.data.near_duplicates`)
+    training                epochs of full fine-tuning and LoRA, steps of them all together, and
+                            whether the number was chosen by the study (train.epochs: auto)
     splits.SPLIT            sentences, class counts and shares; mean, quantiles and maximum of the
                             lengths in tokens before long texts were cut, the number of tokens
                             after, and the share of sentences that were cut
@@ -41,14 +43,20 @@ def main() -> None:
     """Prepare the data of params.yaml."""
     wanted = load(DATA, MODEL, TRAIN)
     data, report = prepare(wanted.data, wanted.model.name)
+    train, sentences = wanted.train, len(data.train)
+    epochs = train.epochs_of(sentences)
+    training = {
+        "epochs": epochs,
+        "steps": epochs * train.steps_of(sentences),
+        "chosen": train.epochs == "auto",
+    }
     prepared.save(data, FOLDER)
-    write_json(REPORT, report)
+    write_json(REPORT, report | {"training": training})
     for path in clear(Path(), data, FOLDER):
         print(f"{path}: trained on other data; removed")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     print(f"prepared {data.num_labels} classes of sentences: {sizes}")
-    batch_size, epochs = wanted.train.batch_size, wanted.train.epochs
-    print(f"training: {steps_words(len(data.train), batch_size, epochs)}")
+    print(f"training: {steps_words(sentences, train.batch_size, epochs)}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """Stage spectra: singular values and vectors of what fine-tuning did to the weights.
 
-Reads data/prepared/, data/full/ and data/adapters/; writes metrics/spectra.json, whose parts are
-described in `study.analyses.spectra.record`. The pretrained weights are the model's own, in fp32.
+Reads data/prepared/, data/full/, data/shuffled_labels/ and data/adapters/; writes
+metrics/spectra.json, whose parts are described in `study.analyses.spectra.record`. The pretrained
+weights are the model's own, in fp32.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 
@@ -13,6 +16,8 @@ from study.analyses.spectra.record import spectra_record
 from study.analyses.spectra.updates import read_updates
 from study.entry.command import run
 from study.entry.sections import load
+from study.models.matrices import read_tuned
+from study.models.matrices import updates as of_full
 from study.models.packed import load_pretrained
 from study.records import prepared
 from study.records.json_file import write_json
@@ -22,6 +27,7 @@ from study.settings.seeds import SEEDS
 from study.settings.spectra import SPECTRA
 
 OUTPUT = "metrics/spectra.json"
+SHUFFLED = Path("data/shuffled_labels")
 
 
 def main() -> None:
@@ -36,7 +42,12 @@ def main() -> None:
         seed: initial_gradients(model, targets, data, seed, sentences)
         for seed in sorted(chosen.seeds)
     }
-    record = spectra_record(updates, gradients, chosen.spectra)
+    shuffled = None
+    if chosen.spectra.shuffled_labels:
+        shuffled = {
+            seed: of_full(read_tuned(seed, SHUFFLED), model) for seed in sorted(chosen.seeds)
+        }
+    record = spectra_record(updates, gradients, chosen.spectra, shuffled)
     write_json(OUTPUT, record)
     print(f"spectra: {len(record['full'])} full updates, {len(record['lora'])} of LoRA")
 

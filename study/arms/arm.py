@@ -114,9 +114,7 @@ def picked(results: Sequence[RunResult], record: ArmRecord) -> list[RunResult]:
     return sorted(chosen, key=lambda r: r.run.seed)
 
 
-def record(
-    results: Sequence[RunResult], data: Prepared, size: Size, learning_rates: Sequence[float]
-) -> ArmRecord:
+def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecord:
     """Pick the learning rate on validation and put the arm's runs into a record.
 
     The rate with the best mean over seeds of the best epoch's validation accuracy is picked, the
@@ -141,6 +139,8 @@ def record(
             )
         )
 
+    rates = tuple(dict.fromkeys(run.learning_rate for run in runs))
+
     def validation(rate: float) -> float:
         return fmean(r.validation_accuracy for r in runs if r.learning_rate == rate)
 
@@ -148,8 +148,8 @@ def record(
     return ArmRecord(
         arm=first.method,
         rank=first.rank,
-        learning_rates=tuple(learning_rates),
-        learning_rate=max(sorted(learning_rates), key=validation),
+        learning_rates=rates,
+        learning_rate=max(sorted(rates), key=validation),
         trainable_parameters=size.trainable,
         head_parameters=size.head,
         adapter_parameters=size.adapter,

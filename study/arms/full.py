@@ -34,7 +34,9 @@ from study.training.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class FullArm(Arm):
-    """Full fine-tuning, as work for an executor."""
+    """Full fine-tuning, as work for an executor; `keep_last`: see `study.training.loop.train`."""
+
+    keep_last: bool = False
 
     @cached_property
     def model(self) -> PreTrainedModel:
@@ -49,7 +51,9 @@ class FullArm(Arm):
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
         used = training_device(settings)
-        return train_full(self.model, runs, self.trimmed, settings, used, progress)
+        return train_full(
+            *(self.model, runs, self.trimmed, settings, used, progress), keep_last=self.keep_last
+        )
 
 
 def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
@@ -94,19 +98,25 @@ def train_full(
     settings: TrainSettings,
     device: torch.device,
     progress: Progress,
+    *,
+    keep_last: bool = False,
 ) -> list[RunResult]:
     """Train every parameter of the model for one run. The model's own weights do not change.
 
     Args:
         model: fp32.
         runs: exactly one.
+        keep_last: see `study.training.loop.train`.
     """
     (run,) = runs
     classifier = PackedClassifier(model, [run.seed]).to(device)
     parameters, hooks = all_parameters(classifier, compute_dtype(settings))
     feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
     try:
-        return train(classifier, parameters, [run], feed, settings, settings.epochs, progress)
+        epochs = settings.epochs_of(len(data.train))
+        return train(
+            *(classifier, parameters, [run], feed, settings, epochs, progress), keep_last=keep_last
+        )
     finally:
         for hook in hooks:
             hook.remove()

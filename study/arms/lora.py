@@ -9,12 +9,13 @@ from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from lora.adapter import Adapter, extract, set_run
 from lora.config import LoRAConfig
 from lora.inject import adapted_modules, adapter_parameters, eject, inject
 from study.arms.arm import Size
+from study.arms.rates import lora_rates
 from study.batches import streams
 from study.batches.feeds import TokenFeed
 from study.entry.errors import StudyError
@@ -94,6 +95,14 @@ def config_of(
         raise StudyError(f"lora: {error}") from error
 
 
+def rates_of(
+    settings: LoraSettings, config: LoRAConfig, model: PretrainedConfig
+) -> tuple[float, ...]:
+    """Return the learning rates that an adapter tries on a model."""
+    scaled = config.scaling_of("") * config.rank
+    return lora_rates(settings.learning_rates, model, scaled, settings.loraplus_ratio)
+
+
 def train_lora(
     model: PreTrainedModel,
     configs: Sequence[LoRAConfig],
@@ -134,7 +143,8 @@ def train_lora(
             rate_factor=loraplus_factor(loraplus_ratio),
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
-        return train(packed, parameters, runs, feed, settings, settings.epochs, progress)
+        epochs = settings.epochs_of(len(data.train))
+        return train(packed, parameters, runs, feed, settings, epochs, progress)
     finally:
         eject(model)
 

@@ -65,7 +65,7 @@ def train_rank(
         StudyError: as `run_rank`.
     """
     arm, size, results, checkpoints = run_rank(settings, data, rank, stage, arm_of)
-    record = arms.record(results, data, size, settings.lora.learning_rates)
+    record = arms.record(results, data, size)
     picked = arms.picked(results, record)
     return TrainedRank(record, picked, adapters_of(arm, picked), checkpoints)
 
@@ -91,7 +91,7 @@ def run_rank(
     arm = arm_of(settings, data, config)
     size = lora.size(arm.model, config, arm_of.pack)
     fit = arms.runs_that_fit(arm.model.config, data, settings.train)
-    rates = settings.lora.learning_rates
+    rates = lora.rates_of(settings.lora, config, arm.model.config)
     groups = arms.plan("lora", rank, rates, settings.seeds, fit)
     decisive = (
         *(settings.model.name, settings.model.dropout, settings.train.decisive()),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
-from study.entry.rules import columns, flag, number, optional, several, whole, words
+from study.entry.rules import columns, flag, number, optional, or_auto, several, whole, words
+
+Auto: TypeAlias = Literal["auto"]
 
 Text = Annotated[str, words()]
 TextOrNull = Annotated[str | None, optional(words())]
 Texts = Annotated[tuple[str, ...], several(words())]
 Count = Annotated[int, whole(1)]
 CountOrNull = Annotated[int | None, optional(whole(1))]
+CountOrAuto = Annotated[int | Auto, or_auto(whole(1))]
+CountAutoOrNull = Annotated[int | Auto | None, or_auto(optional(whole(1)))]
 TwoOrNull = Annotated[int | None, optional(whole(2))]  # what has a spread
 Seed = Annotated[int, whole(0, 2**32 - 1)]
 Seeds = Annotated[tuple[int, ...], several(whole(0, 2**32 - 1))]
@@ -21,4 +25,5 @@ Share = Annotated[float, number(0, 1)]
 Dropout = Annotated[float, number(0, below=1)]
 Flag = Annotated[bool, flag()]
 Rates = Annotated[tuple[float, ...], several(number(above=0))]
+RatesOrAuto = Annotated[tuple[float, ...] | Auto, or_auto(several(number(above=0)))]
 Where = Annotated[tuple[tuple[str, str | int | float | bool], ...] | None, optional(columns())]

@@ -124,6 +124,13 @@ def one_of(*choices: str) -> Rule:
     return Rule(" or ".join(choices), read)
 
 
+def or_auto(rule: Rule) -> Rule:
+    """What `rule` takes, or the word auto."""
+    return Rule(
+        f"auto, or {rule.allowed}", lambda value: "auto" if value == "auto" else rule.read(value)
+    )
+
+
 def optional(rule: Rule) -> Rule:
     """What `rule` takes, or null."""
     return Rule(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from study.entry.kinds import Rates
+from study.entry.kinds import RatesOrAuto
 from study.entry.sections import Section
 
 
 @dataclass(frozen=True)
 class FullSettings:
-    """The arm that trains every parameter."""
+    """The arm that trains every parameter.
 
-    learning_rates: Rates
+    Attributes:
+        learning_rates: validation picks one; auto: see `study.arms.rates`.
+    """
+
+    learning_rates: RatesOrAuto
 
 
 FULL = Section("full", FullSettings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from study.entry.kinds import Count, Dropout, Flag, Positive, Ranks, Rates, Texts
+from study.entry.kinds import Count, Dropout, Flag, Positive, Ranks, RatesOrAuto, Texts
 from study.entry.rules import number, one_of, optional, several, whole
 from study.entry.sections import Section
 
@@ -25,6 +25,7 @@ class LoraSettings:
         init: default (A random, B zero) or pissa (A and B from the top singular triplets of the
             frozen weight, which keeps the rest: Meng et al. 2024, arXiv 2404.02948).
         loraplus_ratio: B's learning rate over A's (LoRA+: Hayou et al. 2024, arXiv 2402.12354).
+        learning_rates: validation picks one; auto: see `study.arms.rates`.
     """
 
     ranks: Ranks
@@ -37,7 +38,7 @@ class LoraSettings:
     use_dora: Flag
     init: Annotated[str, one_of("default", "pissa")]
     loraplus_ratio: Annotated[float, number(1)]
-    learning_rates: Rates
+    learning_rates: RatesOrAuto
 
 
 LORA = Section("lora", LoraSettings)

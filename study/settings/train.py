@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from study.entry.kinds import Count, CountOrNull, Flag, NotNegative, Positive, Share
+from study.entry.kinds import (
+    Count,
+    CountAutoOrNull,
+    CountOrAuto,
+    Flag,
+    NotNegative,
+    Positive,
+    Share,
+)
 from study.entry.rules import one_of
 from study.entry.sections import Section
+
+# What `epochs: auto` gives every arm at least. By so many optimiser steps training had settled on
+# the files that were tried: docs/training.md has them.
+USUAL_STEPS, USUAL_EPOCHS = 180, 2
 
 
 @dataclass(frozen=True)
@@ -15,12 +28,14 @@ class TrainSettings:
     """Optimisation, the same in every arm: AdamW with a linear warm-up.
 
     Attributes:
+        epochs: of full and lora; auto: see `epochs_of`.
         warmup_share: share of the steps that warm up.
         schedule: of the learning rate after that: linear or cosine, which fall to 0 at the last
             step, or constant.
         max_grad_norm: gradients of a run are clipped to this norm.
         precision: of frozen weights and activations; what is trained is always fp32.
-        early_stopping: a run ends after so many epochs without a better validation; None: never.
+        early_stopping: a run ends after so many epochs without a better validation; None: never;
+            auto: see `patience`.
         memory_gib: GiB; decides how many runs train together.
         gradient_accumulation_steps: pieces in which a step's batch is computed, one after the
             other; the step is the same but for rounding. A step of the head alone has one.
@@ -31,19 +46,41 @@ class TrainSettings:
     """
 
     batch_size: Count
-    epochs: Count
+    epochs: CountOrAuto
     warmup_share: Share
     schedule: Annotated[str, one_of("linear", "cosine", "constant")]
     weight_decay: NotNegative
     max_grad_norm: Positive
     precision: Annotated[str, one_of("bf16", "fp32")]
     device: Annotated[str, one_of("auto", "cpu", "cuda")]
-    early_stopping: CountOrNull
+    early_stopping: CountAutoOrNull
     memory_gib: Positive
     gradient_accumulation_steps: Count
     activation_checkpointing: Flag
     offload_frozen: Flag
     executor: Annotated[str, one_of("local", "ray")]
+
+    def epochs_of(self, sentences: int) -> int:
+        """Return the epochs for so many training sentences, the same in every arm.
+
+        auto: as many as have `USUAL_STEPS` steps, and `USUAL_EPOCHS` at least.
+        """
+        if self.epochs != "auto":
+            return self.epochs
+        return max(USUAL_EPOCHS, math.ceil(USUAL_STEPS / self.steps_of(sentences)))
+
+    def steps_of(self, sentences: int) -> int:
+        """Return the optimiser steps of an epoch."""
+        return math.ceil(sentences / self.batch_size)
+
+    def patience(self, epochs: int) -> int | None:
+        """Return after how many epochs without a better validation a run ends; None: never.
+
+        auto: half of all its epochs, and two at least.
+        """
+        if self.early_stopping != "auto":
+            return self.early_stopping
+        return max(2, math.ceil(epochs / 2))
 
     def decisive(self) -> TrainSettings:
         """Return what results depend on: the same for every executor."""

@@ -81,6 +81,8 @@ def train(
     settings: TrainSettings,
     epochs: int,
     progress: Progress,
+    *,
+    keep_last: bool = False,
 ) -> list[RunResult]:
     """Train `runs` together, each with its own row of `parameters`.
 
@@ -90,6 +92,8 @@ def train(
             hold the last step's values afterwards.
         settings: schedule, decay, clipping, early stopping and the pieces of a step.
         epochs: passes over the training sentences.
+        keep_last: the last epoch's model, where validation has nothing to say of one that is
+            better; nothing stops early then.
 
     Returns:
         One result a run, in order. A run whose loss stops being finite is marked and ends there,
@@ -109,7 +113,7 @@ def train(
     )
     device = parameters.master.device
     generators = [streams.generator(run.seed, "dropout", device=device) for run in runs]
-    patience = settings.early_stopping
+    patience = None if keep_last else settings.patience(epochs)
     log = _Log(runs, max(1, total // LOSS_POINTS), model.objective, patience)
     best = parameters.master.clone()
     progress.start(runs, total)
@@ -126,6 +130,8 @@ def train(
         log.losses(torch.stack(losses).cpu())
         outputs = predict(model, parameters, feed, "validation")
         improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
+        if keep_last:
+            improved = log.keep_last(outputs)
         rows = torch.tensor(improved, dtype=torch.int64, device=device)
         best[rows] = parameters.master[rows]
         progress.epoch(epoch, log.last_losses(), log.last_accuracies())
@@ -220,6 +226,18 @@ class _Log:
             if self._patience is not None and epoch - result.best_epoch >= self._patience:
                 self._stopped[i] = step
         return improved
+
+    def keep_last(self, outputs: Tensor) -> list[int]:
+        """Take the epoch that ended for every run's best, if it has not gone astray."""
+        going = [i for i, r in enumerate(self._results) if r.diverged_at is None]
+        for i in going:
+            result = self._results[i]
+            self._results[i] = replace(
+                result,
+                best_epoch=result.validation[-1].epoch,
+                validation_logits=outputs[i].clone(),
+            )
+        return going
 
     @property
     def over(self) -> bool:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 
+from study.settings.train import USUAL_STEPS
 from study.words.phrases import counted
-
-# By so many optimiser steps the training loss had settled on the two files that were tried, of 300
-# and 3,000 sentences to train on: docs/training.md has them. Accuracy may still gain by more.
-USUAL_STEPS = 180
 
 
 def epochs_for(usual: int, steps_an_epoch: float) -> int:

@@ -67,7 +67,7 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
         row = {"arm": arm, "rank": rank} | size(record)
         row["storage_bytes"] = storage(record, root, settings.seeds[0])
         row["optimizer_state_bytes"] = optimizer_state(record)
-        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm), arm)
+        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm, len(lengths)), arm)
         row["mergeable"] = None if rank is None else True  # else checking has raised
         row |= {"merge_difference": None if rank is None else merging[rank].difference}
         rows.append(row | accuracy(record, settings))
@@ -146,8 +146,8 @@ def storage(record: ArmRecord, root: Path, seed: int) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _epochs(settings: Settings, arm: str) -> int:
-    return settings.head_only.epochs if arm == HEAD_ONLY else settings.train.epochs
+def _epochs(settings: Settings, arm: str, sentences: int) -> int:
+    return settings.head_only.epochs if arm == HEAD_ONLY else settings.train.epochs_of(sentences)
 
 
 def operations(

@@ -51,6 +51,23 @@ def random_floor(dimensions: int, vectors: int) -> float:
     return float(largest / norm)
 
 
+def at_random(S: Tensor, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Return an update with these singular values and random directions, (out, in), fp64.
+
+    It is as large and of the same rank as the update whose singular values they are, and has
+    nothing to do with any task: the control of a count that grows with the update's size.
+
+    Args:
+        S: (k,)
+        shape: (out, in), both at least k
+    """
+    rows, columns = shape
+    drawn = (torch.randn(n, len(S), generator=generator, dtype=S.dtype) for n in (rows, columns))
+    U, V = (torch.linalg.qr(matrix).Q for matrix in drawn)
+    update: Tensor = U * S @ V.T
+    return update
+
+
 def first_left_vectors(W: Tensor, count: int = FIRST) -> Tensor:
     """The first left singular vectors of W, (out, count or fewer), by way of W W^T or W^T W.
 

@@ -9,7 +9,8 @@
     replicated     which directions come back over the seeds: `study.analyses.spectra.replication`
     chance         the eigenvalue that a replicated direction has to beat
     amplification  `study.analyses.spectra.amplification`, with its two controls
-    intruders      `study.analyses.spectra.intruders`
+    intruders      `study.analyses.spectra.intruders`, with their control
+    controls       shuffled_labels, where such runs were trained: `study.analyses.spectra.controls`
     intruder_floor whether the threshold beats a random direction, in words
     gradient       a target matrix and seed a row: the spectrum of the gradient at the start
     notes          what has to be known to read this
@@ -30,6 +31,7 @@ import numpy as np
 from torch import Tensor
 
 from study.analyses.spectra import rows, subspaces
+from study.analyses.spectra.controls import SharedBySeeds
 from study.analyses.spectra.decomposed import decompose
 from study.analyses.spectra.replication import by_chance
 from study.analyses.spectra.updates import Updates
@@ -45,12 +47,17 @@ ONE_RANK = "one rank: there is no other to compare it with but full fine-tuning"
 
 
 def spectra_record(
-    updates: Updates, gradients: Mapping[int, Mapping[str, Tensor]], settings: SpectraSettings
+    updates: Updates,
+    gradients: Mapping[int, Mapping[str, Tensor]],
+    settings: SpectraSettings,
+    shuffled: Mapping[int, Mapping[str, Tensor]] | None = None,
 ) -> Row:
     """Measure every matrix, one at a time.
 
     Args:
         gradients: seed, then module: the gradient at the start (out, in)
+        shuffled: seed, then module: the update of full fine-tuning on shuffled labels; None if
+            there is none
     """
     full: list[Row] = []
     lora: list[Row] = []
@@ -60,6 +67,8 @@ def spectra_record(
     amplification: list[Row] = []
     intruders: list[Row] = []
     gradient: list[Row] = []
+    several = shuffled is not None and len(shuffled) > 1
+    shared = SharedBySeeds(shuffled) if shuffled is not None and several else None
     for matrix in updates.matrices:
         of = decompose(matrix, updates)
         of_full, of_lora = rows.spectra(of, settings)
@@ -70,6 +79,8 @@ def spectra_record(
         replicated += subspaces.replicated(of)
         amplification += rows.amplifications(of)
         intruders += rows.intruder_rows(of, settings)
+        if shared is not None:
+            shared.add(of)
         for seed, by_module in gradients.items() if matrix.target else ():
             gradient.append(rows.gradient_row(of, seed, by_module[matrix.module], settings))
     seeds, ranks = list(updates.full), list(updates.lora)
@@ -94,6 +105,7 @@ def spectra_record(
         "chance": _chance(updates, replicated),
         "amplification": amplification,
         "intruders": intruders,
+        "controls": {} if shared is None else {"shuffled_labels": shared.record()},
         "intruder_floor": _floor(intruders, settings.intruder_cosine),
         "gradient": gradient,
         "notes": NOTES,
@@ -148,13 +160,14 @@ def _summary(
             for r in amplification
             if (r["arm"], r["rank"]) == (arm, rank) and r["module"] in targets and r["factor"]
         ]
-        counts = [
-            count
-            for r in intruders
-            if (r["arm"], r["rank"]) == (arm, rank) and r["module"] in targets
-            for count in r["first"]
+        of_arm = [
+            r for r in intruders if (r["arm"], r["rank"]) == (arm, rank) and r["module"] in targets
         ]
-        row |= {"amplification": _mean(factors), "intruders": _mean(counts)}
+        row |= {
+            "amplification": _mean(factors),
+            "intruders": _mean([count for r in of_arm for count in r["first"]]),
+            "intruders_random": _mean([count for r in of_arm for count in r["random"]]),
+        }
         found.append(row)
     return found
 

@@ -15,6 +15,7 @@ from study.analyses.spectra.amplification import amplification
 from study.analyses.spectra.decomposed import Decomposed
 from study.analyses.spectra.spectrum import spectrum
 from study.analyses.spectra.updates import Matrix
+from study.batches import streams
 from study.records.arm_names import FULL, LORA
 from study.settings.spectra import SpectraSettings
 
@@ -77,28 +78,38 @@ def amplifications(of: Decomposed) -> Iterator[Row]:
 def intruder_rows(of: Decomposed, settings: SpectraSettings) -> Iterator[Row]:
     """Intruders among the first ten vectors of each arm: a count a seed.
 
-    `least_cosine`: of those ten with their nearest pretrained vector, the mean over seeds;
+    `random`: a count a seed as well, of a random update with the same singular values, so of the
+    same norm and rank (`study.analyses.spectra.intruders.at_random`). `least_cosine`: of those ten
+    with their nearest pretrained vector, the mean over seeds;
     `vectors`: how many singular vectors the matrix has.
     """
     rows, columns = of.W0.shape
     floor = intruders.random_floor(rows, min(rows, columns))
     for (arm, rank), by_seed in of.deltas.items():
-        first, least = [], []
-        for delta in by_seed.values():
-            tuned = intruders.first_left_vectors(of.W0 + delta.double())
-            cosines = intruders.nearest_cosines(tuned, of.own.U)
+        first, least, random = [], [], []
+        for seed, delta in by_seed.items():
+            cosines = _nearest(of, delta.double())
             first.append(int((cosines < settings.intruder_cosine).sum()))
             least.append(float(cosines.min()))
+            generator = streams.generator(seed, f"random update of {of.matrix.module}", rank or 0)
+            drawn = intruders.at_random(of.updates[arm, rank][seed].S, (rows, columns), generator)
+            random.append(int((_nearest(of, drawn) < settings.intruder_cosine).sum()))
         yield {
             "module": of.matrix.module,
             "arm": arm,
             "rank": rank,
             "first": first,
+            "random": random,
             "vectors": min(rows, columns),
             "least_cosine": float(np.mean(least)),
             "floor": floor,
             "beats_floor": settings.intruder_cosine > floor,
         }
+
+
+def _nearest(of: Decomposed, delta: Tensor) -> Tensor:
+    """The cosine of each of the first ten vectors of W0 + delta with its nearest of W0."""
+    return intruders.nearest_cosines(intruders.first_left_vectors(of.W0 + delta), of.own.U)
 
 
 def gradient_row(of: Decomposed, seed: int, gradient: Tensor, settings: SpectraSettings) -> Row:

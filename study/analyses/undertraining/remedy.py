@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from study.analyses.undertraining.signs import BEHIND_HEAD, HARDLY_LEARNED, NO_BETTER
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
-from study.words.steps import USUAL_STEPS, epochs_for
+from study.settings.train import USUAL_STEPS
+from study.words.steps import epochs_for
 
 _SECTION = {HEAD_ONLY: "head_only", FULL: "full", LORA: "lora"}
 

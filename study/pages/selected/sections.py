@@ -120,6 +120,7 @@ def training_data(facts: Facts) -> str:
 def training(facts: Facts) -> str:
     """Say how the adapter was trained."""
     train, config = facts.settings.train, facts.config
+    epochs = counted(facts.data["training"]["epochs"], "epoch")
     scale = "alpha / sqrt(r)" if config.use_rslora else "alpha / r"
     scaling = significant(config.scaling_of(""))
     return (
@@ -129,7 +130,7 @@ def training(facts: Facts) -> str:
         f"{facts.arm.learning_rate:g}{_of_rates(facts)}, weight decay {train.weight_decay:g}, "
         f"gradients clipped to norm {train.max_grad_norm:g}, linear warm-up over "
         f"{share(train.warmup_share)} of the steps{_after_warmup(train.schedule)}; batches of "
-        f"{train.batch_size}, {counted(train.epochs, 'epoch')}, of which validation picked number "
+        f"{train.batch_size}, {epochs}, of which validation picked number "
         f"{facts.run.best_epoch}. Computed in {train.precision}, what is trained kept in fp32."
     )
 

@@ -90,7 +90,7 @@ def recorded(scores: dict[float, list[float]]) -> float:
         for rate, accuracies in scores.items()
         for seed, accuracy in enumerate(accuracies)
     ]
-    return arm.record(results, data, SIZE, tuple(scores)).learning_rate
+    return arm.record(results, data, SIZE).learning_rate
 
 
 def test_the_rate_with_the_best_mean_over_seeds_is_picked() -> None:
@@ -110,7 +110,7 @@ def test_a_record_states_what_its_runs_did() -> None:
     wrong = labels.clone()
     wrong[:10] = 1 - wrong[:10]
     results = [result(runs[0], 0.75, labels.tolist()), result(runs[1], 0.5, wrong.tolist())]
-    record = arm.record(results, data, SIZE, (0.1,))
+    record = arm.record(results, data, SIZE)
     assert [run.test_accuracy for run in record.runs] == [1.0, 0.75]
     assert [run.validation_accuracy for run in record.runs] == [0.75, 0.5]
     assert [run.best_epoch for run in record.runs] == [2, 2]

@@ -69,7 +69,8 @@ def train_rank(settings: InstructSettings, data: Prepared, rank: int, stage: str
     """
     arm, size, results, checkpoints = run_rank(settings, data, rank, stage, CausalLoraArm)
     runs = tuple(_run(result, data) for result in results)
-    rates = settings.lora.learning_rates
+    rates = tuple(dict.fromkeys(run.learning_rate for run in runs))
+    epochs = settings.train.epochs_of(len(data.train))
 
     def validation(rate: float) -> float:
         return fmean(run.validation_loss for run in runs if run.learning_rate == rate)
@@ -80,9 +81,8 @@ def train_rank(settings: InstructSettings, data: Prepared, rank: int, stage: str
         learning_rate=min(sorted(rates), key=validation),
         trainable_parameters=size.trainable,
         total_parameters=size.total,
-        steps=-(-len(data.train) // settings.train.batch_size) * settings.train.epochs,
-        operations=settings.train.epochs
-        * epoch_operations(arm.model.config, arm.config, data.train),
+        steps=settings.train.steps_of(len(data.train)) * epochs,
+        operations=epochs * epoch_operations(arm.model.config, arm.config, data.train),
         runs=runs,
     )
     picked = [r for r in results if r.run.learning_rate == record.learning_rate]

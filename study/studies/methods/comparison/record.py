@@ -154,7 +154,8 @@ def _row(
     row["base_bytes"] = _base_bytes(name, settings, model)
     row["optimizer_state_bytes"] = optimizer_state(record)
     head_only = name == HEAD_ONLY
-    epochs = settings.head_only.epochs if head_only else settings.train.epochs
+    own = settings.train.epochs_of(len(data.train))
+    epochs = settings.head_only.epochs if head_only else own
     lengths: Tensor = data.train.lengths.double()
     row |= operations(*operations_of(name, settings, data), lengths, epochs, record.arm)
     unmerged: dict[str, Any] = {"mergeable": None}

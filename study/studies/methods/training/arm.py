@@ -85,7 +85,8 @@ def train_method(
             keep_fp32=lambda name: name in heads or method.keep_fp32(name),
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
-        return train(classifier, parameters, runs, feed, settings, settings.epochs, progress)
+        epochs = settings.epochs_of(len(data.train))
+        return train(classifier, parameters, runs, feed, settings, epochs, progress)
     finally:
         method.eject(model)
 

@@ -66,7 +66,7 @@ def train_named(settings: MethodsStudy, data: Prepared, name: str) -> TrainedMet
     decisive = (settings.model.name, settings.model.dropout, settings.train.decisive(), own)
     checkpoints = Checkpoints(f"method-{name}", decisive, data)
     results = arms.train_groups(name, groups, arm, checkpoints, executor)
-    record = arms.record(results, data, size, rates(name, settings.methods))
+    record = arms.record(results, data, size)
     return TrainedMethod(record, arms.picked(results, record), checkpoints)
 
 

@@ -1,0 +1,78 @@
+"""Stage shuffled_labels: full fine-tuning again, on labels that were shuffled.
+
+Reads data/prepared/ and the learning rate that validation picked, from metrics/runs/full.json.
+Writes the tuned models of every seed as data/shuffled_labels/s{seed}/ (of the last epoch:
+validation has no say), metrics/shuffled_labels.json,
+
+    trained         whether there are any: `spectra.shuffled_labels`
+    learning_rate   theirs
+    last_loss       the training loss of the last epoch, nats, by seed
+    test_accuracy   by seed; about that of guessing
+
+and, for nobody to depend on, metrics/machine/shuffled_labels.json.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from study.arms import arm as arms
+from study.arms.full import FullArm, save_tuned
+from study.arms.shuffled import shuffle_labels
+from study.entry import command
+from study.entry.sections import load
+from study.records import prepared
+from study.records.json_file import write_json
+from study.records.runs import read_arm
+from study.settings.model import MODEL
+from study.settings.ray import RAY
+from study.settings.seeds import SEEDS
+from study.settings.spectra import SPECTRA
+from study.settings.train import TRAIN
+from study.training import executors
+from study.training.checkpoints import Checkpoints
+from study.training.machine import Machine
+
+MODELS = Path("data/shuffled_labels")
+RECORD = Path("metrics/shuffled_labels.json")
+
+
+def main() -> None:
+    """Train the whole model on labels that mean nothing."""
+    machine = Machine()
+    chosen = load(SEEDS, MODEL, TRAIN, RAY, SPECTRA)
+    shutil.rmtree(MODELS, ignore_errors=True)
+    MODELS.mkdir(parents=True)
+    if not chosen.spectra.shuffled_labels:
+        write_json(RECORD, {"trained": False})
+        print("shuffled labels: nothing is trained, as spectra.shuffled_labels is false")
+        return
+    rate = read_arm("metrics/runs/full.json").learning_rate
+    executor = executors.choose(chosen)
+    arm = FullArm(chosen, shuffle_labels(prepared.load("data/prepared")), keep_last=True)
+    groups = arms.plan("full", None, [rate], chosen.seeds, 1)
+    decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive())
+    checkpoints = Checkpoints("shuffled_labels", decisive, arm.data)
+    results = arms.train_groups("shuffled labels", groups, arm, checkpoints, executor)
+    save_tuned(arm, results, MODELS)
+    labels = arm.data.test.labels
+    write_json(
+        RECORD,
+        {
+            "trained": True,
+            "learning_rate": rate,
+            "last_loss": {str(r.run.seed): r.loss_values[-1] for r in results},
+            "test_accuracy": {
+                str(r.run.seed): float((r.test_predictions == labels).double().mean())
+                for r in results
+            },
+        },
+    )
+    path = "metrics/machine/shuffled_labels.json"
+    machine.write(path, chosen.train, executor=chosen.train.executor)
+    checkpoints.discard()
+
+
+if __name__ == "__main__":
+    command.run(main)
