@@ -25,6 +25,7 @@ from benchmarks import peak
 from benchmarks.__main__ import RESULTS, slug
 from benchmarks.data import DATA, load_data
 from benchmarks.measure import measure
+from benchmarks.settled import rates_of_lora
 from benchmarks.together import cost, report, traffic
 from benchmarks.together.timer import Chunks
 from benchmarks.together.training import ladder
@@ -148,7 +149,7 @@ def whole(
             "tokens_per_sentence": float(data.train.lengths.double().mean()),
             "batch_size": settings.train.batch_size,
             "ranks": sorted({*settings.lora.ranks, settings.lora.rank}),
-            "learning_rates": list(settings.lora.learning_rates),
+            "learning_rates": list(rates_of_lora(settings)),
         },
         "plan": {"quick": quick, **chunks.__dict__},
         "peak": peaks,

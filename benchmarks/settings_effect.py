@@ -107,14 +107,15 @@ def measure(settings: Settings, data: Prepared) -> tuple[dict[str, Any], list[Ch
     records, kept = {}, []
     for i, (name, way) in enumerate(ways.items()):
         print(f"{name}:", flush=True)
-        records[name], checkpoints = _train(under(settings, way), data, f"settings-effect-{i}")
+        own = under(settings, way, len(data.train))
+        records[name], checkpoints = _train(own, data, f"settings-effect-{i}")
         kept.append(checkpoints)
     confidence = settings.statistics.confidence
     rows = {
         name: {
             "beside": way.beside,
             "changes": way.changes,
-            "epochs": under(settings, way).train.epochs,
+            "epochs": under(settings, way, len(data.train)).train.epochs,
             **row(records[name], records[way.beside] if way.beside else None, confidence),
         }
         for name, way in ways.items()
@@ -135,11 +136,15 @@ def measure(settings: Settings, data: Prepared) -> tuple[dict[str, Any], list[Ch
     }, kept
 
 
-def under(settings: Settings, way: Way) -> Settings:
-    """Return the settings of one way: plain training with its changes."""
+def under(settings: Settings, way: Way, sentences: int) -> Settings:
+    """Return the settings of one way: plain training with its changes.
+
+    Args:
+        sentences: to train on.
+    """
     plain = {section: dict(values) for section, values in _NEUTRAL.items()}
-    if way.longer:
-        plain["train"]["epochs"] = _LONGER * settings.train.epochs
+    epochs = settings.train.epochs_of(sentences)
+    plain["train"]["epochs"] = (_LONGER if way.longer else 1) * epochs
     for section, changes in way.changes.items():
         plain[section].update(changes)
     train = replace(settings.train, **plain["train"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.interleave import Measured
+from benchmarks.settled import rates_of_full, rates_of_lora
 from study.arms import arm as arms
 from study.settings.whole import Settings
 
@@ -33,21 +34,27 @@ class Sizes:
     test: int  # sentences
 
 
-def stages(settings: Settings, fit: int) -> list[Stage]:
-    """Return the processes that train in this study; `fit` runs of LoRA may train together."""
+def stages(settings: Settings, fit: int, sentences: int) -> list[Stage]:
+    """Return the processes that train in this study.
+
+    Args:
+        fit: runs of LoRA that may train together.
+        sentences: to train on.
+    """
 
     def groups(arm: str, rank: int | None, rates: Sequence[float], most: int) -> tuple[int, ...]:
         return tuple(len(g) for g in arms.plan(arm, rank, rates, settings.seeds, most))
 
-    head, full, lora = settings.head_only, settings.full, settings.lora
+    head, lora = settings.head_only, settings.lora
     heads = sum(groups("head_only", None, head.learning_rates, 1))
-    epochs = settings.train.epochs
+    epochs = settings.train.epochs_of(sentences)
+    of_full, of_lora = rates_of_full(settings), rates_of_lora(settings)
     found = [
         Stage("head_only", (heads,), head.epochs),
-        Stage("full", groups("full", None, full.learning_rates, 1), epochs),
+        Stage("full", groups("full", None, of_full, 1), epochs),
     ]
     for rank in sorted({*lora.ranks, lora.rank}):
-        found.append(Stage("lora", groups("lora", rank, lora.learning_rates, fit), epochs))
+        found.append(Stage("lora", groups("lora", rank, of_lora, fit), epochs))
     return found
 
 

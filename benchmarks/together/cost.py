@@ -76,7 +76,8 @@ def study(
     }
     per_epoch = -(-len(data.train) // settings.train.batch_size)
     sizes = study_cost.Sizes(per_epoch, len(data.validation), len(data.test))
-    listed = study_cost.stages(settings, 1)
+    listed = study_cost.stages(settings, 1, len(data.train))
+    epochs = settings.train.epochs_of(len(data.train))
     arms = ("lora", "full", "head_only")
     theirs = {n: {arm: measured[f"{arm} {n}"] for arm in arms} for n in rows.BASELINES}
     ours = {arm: measured[f"{arm} ours"] for arm in arms}
@@ -88,7 +89,7 @@ def study(
     def our_seconds(round_: int) -> float:
         alone = ours["lora"]
         total = sum(study_cost.our_seconds(s, ours, alone, sizes, round_) for s in others)
-        total += sum(group_seconds(settings, costs, sizes, group, round_) for group in groups)
+        total += sum(group_seconds(epochs, costs, sizes, group, round_) for group in groups)
         return total + alone.start
 
     made = rows.row(
@@ -106,7 +107,7 @@ def study(
 
 
 def group_seconds(
-    settings: Settings,
+    epochs: int,
     costs: Mapping[int, Cost],
     sizes: study_cost.Sizes,
     count: int,
@@ -117,7 +118,7 @@ def group_seconds(
     def one(cost: Cost) -> float:
         step = cost.rounds[round_ % len(cost.rounds)]
         epoch = sizes.steps_per_epoch * step + cost.validation
-        return settings.train.epochs * epoch + cost.test
+        return epochs * epoch + cost.test
 
     low = max(c for c in costs if c <= count)
     high = min(c for c in costs if c >= count)

@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks.data import first
+from benchmarks.settled import rates_of_lora
 from benchmarks.together.timer import Chunks, Cost, StepTimer
 from study.arms import lora as lora_arm
 from study.entry.errors import StudyError
@@ -33,7 +34,7 @@ def first_runs(settings: Settings, count: int) -> list[Run]:
     every = (
         Run("lora", rank, rate, seed)
         for seed in seeds
-        for rate in lora.learning_rates
+        for rate in rates_of_lora(settings)
         for rank in ranks
     )
     return list(itertools.islice(every, count))

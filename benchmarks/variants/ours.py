@@ -13,6 +13,7 @@ from torch import Tensor
 from benchmarks.clock import Channel, Clock
 from benchmarks.data import first, load_data
 from benchmarks.job import Job
+from benchmarks.settled import rates_of_full, rates_of_lora
 from study.models.packed import load_pretrained
 from study.records.prepared import Prepared
 from study.settings import whole as study_settings
@@ -77,7 +78,7 @@ def train(
         from study.arms import full
 
         trimmed = full.trim_embedding(model, data)
-        rate = settings.full.learning_rates[0]
+        rate = rates_of_full(settings)[0]
         runs = [Run("full", None, rate, seed) for seed in job.seeds]
         return full.train_full(model, runs, trimmed, chosen, used, progress)
     if job.arm == "head_only":
@@ -92,7 +93,7 @@ def train(
 
     rank = settings.lora.rank
     config = lora.config_of(settings.lora, rank, name)
-    rate = settings.lora.learning_rates[0]
+    rate = rates_of_lora(settings)[0]
     runs = [Run("lora", rank, rate, seed) for seed in job.seeds]
     configs = [config] * len(runs)
     results = lora.train_lora(model, configs, runs, data, chosen, used, progress)

@@ -27,6 +27,7 @@ from transformers import (
 from benchmarks.clock import Channel, Clock
 from benchmarks.data import load_data
 from benchmarks.job import Job
+from benchmarks.settled import rates_of_full, rates_of_lora
 from study.records.prepared import Prepared, Split
 from study.settings import whole as study_settings
 from study.settings.whole import Settings
@@ -43,6 +44,7 @@ def run(job: Job, channel: Channel, started: float) -> dict[str, Any]:
     cuda = device(settings.train).type == "cuda"
     path = resolve_model(settings.model.name)
     model = build(settings, data, job.arm)
+    given = arguments(settings, job, len(data.train), cuda)
     steps = -(-len(data.train) // settings.train.batch_size)
     synchronize = torch.cuda.synchronize if cuda else _nothing
     clock = Clock(channel, started, job.warmup, steps, synchronize)
@@ -50,7 +52,7 @@ def run(job: Job, channel: Channel, started: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             model=model,
-            args=TrainingArguments(output_dir=folder, **arguments(settings, job, cuda)),
+            args=TrainingArguments(output_dir=folder, **given),
             train_dataset=examples(data.train),
             eval_dataset=examples(data.validation, by_length=job.kind == "tuned"),
             data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(path)),
@@ -94,14 +96,16 @@ def build(settings: Settings, data: Prepared, arm: str) -> Any:
     )
 
 
-def arguments(settings: Settings, job: Job, cuda: bool) -> dict[str, Any]:
+def arguments(settings: Settings, job: Job, sentences: int, cuda: bool) -> dict[str, Any]:
     """Return what TrainingArguments is given: the study's own, then what an expert adds."""
-    train, arm = settings.train, getattr(settings, job.arm)
+    train = settings.train
+    rates = {"lora": rates_of_lora, "full": rates_of_full}
+    own = rates[job.arm](settings) if job.arm in rates else settings.head_only.learning_rates
     common: dict[str, Any] = {
-        "learning_rate": arm.learning_rates[0],
+        "learning_rate": own[0],
         "per_device_train_batch_size": train.batch_size,
         "per_device_eval_batch_size": train.batch_size,
-        "num_train_epochs": train.epochs,
+        "num_train_epochs": train.epochs_of(sentences),
         "warmup_steps": train.warmup_share,
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,

@@ -36,12 +36,12 @@ def lora_rates(
     """
     if asked != "auto":
         return asked
-    return _two(_by_width(model) / math.sqrt(scaled_rank / ALPHA * loraplus_ratio))
+    return _two(_rounded(_by_width(model) / math.sqrt(scaled_rank / ALPHA * loraplus_ratio), 1))
 
 
 def full_rates(asked: Rates | Auto, model: PretrainedConfig) -> Rates:
     """Return the learning rates to try with full fine-tuning: those asked for, or two."""
-    return asked if asked != "auto" else _two(OF_FULL * _two(_by_width(model))[0])
+    return asked if asked != "auto" else _two(OF_FULL * _rounded(_by_width(model), 1))
 
 
 def _by_width(model: PretrainedConfig) -> float:
@@ -49,5 +49,8 @@ def _by_width(model: PretrainedConfig) -> float:
 
 
 def _two(rate: float) -> Rates:
-    lower = float(f"{rate:.1g}")
-    return lower, float(f"{2 * lower:.2g}")
+    return _rounded(rate, 2), _rounded(2 * rate, 2)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")

@@ -21,7 +21,9 @@ from study.settings.spectra import SpectraSettings
 from tests.lora.models import FAMILIES
 from tests.study.toys import load, prepared, saved
 
-SETTINGS = SpectraSettings(energy=0.9, intruder_cosine=0.5, gradient_sentences=8)
+SETTINGS = SpectraSettings(
+    energy=0.9, intruder_cosine=0.5, gradient_sentences=8, shuffled_labels=True
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -73,16 +75,30 @@ def write_runs(
 
 
 def record_of(
-    root: Path, ranks: list[int], seeds: list[int], family: str = "bert", **made: Any
+    root: Path,
+    ranks: list[int],
+    seeds: list[int],
+    family: str = "bert",
+    shuffled: Callable[[tuple[int, ...], int], Tensor] | None = None,
+    **made: Any,
 ) -> dict[str, Any]:
-    """Write runs, measure them, and read the record as it stands in the file."""
+    """Write runs, measure them, and read the record as it stands in the file.
+
+    Args:
+        shuffled: shape and seed to the update of every matrix on shuffled labels.
+    """
     write_runs(root, ranks, seeds, family, **made)
     model = load(saved(family))
     updates = read_updates(model, ranks, seeds, root / "full", root / "adapters")
     targets = [matrix.module for matrix in updates.matrices if matrix.target]
     data = prepared(train=8)
     gradients = {s: initial_gradients(model, targets, data, s, 8) for s in sorted(seeds)}
-    record = spectra_record(updates, gradients, SETTINGS)
+    controls = None
+    if shuffled is not None:
+        controls = {
+            s: {m.module: shuffled(tuple(m.W0.shape), s) for m in updates.matrices} for s in seeds
+        }
+    record = spectra_record(updates, gradients, SETTINGS, controls)
     return json.loads(json.dumps(record, allow_nan=False))
 
 

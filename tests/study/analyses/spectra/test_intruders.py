@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.analyses.spectra.intruders import first_left_vectors, nearest_cosines, random_floor
+from study.analyses.spectra.intruders import (
+    at_random,
+    first_left_vectors,
+    nearest_cosines,
+    random_floor,
+)
 from study.analyses.spectra.updates import full_svd
 from tests.study.analyses.spectra.cases import normal, orthonormal
 
@@ -27,6 +32,30 @@ def test_the_first_vectors_are_those_of_the_svd(shape):
     expected = full_svd(W).U[:, :5]
     torch.testing.assert_close((found * expected).sum(0).abs(), torch.ones(5).double())
     assert first_left_vectors(W, 50).shape == (shape[0], 12)
+
+
+@pytest.mark.parametrize("shape", [(12, 30), (30, 12)])
+def test_the_control_has_the_updates_singular_values_and_no_direction_of_it(shape):
+    S = torch.tensor([3.0, 2.0, 1.0]).double()
+    one, two = (at_random(S, shape, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    for drawn in (one, two):
+        values = torch.linalg.svdvals(drawn)
+        torch.testing.assert_close(values[:3], S)
+        assert float(values[3:].max()) < 1e-12
+    assert not torch.allclose(one, two)
+
+
+def test_a_large_random_update_has_intruders_and_a_small_one_none():
+    """So the count says how large an update is, and nothing of where it came from."""
+    W0 = normal(40, 40)
+    U = full_svd(W0).U
+    S = torch.ones(1).double()
+    counts = []
+    for size in (0.01, 1e3):
+        drawn = at_random(size * S, (40, 40), torch.Generator().manual_seed(3))
+        cosines = nearest_cosines(first_left_vectors(W0 + drawn), U)
+        counts.append(int((cosines < 0.5).sum()))
+    assert counts == [0, 1]
 
 
 def test_a_planted_intruder_is_found_and_a_strengthened_direction_is_none():

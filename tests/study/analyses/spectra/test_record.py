@@ -61,6 +61,37 @@ def test_equal_seeds_agree_wholly(tmp_path: Path):
         assert row["directions"] == row["k"]
 
 
+def by_seed(shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """One direction of each seed's own."""
+    left, right = orthonormal(shape[0], 1, seed=seed + 7), orthonormal(shape[1], 1, seed=seed + 70)
+    return left @ right.T
+
+
+def test_what_seeds_share_is_told_apart_from_what_they_share_on_shuffled_labels(tmp_path: Path):
+    """The first direction is every seed's: with the task's labels, with shuffled ones, or both."""
+    record = record_of(tmp_path, [1, 2], [0, 1, 2], full=planted, shuffled=by_seed)
+    found = record["controls"]["shuffled_labels"]
+    assert min(found["task"]) > 0.7
+    assert max(found["shuffled"]) < 0.3
+    record = record_of(tmp_path, [1, 2], [0, 1, 2], full=planted, shuffled=planted)
+    found = record["controls"]["shuffled_labels"]
+    assert found["shuffled"] == pytest.approx(found["task"], abs=0.01)
+
+
+def test_without_runs_on_shuffled_labels_there_is_no_control(tmp_path: Path):
+    assert record_of(tmp_path, [1, 2], [0, 1], full=planted)["controls"] == {}
+    assert record_of(tmp_path, [1, 2], [0], full=planted, shuffled=planted)["controls"] == {}
+
+
+def test_intruders_have_a_control_of_the_same_norm_and_rank(tmp_path: Path):
+    """What is counted of any large update is counted of a random one as well."""
+    record = record_of(tmp_path, [1, 2], [0, 1], lora=30.0)
+    for row in record["intruders"]:
+        assert len(row["random"]) == len(row["first"]) == 2
+        assert all(0 <= count <= 10 for count in row["random"])
+    assert {type(row["intruders_random"]) for row in record["summary"]} == {float}
+
+
 @each_family
 def test_every_family_has_every_part(family, tmp_path: Path):
     record = record_of(tmp_path, [3, 1], [1, 0], family.name)
