@@ -72,7 +72,7 @@ HOUSE = (
     "study/entry",
     "lora",
 )
-TRAINING = ("head_only", "full", "lora", "headline")
+TRAINING = ("head_only", "full", "shuffled_labels", "lora", "headline")
 HEAVY = ("datasets", "dvc", "papermill", "pandas", "scipy", "sklearn", "matplotlib", "peft")
 OPTIONAL = ("ray",)  # an extra
 
@@ -206,7 +206,9 @@ def test_every_stage_module_is_a_stage_of_a_dvc_yaml() -> None:
         assert stage["cmd"].startswith(f"python -m stages.{name}")
 
 
-@pytest.mark.parametrize("stage", ["theory_bound", "head_only", "linear_probe", "full"])
+@pytest.mark.parametrize(
+    "stage", ["theory_bound", "head_only", "linear_probe", "full", "shuffled_labels"]
+)
 def test_a_change_of_the_lora_layer_does_not_reach_what_has_no_lora(stage: str) -> None:
     files = dependencies.closure(f"stages.{stage}", ROOT)
     assert not [path for path in files if path.startswith("lora/")]

@@ -29,6 +29,7 @@ COMMANDS: list[str] = []  # the folder with the commands of `warm`, while it is 
 ALL_STAGES = {
     *("check", "prepare", "theory_bound", "theory", "head_only", "full", "lora@1", "lora@2"),
     *("linear_probe", "headline", "aggregate", "undertraining", "sufficient_rank"),
+    *("shuffled_labels",),
     *("learning_rate", "agreement"),
     *("capacity", "spectra", "rules_of_thumb", "cost", "claims", "select", "plot", "report"),
 }

@@ -128,6 +128,7 @@ def test_the_lora_layer_reaches_the_ranks_and_what_follows_alone(study: Study) -
     study.append("lora/layer.py", "\n# another layer\n")
     done = study.repro()
     without_lora = {"prepare", "theory_bound", "head_only", "linear_probe", "full"}
+    without_lora |= {"shuffled_labels"}
     assert set(done.ran) <= ALL_STAGES - without_lora
     assert {"theory", "lora@1", "lora@2", "headline"} <= set(done.ran)
 

@@ -40,11 +40,12 @@ def test_training_reads_what_it_declares(study: Study) -> None:
 
     Those of Ray are read by the same few lines in every stage, where Ray trains.
     """
-    commands = [["head_only"], ["full"], ["lora", "--rank", "1"], ["headline"]]
-    head_only, full, lora, taken = read(study, commands, without=HEAVY)
+    commands = [["head_only"], ["full"], ["shuffled_labels"], ["lora", "--rank", "1"], ["headline"]]
+    head_only, full, shuffled, lora, taken = read(study, commands, without=HEAVY)
     on_ray = {key for key in leaves() if key.startswith("ray.")}
     assert head_only | on_ray == declared(study, "head_only")
     assert full | on_ray == declared(study, "full")
+    assert shuffled | on_ray == declared(study, "shuffled_labels")
     assert lora | on_ray == declared(study, "lora")
 
     changes = {"lora.rank": 4, "train.executor": "ray", "ray.address": "local", "ray.cpus": 1}

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from stages import prepare
 from study.entry import command as cli
 from study.records import prepared
+from tests.pipeline import toys
 from tests.study.tiny_models import write_bert
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,21 @@ def test_what_is_written_is_what_is_loaded(study: Path) -> None:
     report = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
     for name in prepared.SPLITS:
         assert report["splits"][name]["sentences"] == len(getattr(data, name))
+
+
+@pytest.mark.parametrize(
+    ("asked", "training"),
+    [
+        ("auto", {"epochs": 90, "steps": 180, "chosen": True}),  # 40 sentences, 32 at a time
+        (3, {"epochs": 3, "steps": 6, "chosen": False}),
+    ],
+)
+def test_how_long_training_will_take_is_written_and_told(study, capsys, asked, training) -> None:
+    toys.change(study / "params.yaml", {"train.epochs": asked})
+    prepare.main()
+    report = json.loads(Path("metrics/data.json").read_text(encoding="utf-8"))
+    assert report["training"] == training
+    assert f"are {training['steps']} steps" in capsys.readouterr().out
 
 
 def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:

@@ -81,7 +81,7 @@ def legend(cost: Record, machine: Record | None) -> list[str]:
         f"In brackets: {100 * cost['confidence']:g} % intervals.",
     ]
     if machine is None:
-        return [*said, "Memory and times were not measured here: `dvc repro speed` does."]
+        return [*said, "Memory and times were not measured here: `make cost` does."]
     first = machine["latency"][0]
     merged = [f"rank {model['rank']}: {model['words']}" for model in first["merged"]]
     gpu = machine["device_type"] == "cuda"

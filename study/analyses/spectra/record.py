@@ -178,7 +178,7 @@ def _floor(intruders: Sequence[Row], cosine: float) -> Row:
     blind = sorted({row["module"] for row in intruders if not row["beats_floor"]})
     if blind:
         words = (
-            f"In {len(blind)} matrices the threshold of {cosine:g} is too low: a random direction "
+            f"In {len(blind)} {'matrix' if len(blind) == 1 else 'matrices'} the threshold of {cosine:g} is too low: a random direction "
             f"has a cosine of up to {highest:.3f} with the nearest pretrained one. So not even a "
             "direction that has nothing to do with the pretrained weight would count as an "
             "intruder there."

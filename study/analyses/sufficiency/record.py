@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from study.analyses.results.sweep import Sweep, scores
+from study.analyses.sufficiency.answer import needed, verdicts_of
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
 from study.analyses.sufficiency.equivalence import judge
 from study.analyses.sufficiency.planning import Question
 from study.analyses.sufficiency.reasons import reason
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.trend import trend
-from study.analyses.sufficiency.verdict import needed, verdicts_of
 from study.analyses.sufficiency.verdicts import EQUIVALENT, NONE
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import Crossed, crossed

@@ -14,7 +14,7 @@ from study.pages.figures.axes import rank_axis
 from study.pages.figures.text import below
 from study.pages.figures.whiskers import draw_middles
 from study.records.arm_names import FULL, LORA
-from study.words.phrases import significant
+from study.words.phrases import counted, significant
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -29,6 +29,7 @@ def draw(record: Record) -> Figure:
     left, right = figure.subplots(1, 2)
     lora, full = _rows(record, "lora"), _rows(record, "full")
     _counts(left, lora, "LoRA")
+    _control(left, lora)
     _band(left, full, "first")
     _cosines(right, lora)
     _band(right, full, "least_cosine")
@@ -76,9 +77,23 @@ def _size(record: Record) -> str:
     if full:
         times = dict.fromkeys(significant(found(lora) / full) for found in (min, max))
         by = f", and LoRA's is {' to '.join(times)} times as large as full fine-tuning's here"
+    return f"The count grows with the size of the update{by}. {_beside(rows)}"
+
+
+def _beside(rows: Sequence[Row]) -> str:
+    """Say what random updates of the same size and rank bring in."""
+    drawn = [row["intruders_random"] for row in rows if row["arm"] == LORA]
+    trained = [row["intruders"] for row in rows if row["arm"] == LORA]
+    ends = dict.fromkeys(f"{found(drawn):.2f}" for found in (min, max))
+    more = sum(one > other for one, other in zip(trained, drawn, strict=True))
+    told = (
+        "at no rank does LoRA bring in more than these"
+        if not more
+        else f"LoRA brings in more than these at {more} of {counted(len(drawn), 'rank')}"
+    )
     return (
-        f"The count grows with the size of the update{by}. Only a random update of the same size "
-        "and rank would show whether LoRA brings in more, and none was made."
+        "So it stands beside that of random updates as large and of the same rank: "
+        f"{' to '.join(ends)} of ten are intruders with them, and {told}."
     )
 
 
@@ -86,8 +101,9 @@ def alternative(record: Record) -> str:
     """Tell what is drawn to someone who cannot see it."""
     return (
         "Two panels by LoRA rank. Left: intruders among the first ten singular vectors of a "
-        "matrix. Right: the least cosine of those ten with the nearest pretrained vector, with the "
-        f"threshold and what a random direction has. {caption(record)}"
+        "matrix, with LoRA and with random updates as large. Right: the least cosine of those ten "
+        "with the nearest pretrained vector, with the threshold and what a random direction has. "
+        f"{caption(record)}"
     )
 
 
@@ -118,6 +134,14 @@ def _counts(axes: Axes, rows: Sequence[Row], name: str) -> None:
     ranks = sorted({row["rank"] for row in rows})
     by_seed = [np.mean([row["first"] for row in rows if row["rank"] == r], axis=0) for r in ranks]
     draw_middles(axes, ranks, [seeds.tolist() for seeds in by_seed], style.ARMS["lora"], name)
+
+
+def _control(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw the same count of random updates as large and of the same rank."""
+    ranks = sorted({row["rank"] for row in rows})
+    means = [float(np.mean([r["random"] for r in rows if r["rank"] == rank])) for rank in ranks]
+    label = "Random updates of LoRA's size and rank"
+    axes.plot(ranks, means, color=style.GREY, marker="x", linestyle="none", label=label)
 
 
 def _cosines(axes: Axes, rows: Sequence[Row]) -> None:

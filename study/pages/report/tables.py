@@ -7,6 +7,7 @@ from typing import Any
 
 from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR
 from study.analyses.results.summary import entries
+from study.analyses.sufficiency.foreseen import OUT_OF_REACH, chance_beforehand
 from study.pages.report.answer import ranks_of
 from study.pages.report.html import (
     NOTHING,
@@ -95,6 +96,12 @@ def _arm_row(entry: Record) -> list[Text]:
 def equivalence(record: Record) -> Html:
     """Return the verdict on every rank at every margin."""
     tests = record["equivalence"]
+    margins = [test["margin"] for test in tests]
+    within_reach = [
+        chance_beforehand(record["seeds"], record["sentences"], width, record["alpha"] / 2)
+        >= OUT_OF_REACH
+        for width in margins
+    ]
     rows = []
     for rank in ranks_of(record):
         found = [next(row for row in test["ranks"] if row["rank"] == rank) for test in tests]
@@ -102,8 +109,8 @@ def equivalence(record: Record) -> Html:
         difference = text(signed(found[0]["difference"], 2))
         if error is not None:
             difference = Html(f'{difference}<span class="interval">± {error:.2f}</span>')
-        rows.append([str(rank), difference, *(_verdict(row) for row in found)])
-    margins = [test["margin"] for test in tests]
+        verdicts_of = zip(found, within_reach, strict=True)
+        rows.append([str(rank), difference, *(_verdict(row, asked) for row, asked in verdicts_of)])
     smallest = [f"{rank_or_none(test['rank'])} at {margin(test['margin'])}" for test in tests]
     verdicts_table = table(
         "Is a rank equivalent to full fine-tuning?",
@@ -116,7 +123,8 @@ def equivalence(record: Record) -> Html:
         note=f"Equivalent: shown to be within the margin of full fine-tuning. Worse, better: shown "
         f"to be beyond it. The smallest equivalent rank: {listed(smallest)}. Below each difference "
         f"stands its standard error. “Would settle it” is said of a rank that truly equals full "
-        f"fine-tuning; one that differs takes more.",
+        f"fine-tuning; one that differs takes more. Out of reach: with so few seeds and sentences "
+        f"even a rank that truly equals full fine-tuning would hardly ever be shown to.",
         words=(0, *range(2, 2 + len(margins))),
     )
     how = (
@@ -134,9 +142,11 @@ def rank_or_none(rank: int | None) -> str:
     return "none" if rank is None else f"rank {rank}"
 
 
-def _verdict(row: Record) -> Html:
+def _verdict(row: Record, asked: bool) -> Html:
     if row["verdict"] != "cannot be told":
         return badge(row["verdict"])
+    if not asked:
+        return Html('<span class="interval">out of reach, so not asked</span>')
     needed = "seeds alone or sentences alone would not settle it"
     for key, thing in (("seeds_needed", "seed"), ("sentences_needed", "sentence")):
         if row[key] is not None:
@@ -204,6 +214,7 @@ def spectra(record: Record) -> Html:
             number(row["stable_rank"]),
             number(row["amplification"]),
             number(row["intruders"]),
+            number(row["intruders_random"]),
         ]
         for row in record["summary"]
     ]
@@ -218,6 +229,7 @@ def spectra(record: Record) -> Html:
             "Stable rank",
             "Amplification",
             "Intruders in the first ten",
+            "Of a random update as large",
         ),
         rows,
         note="Means over matrices and seeds. Each update is a matrix; its singular values say how "
@@ -226,6 +238,7 @@ def spectra(record: Record) -> Html:
         "to count the directions that matter, by entropy and by the largest one. Amplification: "
         "how large the update is beside what the pretrained weight does between the same "
         "directions. Both it and the count of intruders grow with the size of the update, so they "
-        "do not compare arms whose updates differ in size. "
+        "do not compare arms whose updates differ in size. Beside the count stands that of random "
+        "updates with the same singular values: what LoRA has beyond these is its own. "
         f"{record['intruder_floor']['words']}",
     )

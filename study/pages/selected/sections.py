@@ -230,12 +230,14 @@ def _again(facts: Facts) -> list[int]:
 
 
 def _verdicts(facts: Facts) -> str:
-    """Say whether the rank was found equivalent to full fine-tuning, margin by margin."""
+    """Say whether the rank was found equivalent to full fine-tuning, margin by margin.
+
+    The same verdicts as the study's answer has; there are none of a rank that is not recommended.
+    """
+    answer = facts.sufficient_rank["answer"]
     found = []
-    for at in facts.sufficient_rank.get("equivalence", ()):
-        by_rank = {row["rank"]: row["verdict"] for row in at["ranks"]}
-        if facts.picked.rank in by_rank:
-            found.append(f"within {margin(at['margin'])}: {by_rank[facts.picked.rank]}")
+    if facts.picked.rank == facts.sufficient_rank["recommended"]["rank"]:
+        found = [f"within {margin(at['margin'])}: {at['verdict']}" for at in answer["margins"]]
     gap = facts.accuracy["gap_to_full"]
     side = "below" if gap < 0 else "above"
     start = f"The rank is {points(gap)} {side} full fine-tuning, paired over seeds and sentences."

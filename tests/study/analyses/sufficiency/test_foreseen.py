@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from study.analyses.sufficiency.answer import verdict
 from study.analyses.sufficiency.foreseen import (
     OUT_OF_REACH,
     USUAL,
     beforehand,
     chance_beforehand,
 )
-from study.analyses.sufficiency.verdict import verdict
 from study.statistics.crossed import crossed
 
 ALPHA = 0.025

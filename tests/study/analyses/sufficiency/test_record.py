@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from study.analyses.results.sweep import Results
+from study.analyses.sufficiency.answer import verdict
 from study.analyses.sufficiency.reasons import reason
 from study.analyses.sufficiency.record import sufficient_rank
-from study.analyses.sufficiency.verdict import verdict
 from study.records.json_file import write_json
 from study.settings import whole as settings
 from tests.study.fake_records import fake_arm

@@ -116,6 +116,7 @@ def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
     for row, (verdict, seeds, sentences) in zip(of_ranks, told, strict=True):
         row |= {"verdict": verdict, "seeds_needed": seeds, "sentences_needed": sentences}
     record["equivalence"][0]["rank"] = 1
+    record |= {"seeds": 20, "sentences": 200_000}
     table = rows(tables.equivalence(record))
     assert [row[2] for row in table] == [
         "equivalent",
@@ -129,8 +130,28 @@ def test_a_rank_that_neither_seeds_nor_sentences_settle_is_said_to_need_both():
     record = copy.deepcopy(study()["sufficient_rank"])
     row = record["equivalence"][0]["ranks"][0]
     row |= {"verdict": "cannot be told", "seeds_needed": None, "sentences_needed": None}
+    record |= {"seeds": 20, "sentences": 200_000}
     said = "cannot be told seeds alone or sentences alone would not settle it"
     assert rows(tables.equivalence(record))[0][2] == said
+
+
+def test_a_margin_that_is_out_of_reach_is_not_asked_about():
+    """Three seeds and 3,000 sentences hardly ever show a rank to be within half a point."""
+    record = copy.deepcopy(study()["sufficient_rank"])
+    untold = {"verdict": "cannot be told", "seeds_needed": 12, "sentences_needed": 5}
+    shown = {"verdict": "worse", "seeds_needed": None, "sentences_needed": None}
+    for test, width in zip(record["equivalence"], (0.5, 2.0), strict=False):
+        test["margin"] = width
+        for row, said in zip(test["ranks"], (untold, shown, untold), strict=True):
+            row |= said
+    record |= {"seeds": 3, "sentences": 3000}
+    table = rows(tables.equivalence(record))
+    assert [row[2] for row in table] == [
+        "out of reach, so not asked",
+        "worse",
+        "out of reach, so not asked",
+    ]
+    assert table[0][3] == "cannot be told 12 seeds would settle it"
 
 
 def test_shares_of_ranks_are_in_percent_and_no_rank_is_a_choice_too():
