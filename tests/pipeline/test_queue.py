@@ -12,15 +12,16 @@ from tests.pipeline.study import Study
 
 RANKS = {"in-the-sweep": 2, "outside-of-it": 4}
 TARGETS = ("aggregate", "learning_rate")  # of all commands, as what else follows them takes long
+APPLIED = ("select", "shuffled_labels")  # whose cached outputs `dvc exp apply` asks for as well
 POLLS = 500  # of `dvc queue status`, of which one takes a second or so; the queue takes about 30
 ENDED = ("Success", "Failed", "Killed")
 
 
 @pytest.fixture
 def clone(reproduced: Reproduced, tmp_path: Path) -> Iterator[Study]:
-    """A fresh clone in which `dvc repro` has run; no worker outlives the test."""
+    """A fresh clone in which these stages have run; no worker outlives the test."""
     clone = reproduced.study.clone(tmp_path / "clone")
-    clone.repro()
+    clone.repro(*TARGETS, *APPLIED)
     yield clone
     clone.call("dvc", "queue", "stop", "--kill", status=None)
 

@@ -177,11 +177,11 @@ def _floor(intruders: Sequence[Row], cosine: float) -> Row:
     highest = max(row["floor"] for row in intruders)
     blind = sorted({row["module"] for row in intruders if not row["beats_floor"]})
     if blind:
+        many = f"{len(blind)} {'matrix' if len(blind) == 1 else 'matrices'}"
         words = (
-            f"In {len(blind)} {'matrix' if len(blind) == 1 else 'matrices'} the threshold of {cosine:g} is too low: a random direction "
-            f"has a cosine of up to {highest:.3f} with the nearest pretrained one. So not even a "
-            "direction that has nothing to do with the pretrained weight would count as an "
-            "intruder there."
+            f"In {many} the threshold of {cosine:g} is too low: a random direction has a cosine of "
+            f"up to {highest:.3f} with the nearest pretrained one. So not even a direction that has "
+            "nothing to do with the pretrained weight would count as an intruder there."
         )
     else:
         words = (

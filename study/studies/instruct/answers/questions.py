@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
-from study.words.phrases import p_words
+from study.words.phrases import p_words, rough
 
 HOLDS, FAILS = "holds", "does not hold"
 NO_MORE, NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
@@ -150,7 +150,7 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
         needed = math.ceil(pairs * (half / math.log1p(margin / 100)) ** 2)
         answer = (
             f"We cannot say: {gains}. For an interval as narrow as the margin it takes about "
-            f"{max(needed, pairs):,} held-out pairs; there are {pairs:,}."
+            f"{rough(max(needed, pairs)):,} held-out pairs; there are {pairs:,}."
         )
     else:
         answer = f"{'Yes' if verdict == HOLDS else 'No'}: {gains}."
