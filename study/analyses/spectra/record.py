@@ -180,7 +180,7 @@ def _floor(intruders: Sequence[Row], cosine: float) -> Row:
         many = f"{len(blind)} {'matrix' if len(blind) == 1 else 'matrices'}"
         words = (
             f"In {many} the threshold of {cosine:g} is too low: a random direction has a cosine of "
-            f"up to {highest:.3f} with the nearest pretrained one. So not even a direction that has "
+            f"up to {highest:.3f} with the nearest pretrained one. So not even one that has "
             "nothing to do with the pretrained weight would count as an intruder there."
         )
     else:
