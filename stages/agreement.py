@@ -1,6 +1,6 @@
 """Stage agreement: do arms of like accuracy give like answers?
 
-Reads metrics/runs/ and metrics/logits/. Writes metrics/agreement.json:
+Reads metrics/runs/, metrics/logits/ and metrics/linear_probe.json. Writes metrics/agreement.json:
 disagreement with full fine-tuning, divergence of outputs, and calibration, on test sentences.
 """
 
@@ -10,6 +10,7 @@ from study.analyses.agreement.record import agreement, read_test_logits
 from study.analyses.results.sweep import read_sweep
 from study.entry import command
 from study.entry.sections import load
+from study.probes.record import read_probe
 from study.records.json_file import write_json
 from study.settings.lora import LORA
 from study.settings.seeds import SEEDS
@@ -20,7 +21,8 @@ def main() -> None:
     """Compare the arms' predictions and outputs."""
     chosen = load(SEEDS, LORA, STATISTICS)
     results = read_sweep(chosen)
-    record = agreement(results, read_test_logits(results), chosen.statistics)
+    probe = read_probe("metrics/linear_probe.json", results.head_only)
+    record = agreement(results, probe, read_test_logits(results), chosen.statistics)
     write_json("metrics/agreement.json", record)
     print(record["disagreement"]["answer"] + ".")
 

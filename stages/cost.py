@@ -1,8 +1,8 @@
 """Stage cost: parameters, storage and operations of each method, and whether adapters merge.
 
-Reads data/prepared/, data/adapters/, data/full/ and metrics/runs/. Writes metrics/cost.json. What
-takes a clock is the stage `speed`'s. `python -m stages.cost --table` prints the comparison as the
-files of both stand, without computing anything.
+Reads data/prepared/, data/adapters/, data/full/, metrics/runs/ and metrics/linear_probe.json.
+Writes metrics/cost.json. What takes a clock is the stage `speed`'s. `python -m stages.cost --table`
+prints the comparison as the files of both stand, without computing anything.
 """
 
 from __future__ import annotations

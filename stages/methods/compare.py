@@ -1,10 +1,10 @@
 """Stage compare of methods/: every method beside full fine-tuning and head only, in one record.
 
 Reads data/prepared/, data/methods/, data/full/, methods/metrics/runs/ and the root study's
-metrics/runs/. Writes methods/metrics/comparison.json, and the few of its numbers that
-`dvc metrics` compares, methods/metrics/summary.json. What takes a clock stands in timings/.
-`python -m stages.methods.compare --table` prints the comparison as the files of
-both stand, without computing anything.
+metrics/runs/ and metrics/linear_probe.json. Writes methods/metrics/comparison.json, and the few of
+its numbers that `dvc metrics` compares, methods/metrics/summary.json. What takes a clock stands in
+timings/. `python -m stages.methods.compare --table` prints the comparison as the files of both
+stand, without computing anything.
 """
 
 from __future__ import annotations

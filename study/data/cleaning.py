@@ -111,6 +111,43 @@ def label_names(labels: Sequence[Label], texts: Sequence[str], origin: str) -> l
     return names
 
 
+def leave_out(
+    labels: Sequence[Label], unwanted: Sequence[str | int | float | bool], *, declared: bool
+) -> list[int]:
+    """Return the places of the rows that stay: those without an unwanted label.
+
+    Labels are compared by the names of their classes.
+
+    Args:
+        declared: whether the source declares its classes: -1 was then read as None.
+    """
+    names = {_text(label) for label in unwanted}
+    written = ("-1" if label is None and declared else _text(label) for label in labels)
+    return [i for i, name in enumerate(written) if name not in names]
+
+
+def refuse_no_label(labels: Sequence[str], origin: str) -> None:
+    """Refuse a class -1 beside 0 and other classes: many data sets write so that there is no label.
+
+    -1 beside 1 alone, or beside 0 alone, is one of two classes.
+
+    Args:
+        labels: names of classes, see `label_names`.
+
+    Raises:
+        StudyError: saying how to leave such rows out, and how to keep them.
+    """
+    others = set(labels) - {"-1"}
+    if len(others) == len(set(labels)) or len(others) < 2 or "0" not in others:
+        return
+    if all(_WHOLE.fullmatch(name) and int(name) >= 0 for name in others):
+        raise StudyError(
+            f"{origin}: {list(labels).count('-1')} texts have the label -1 beside labels from 0 "
+            "up, which in many data sets says that there is none. To leave them out: dvc exp run "
+            "-S 'data.drop_labels=[-1]'; to train it as a class: -S 'data.drop_labels=[]'"
+        )
+
+
 def class_names(sentences: Sentences, declared: Sequence[str] | None, origin: str) -> list[str]:
     """Return the names of the classes that occur, in the order of their indices.
 

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from study.data.cleaning import Dropped, Sentences, class_names, clean, indices, without
+from study.data.cleaning import Sentences, class_names, indices, refuse_no_label, without
 from study.data.near_duplicates import families
-from study.data.reading import Query, read
+from study.data.reading import Query
 from study.data.sizes import STUDY, Asked, Sizes, fitting
+from study.data.source import read_source, source_report
 from study.data.splitting import Indices, Stretch, TooFew, stretches
 from study.data.tokenising import Tokenizer, Tokens
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared, Split
 from study.settings.data import DataSettings
-
-
-@dataclass(frozen=True)
-class Source:
-    """A cleaned source, and what cleaning dropped.
-
-    Attributes:
-        rows: read, after data.where and before cleaning.
-        classes: that the source declares, in its order; None if it declares none.
-    """
-
-    display_name: str
-    rows: int
-    classes: tuple[str, ...] | None
-    sentences: Sentences
-    dropped: Dropped
 
 
 @dataclass(frozen=True)
@@ -74,20 +59,25 @@ def prepare(
             `study.data.cleaning`, `study.data.splitting` and `study.data.tokenising`.
     """
     tokenizer = Tokenizer(model_name, data.max_length)  # first: it fails fast
-    main = read_source(Query.of(data, "data."))
+    unwanted = data.drop_labels or ()
+    main = read_source(replace(Query.of(data, "data."), drop_labels=unwanted))
     tests = None if data.test_name is None else read_source(_test_query(data, data.test_name))
+    if data.drop_labels is None:
+        for source, key in ((main, "label"), (tests, "test_label")):
+            if source is not None and source.classes is None:
+                refuse_no_label(source.sentences.labels, f"data.{key}: {source.display_name}")
     classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
     cut: _Cut
     if tests is None:
         family = families(main.sentences.texts)
         cut = partial(_split_one, sentences=main.sentences, family=family, classes=classes)
-        sources = {"main": _source_report(main)}
+        sources = {"main": source_report(main)}
     else:
         pool = without(main.sentences, tests.sentences)
         family = families((*tests.sentences.texts, *pool.texts))
         cut = partial(_split_two, pool=pool, tests=tests.sentences, family=family, classes=classes)
         in_test = len(main.sentences) - len(pool)
-        sources = {"main": _source_report(main, in_test), "test": _source_report(tests)}
+        sources = {"main": source_report(main, in_test), "test": source_report(tests)}
     try:
         parts = cut(data)
     except TooFew as error:
@@ -178,18 +168,8 @@ def _test_query(data: DataSettings, name: str) -> Query:
         label=data.test_label or data.label,
         where=(data.where or ()) if same else (),
         prefix="data.test_",
+        drop_labels=data.drop_labels or (),
     )
-
-
-def read_source(query: Query) -> Source:
-    """Read a source and clean it.
-
-    Raises:
-        StudyError: see `study.data.reading` and `study.data.cleaning`.
-    """
-    rows = read(query)
-    sentences, dropped = clean(rows.texts, rows.labels, f"{query.prefix}label: {query.name}")
-    return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped)
 
 
 def _split_one(
@@ -260,16 +240,6 @@ def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
                 f"data.{name}_size: {len(parts[name].labels)} sentences hold only the class "
                 f"{classes[parts[name].labels[0]]!r}; allowed: sentences of at least two classes"
             )
-
-
-def _source_report(source: Source, in_test: int = 0) -> dict[str, Any]:
-    dropped = dataclasses.asdict(source.dropped) | {"in_test": in_test}
-    return {
-        "name": source.display_name,
-        "rows": source.rows,
-        "dropped": dropped,
-        "sentences": len(source.sentences) - in_test,
-    }
 
 
 def _split_report(part: Part, tokens: Tokens, classes: Sequence[str]) -> dict[str, Any]:

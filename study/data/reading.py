@@ -17,11 +17,13 @@ from typing import Any, Protocol
 import datasets
 import pyarrow as pa
 
-from study.data.textfiles import decoded, delimited
+from study.data.jsonfiles import columns_of
+from study.data.textfiles import delimited
 from study.entry.errors import StudyError
 from study.sources.resolve import DATA_SUFFIXES, Source, resolve
 
 Label = str | int | float | bool | None
+Asked = Sequence[tuple[str, str]]
 _LABEL_TYPES = ("string", "large_string", "bool", "int", "uint", "float")
 
 
@@ -50,6 +52,7 @@ class Query:
         name, subset, split, text, label, where: as in the settings (`study.settings.whole`).
         prefix: of these settings' keys, for errors: "data." or "data.test_".
         where_key: of `where`, for errors.
+        drop_labels: rows with these labels are left out once they were read.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Query:
     where: tuple[tuple[str, str | int | float | bool], ...]
     prefix: str
     where_key: str = "data.where"
+    drop_labels: tuple[str | int | float | bool, ...] = ()
 
     @classmethod
     def of(cls, source: Sourced, prefix: str) -> Query:
@@ -99,7 +103,8 @@ def read(query: Query) -> Rows:
         StudyError: the source is not there or cannot be read, has no such split, column or value,
             or its columns are not texts and labels.
     """
-    with _open(query) as (table, name):
+    asked = [(f"{query.prefix}text", query.text), (f"{query.prefix}label", query.label)]
+    with _open(query, asked) as (table, name):
         return _rows(table, query, name)
 
 
@@ -117,7 +122,8 @@ def read_texts(
     Raises:
         StudyError: as `read`.
     """
-    with _open(query) as (table, name):
+    asked = [(f"{query.prefix}name", column) for column in (*columns, *optional)]
+    with _open(query, asked) as (table, name):
         if not len(table):
             raise StudyError(f"{query.prefix}name: {query.name} has no rows")
         found: dict[str, tuple[str | None, ...]] = {}
@@ -141,36 +147,40 @@ def read_texts(
 
 
 @contextmanager
-def _open(query: Query) -> Iterator[tuple[datasets.Dataset, str]]:
+def _open(query: Query, asked: Asked) -> Iterator[tuple[datasets.Dataset, str]]:
     """Give the rows that a query asks for, and the source's display name.
 
     Everything is to be taken into memory inside: the cache is gone afterwards.
+
+    Args:
+        asked: the columns that will be looked at, each with the setting that names it.
     """
+    asked = [*asked, *((f"{query.where_key}.{column}", column) for column, _ in query.where)]
     source = resolve(query.name, "data", f"{query.prefix}name")
     with _quiet(), tempfile.TemporaryDirectory(prefix="lora-rank-study-") as cache:
         try:
-            table = _load(source, query, cache)
+            table = _load(source, query, cache, asked)
         except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
             raise StudyError(_unreadable(source, query, error)) from error
         yield _matching(table, query), source.display_name
 
 
-def _load(source: Source, query: Query, cache: str) -> datasets.Dataset:
+def _load(source: Source, query: Query, cache: str, asked: Asked) -> datasets.Dataset:
     if source.path is None:
         return datasets.load_dataset(source.name, query.subset, split=query.split)
     if query.subset is not None and not source.path.is_dir():
         raise StudyError(f"data.subset: {query.subset!r}; allowed for the file {query.name}: null")
     if source.path.is_file():
-        return _from_files([source.path], query, cache)
+        return _from_files([source.path], query, cache, asked)
     if any((source.path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
         saved = datasets.load_from_disk(str(source.path))
         if isinstance(saved, datasets.Dataset):
             return saved
         return saved[_known_split(saved, query)]
-    return _from_folder(source.path, query, cache)
+    return _from_folder(source.path, query, cache, asked)
 
 
-def _from_folder(folder: Path, query: Query, cache: str) -> datasets.Dataset:
+def _from_folder(folder: Path, query: Query, cache: str, asked: Asked) -> datasets.Dataset:
     """Read a folder of data files, whose names or README tell the splits (as on the hub)."""
     if not any(file.suffix.lower() in DATA_SUFFIXES for file in folder.rglob("*")):
         raise FileNotFoundError(f"no data files in {folder}")
@@ -178,15 +188,14 @@ def _from_folder(folder: Path, query: Query, cache: str) -> datasets.Dataset:
     splits: Mapping[str, Sequence[str]] = builder.config.data_files
     files = [Path(file) for file in splits[_known_split(splits, query)]]
     if all(file.suffix.lower() in (".csv", ".tsv") for file in files):
-        return _from_files(files, query, cache)
-    for file in files:
-        if file.suffix.lower() in (".json", ".jsonl"):
-            decoded(file)
+        return _from_files(files, query, cache, asked)
+    if all(file.suffix.lower() in (".json", ".jsonl") for file in files):
+        return _from_files(files, query, cache, asked)
     builder.download_and_prepare()
     return builder.as_dataset(split=query.split)
 
 
-def _from_files(files: Sequence[Path], query: Query, cache: str) -> datasets.Dataset:
+def _from_files(files: Sequence[Path], query: Query, cache: str, asked: Asked) -> datasets.Dataset:
     """Read files of one format.
 
     Not through `load_dataset`: given the name of a format, it reports the load over the network.
@@ -196,9 +205,14 @@ def _from_files(files: Sequence[Path], query: Query, cache: str) -> datasets.Dat
     if suffix == ".parquet":
         return datasets.Dataset.from_parquet(names, cache_dir=cache)
     if suffix in (".json", ".jsonl"):
-        for file in files:
-            decoded(file)
-        return datasets.Dataset.from_json(names, cache_dir=cache)
+        columns, mixed = columns_of(files)
+        for key, column in asked:
+            if column in mixed:
+                raise StudyError(
+                    f"{key}: column {column!r} of {query.name} mixes {mixed[column]}; "
+                    "allowed: one kind of value"
+                )
+        return datasets.Dataset.from_dict(columns)
     parts = [datasets.Dataset.from_dict(delimited(file)) for file in files]
     return datasets.concatenate_datasets(parts)
 

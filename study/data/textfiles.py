@@ -1,8 +1,10 @@
 """Reads CSV and TSV files strictly.
 
 No cell is guessed to be a number or a missing value (a review that says "null" is a text), every
-row has as many fields as the header, and text is UTF-8. CSV fields may be quoted; TSV has no
-quoting, so that a lone quotation mark is one.
+row has as many fields as the header, and text is UTF-8. CSV fields may be quoted. TSV comes in two
+dialects: as it is, where a quotation mark is one, and quoted, as pandas and Python's csv write it.
+A file is quoted if it is exactly what such a writer would have written of its own cells: a lone
+quotation mark would have been quoted by it, so that a file with one is read as it stands.
 """
 
 from __future__ import annotations
@@ -22,11 +24,14 @@ def delimited(file: Path) -> dict[str, list[str]]:
         StudyError: it is empty or no UTF-8, a column stands twice, or a row is malformed; the file
             and the line or byte are named.
     """
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 128 KiB
+    text = decoded(file)
     dialect: dict[str, Any] = {"delimiter": ",", "strict": True}
     if file.suffix.lower() == ".tsv":
-        dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    csv.field_size_limit(2**31 - 1)  # the default refuses texts of more than 128 KiB
-    reader = csv.reader(io.StringIO(decoded(file), newline=""), **dialect)
+        dialect = {"delimiter": "\t", "strict": True}
+        if not _quoted(text, dialect):
+            dialect["quoting"] = csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text, newline=""), **dialect)
     try:
         header = next(reader)
         if len(set(header)) < len(header):
@@ -44,6 +49,29 @@ def delimited(file: Path) -> dict[str, list[str]]:
     except csv.Error as error:
         raise StudyError(f"{file}, line {reader.line_num}: {error}") from error
     return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+
+
+def _quoted(text: str, dialect: dict[str, Any]) -> bool:
+    """Whether a writer that quotes where it must, or everywhere, would have written this text."""
+    if '"' not in text:
+        return False
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), **dialect) if row]
+    except csv.Error:
+        return False
+    written = _lines(text)
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+        again = io.StringIO(newline="")
+        writer = csv.writer(again, delimiter="\t", quoting=quoting, lineterminator="\n")
+        writer.writerows(rows)
+        if _lines(again.getvalue()) == written:
+            return True
+    return False
+
+
+def _lines(text: str) -> list[str]:
+    """A text's lines whatever their ends, without blank ones."""
+    return [line for line in text.replace("\r\n", "\n").split("\n") if line]
 
 
 def decoded(file: Path) -> str:

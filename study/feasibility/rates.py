@@ -24,7 +24,7 @@ def rates_words(settings: Settings, model: PretrainedConfig) -> str:
         by_rates.setdefault(rates, []).append(str(rank))
     full = full_rates(settings.full.learning_rates, model)
     parts = [
-        f"LoRA{'' if len(by_rates) == 1 else f' at rank {listed(ranks)}'} {_words(rates)}"
+        f"LoRA{'' if len(by_rates) == 1 else f' at rank {listed(ranks)}:'} {_words(rates)}"
         for rates, ranks in by_rates.items()
     ]
     return f"learning rates: {'; '.join(parts)}; full fine-tuning {_words(full)}"

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from study.entry.kinds import Count, CountOrNull, Seed, Text, TextOrNull, TwoOrNull, Where
 from study.entry.parser import Agreement
+from study.entry.rules import Refused, Rule, optional
 from study.entry.sections import Section
+
+Labels = tuple[str | int | float | bool, ...]
+
+
+def _labels() -> Rule:
+    """A list of labels, which may be empty; read as a tuple."""
+
+    def read(value: object) -> Labels:
+        if not isinstance(value, list):
+            raise Refused
+        if not all(isinstance(item, str | int | float | bool) for item in value):
+            raise Refused
+        return tuple(value)
+
+    return Rule("a list of labels, as [-1]", read)
 
 
 @dataclass(frozen=True)
@@ -20,6 +37,9 @@ class DataSettings:
         text, label, test_text, test_label: columns; the test's are the others' unless given.
         where: (column, value) pairs; only rows that have these values are read. `subset` and
             `where` hold for `test_name` too if it is `name`, so another split of the same data.
+        drop_labels: rows with these labels are left out. None: none are, but a label -1 beside
+            labels from 0 up is refused, since it means "no label" in many data sets; an empty
+            tuple takes it for a class.
         train_size, validation_size, test_size: sentences. None: all that are left (train), all
             of `test_name` (test).
         max_length: tokens of a sentence, special ones included; the rest is cut off.
@@ -32,6 +52,7 @@ class DataSettings:
     text: Text
     label: Text
     where: Where
+    drop_labels: Annotated[Labels | None, optional(_labels())]
     test_name: TextOrNull
     test_split: TextOrNull
     test_text: TextOrNull

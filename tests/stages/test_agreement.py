@@ -43,6 +43,19 @@ def test_it_writes_the_record_twice_the_same_and_prints_the_answer(here, capsys)
     found = json.loads(once)
     assert [row["rank"] for row in found["calibration"]] == [None, 1, 4, None]
     assert found["disagreement"]["answer"] in capsys.readouterr().out
+    disagreeing = found["disagreement"]["arms"]
+    assert [row["arm"] for row in disagreeing[:2]] == ["head_only", "linear_probe"]
+
+
+def test_a_probe_that_is_missing_is_named_with_the_stage_to_run(here, capsys):
+    Path("metrics/linear_probe.json").unlink()
+    with pytest.raises(SystemExit) as stopped:
+        command.run(agreement.main)
+    assert stopped.value.code == command.BAD_INPUT
+    said = capsys.readouterr().err
+    assert "metrics/linear_probe.json: no such file" in said
+    assert "run `dvc repro linear_probe`" in said
+    assert not RECORD.exists()
 
 
 def test_logits_that_are_missing_are_an_error_and_nothing_is_written(here, capsys):

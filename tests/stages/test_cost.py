@@ -61,6 +61,7 @@ def test_speed_measures_every_arm_and_the_table_shows_it(here: Path, monkeypatch
     costs, machine = (json.loads(path.read_text()) for path in (COST, MACHINE))
     assert machine["device_type"] == "cpu"
     arms = [(row["arm"], row["rank"]) for row in costs["arms"]]
+    arms.remove(("linear_probe", None))  # is fitted once, and not timed
     for part in ("training", "memory"):
         assert [(row["arm"], row["rank"]) for row in machine[part]] == arms
     assert [(row["precision"], row["batch_size"]) for row in machine["latency"]] == [
@@ -68,8 +69,11 @@ def test_speed_measures_every_arm_and_the_table_shows_it(here: Path, monkeypatch
         ("fp32", 4),
     ]
     rows = table.rows(costs, machine)
-    assert "-" not in rows[1]
-    assert all(row[4] != "-" and row[5] != "-" for row in rows)
+    head, probe, lora, *others = rows
+    assert "-" not in lora
+    assert all(row[4] != "-" and row[5] != "-" for row in (head, *others))
+    assert probe[0] == "Linear probe"
+    assert set(probe[4:-1]) == {"-"}
 
 
 @pytest.mark.parametrize("stage", [cost, speed])

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from checks import readme
-from stages import full, head_only
+from stages import full, head_only, linear_probe
 from stages.methods import compare, lora_variant, method, plot, speed
 from study.entry import command
+from study.probes.record import read_probe
 from study.records import prepared
-from study.records.json_file import read_json
+from study.records.json_file import read_json, write_json
 from study.records.prepared import Prepared, Split
 from study.records.runs import read_arm
 from tests.pipeline import toys as study_toys
@@ -61,6 +62,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         run(head_only)
+        run(linear_probe)
         run(full)
         for name in VARIANTS:
             run(lora_variant, "--name", name)
@@ -88,7 +90,8 @@ def test_each_method_has_its_row_and_its_reason(study: Path) -> None:
     assert [r["name"] for r in record["methods"]] == ["full", "head_only", *VARIANTS, *OTHERS]
     assert [r["name"] for r in record["methods"] if "reason" in r] == list(LEFT_OUT)
     shown = read_json(study / "methods/metrics/summary.json")
-    assert list(shown) == [r["name"] for r in record["methods"] if "reason" not in r]
+    full_, head, *methods = [r["name"] for r in record["methods"] if "reason" not in r]
+    assert list(shown) == [full_, head, "linear_probe", *methods]
     assert shown["ia3"]["test_accuracy"] == row(study, "ia3")["test_accuracy"]
     reason = row(study, "qlora")["reason"]
     assert "32 inputs" in reason
@@ -120,6 +123,34 @@ def test_what_each_trains_stores_and_scores(study: Path) -> None:
         assert found["base_bytes"] == whole["base_bytes"]  # fp32 in the toy study
     assert row(study, "lora")["to_lora"] is None
     assert row(study, "full")["to_full"] is None
+
+
+def test_the_linear_probe_is_the_main_studys(study: Path) -> None:
+    found = read_json(study / RECORD)["linear_probe"]
+    whole, head = row(study, "full"), row(study, "head_only")
+    probe = read_probe("metrics/linear_probe.json", read_arm("metrics/runs/full.json"))
+    assert (found["state"], found["c"]) == (probe.state, probe.c)
+    assert found["test_accuracy"] == probe.test_accuracy
+    assert found["low"] <= found["test_accuracy"] <= found["high"]
+    gap = found["test_accuracy"] - whole["test_accuracy"]
+    assert found["to_full"]["difference"] == pytest.approx(gap)
+    gap = found["test_accuracy"] - row(study, "lora")["test_accuracy"]
+    assert found["to_lora"]["difference"] == pytest.approx(gap)
+    assert found["storage_bytes"] == 4 * found["trainable_parameters"] == 4 * 33
+    assert found["base_bytes"] == head["base_bytes"]
+    assert found["flops_per_token"] < head["flops_per_token"]
+
+
+def test_a_probe_of_other_sentences_is_refused(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = read_json("metrics/linear_probe.json")
+    write_json("metrics/linear_probe.json", record | {"test_labels": record["test_labels"][1:]})
+    with pytest.raises(SystemExit):
+        run(compare)
+    said = capsys.readouterr().err
+    assert "metrics/linear_probe.json: other test sentences" in said
+    assert "run `dvc repro linear_probe`" in said
 
 
 def test_the_same_head_and_batches_in_every_method(study: Path) -> None:

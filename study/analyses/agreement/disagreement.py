@@ -16,6 +16,8 @@ with it more than that. Two forms are recorded:
                      under the 0-1 metric, which is 1/2 sum_c (a_c - f_c)^2, a and f the shares of
                      an arm's runs that choose class c, mean over sentences. 0 where the arms agree
                      but for the luck of seeds, however much of that there is
+
+The linear probe, which has no seeds, is `study.analyses.agreement.probe`'s.
 """
 
 from __future__ import annotations

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from study.analyses.agreement.calibration import BINS, calibration
 from study.analyses.agreement.disagreement import MORE, Name, disagreement
 from study.analyses.agreement.divergence import LogitsArray, divergence
+from study.analyses.agreement.probe import of_probe
 from study.analyses.results.sweep import Sweep
 from study.entry.errors import StudyError
+from study.probes.record import LinearProbe
 from study.records.arm_names import LORA
 from study.records.logits import read_logits
 from study.records.runs import ArmRecord
@@ -21,9 +23,15 @@ from study.words.phrases import listed
 
 
 def agreement(
-    results: Sweep, logits: dict[Name, LogitsArray], statistics: StatisticsSettings
+    results: Sweep,
+    probe: LinearProbe,
+    logits: dict[Name, LogitsArray],
+    statistics: StatisticsSettings,
 ) -> dict[str, Any]:
     """Return the record: the parts of this package, and what their intervals are over.
+
+    Of the linear probe there are predictions and no logits: it stands in `disagreement` alone,
+    after head-only.
 
     Args:
         logits: of the test sentences by arm and rank, as `read_test_logits` gives them.
@@ -31,6 +39,8 @@ def agreement(
     arms = swept(results)
     seeds = [run.seed for run in results.full.picked()]
     parts = disagreement(arms, results.full, statistics)
+    head_only, *others = parts["arms"]
+    parts["arms"] = [head_only, of_probe(probe, results.full, statistics.confidence), *others]
     labels = np.array(results.full.test_labels)
     return {
         "disagreement": {"answer": answer(parts), **parts},

@@ -5,11 +5,12 @@ storage_bytes           of one task: the files of an adapter, the weights' file 
                         a head's numbers in fp32
 optimizer_state_bytes   AdamW's two moments in fp32: 8 bytes a trainable parameter. (The study's
                         own full fine-tuning leaves out rows of the embedding that no sentence
-                        uses, and with them their moments.)
+                        uses, and with them their moments.) None of the linear probe
 flops_per_token         of a training step (`study.analyses.operations.flops`), on the training
 sentences
 training_flops          of a run as the study trains it, without evaluation. Head-only runs its
-                        encoder once and then trains on what it gave
+                        encoder once and then trains on what it gave. Of the linear probe both are
+                        one pass of the encoder (`study.analyses.cost.probe`)
 inference_flops_per_token    unmerged; merged it is the base's
 mergeable               checked on a batch of test sentences: merged logits are the unmerged ones
                         within `merge_tolerance`, and unmerging gives the base back bit for bit.
@@ -28,10 +29,12 @@ from transformers import AutoConfig
 from lora import peft_format
 from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
 from study.analyses.cost.plain import adapter_folder, first, load_plain, padded_batches
+from study.analyses.cost.probe import probe_cost
 from study.analyses.operations.flops import Flops, inference_flops, training_flops
 from study.analyses.results.sweep import scores
 from study.arms import lora
 from study.entry.errors import StudyError
+from study.probes.record import read_probe
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, read_arm
@@ -50,18 +53,23 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
     """Return the record.
 
     Args:
-        root: of the study: holds metrics/runs/, data/adapters/ and data/full/.
+        root: of the study: holds metrics/runs/, metrics/linear_probe.json, data/adapters/ and
+            data/full/.
 
     Raises:
-        StudyError: a file is missing, an adapter does not fit the model, or merging one fails.
+        StudyError: a file is missing, an adapter does not fit the model, merging one fails, or as
+            `study.probes.record.read_probe`.
     """
     root = Path(root)
     ranks = sorted(settings.lora.ranks)
     arms = [(HEAD_ONLY, None), *((LORA, rank) for rank in ranks), (FULL, None)]
     records = {(arm, rank): read_arm(_runs(root, arm, rank)) for arm, rank in arms}
+    probe = read_probe(root / "metrics/linear_probe.json", records[HEAD_ONLY, None])
     flops = _flops(settings, data, ranks)
     merging = _merging(settings, data, root, ranks)
     lengths = data.train.lengths.double()
+    confidence = settings.statistics.confidence
+    probed = probe_cost(probe, settings.model.name, lengths, confidence)
     rows = []
     for (arm, rank), record in records.items():
         row = {"arm": arm, "rank": rank} | size(record)
@@ -71,12 +79,14 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
         row["mergeable"] = None if rank is None else True  # else checking has raised
         row |= {"merge_difference": None if rank is None else merging[rank].difference}
         rows.append(row | accuracy(record, settings))
+        if arm == HEAD_ONLY:
+            rows.append({"arm": probe.arm, "rank": None} | probed | {"merge_difference": None})
     return {
         "arms": rows,
         "train_sentences": len(lengths),
         "train_tokens": int(lengths.sum()),
         "merge_tolerance": TOLERANCE,
-        "confidence": settings.statistics.confidence,
+        "confidence": confidence,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from study.records.arm_names import LORA
 from study.words import markdown
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label
 from study.words.phrases import share, significant
 from study.words.text_table import align
 
@@ -95,6 +95,7 @@ def legend(cost: Record, machine: Record | None) -> list[str]:
         "encoder gave once.",
         f"Latency is a sentence's, one at a time, in {first['precision']}. Merged into the base, "
         f"{'; '.join(merged)}.",
+        "The linear probe was not timed.",
     ]
 
 
@@ -139,7 +140,7 @@ def _row(arm: Record, machine: Record | None) -> Row:
         f"{arm['trainable_parameters']:,}",
         share(arm["trainable_share"]),
         size(arm["storage_bytes"]),
-        *(_timed(arm, machine) if machine else [UNKNOWN] * 5),
+        *(_timed(arm, machine) if machine and arm["arm"] != PROBE else [UNKNOWN] * 5),
         mergeable,
         accuracy,
     )

@@ -90,7 +90,8 @@ def agreement(record: Record) -> Html:
         note=f"Below each number its {100 * record['confidence']:g} % interval, over "
         f"{record['interval']}. A divergence says how far apart the class probabilities of two "
         f"models are (Kullback-Leibler, mean over sentences); at 0 nats they are the same."
-        f"{_pairs(record['disagreement'])}",
+        f"{_pairs(record['disagreement'])} The linear probe has no seeds, so it is compared with "
+        f"each of full fine-tuning's; only its classes are kept, so it has no divergence.",
     )
 
 
@@ -156,7 +157,8 @@ def calibration(record: Record) -> Html:
         ("Arm", "Calibration error, %", "Brier score", "Log loss, nats", "Verdict"),
         rows,
         note="Calibration error: how far the share of right answers is from the confidence, on "
-        "average. Brier score and log loss: the lower, the better the probabilities.",
+        "average. Brier score and log loss: the lower, the better the probabilities. The linear "
+        "probe is left out, as only its classes are kept.",
         words=(0, 4),
     )
 
@@ -188,5 +190,7 @@ def cost(record: Record) -> Html:
         ),
         rows,
         note="Storage: what a task takes on disk beside the base model. Optimiser state: AdamW's "
-        "two moments, in fp32. Operations: floating-point, counted, forward and backward.",
+        "two moments, in fp32. Operations: floating-point, counted, forward and backward. Those of "
+        "the linear probe are one pass of the encoder over the training sentences; the fit itself "
+        "is not counted.",
     )

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.pages.figures.one_rate import one_rate
-from study.pages.report.html import Html, Text, folded, paragraph, table, text
+from study.pages.report.html import NOTHING, Html, Text, folded, paragraph, table, text
 from study.pages.report.numbers import number
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, significant
 
 Record = Mapping[str, Any]
 
 _KINDS = {HEAD_ONLY: "the head alone", LORA: "LoRA", FULL: "full fine-tuning"}
-_EPOCH = "Each run counts at the epoch that is best on validation."
+_EPOCH = (
+    "Each run counts at the epoch that is best on validation. The linear probe has no rate: "
+    "validation picked its states and C, the inverse of its penalty."
+)
 
 
 def unequal(record: Record) -> str | None:
@@ -37,9 +40,14 @@ def unequal(record: Record) -> str | None:
     )
 
 
-def learning_rate(record: Record) -> list[Html]:
-    """Return validation and test accuracy by learning rate, and what follows from them."""
-    shown = _by_arm(record) if one_rate(record) is not None else _by_rate(record)
+def learning_rate(record: Record, probe: Record) -> list[Html]:
+    """Return validation and test accuracy by learning rate, and what follows from them.
+
+    Args:
+        record: `metrics/learning_rate.json`; probe: the linear probe's entry of the summary.
+    """
+    one = one_rate(record) is not None
+    shown = _by_arm(record, probe) if one else _by_rate(record, probe)
     return [
         shown,
         paragraph(_ratio(record)),
@@ -48,34 +56,39 @@ def learning_rate(record: Record) -> list[Html]:
     ]
 
 
-def _by_rate(record: Record) -> Html:
-    """Return a row an arm, a column a rate."""
+def _by_rate(record: Record, probe: Record) -> Html:
+    """Return a row an arm, a column a rate, and a last one for the probe, which has none."""
     rates = sorted({row["rate"] for arm in record["arms"] for row in arm["rates"]})
-    rows = [
-        [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate) for rate in rates)]
+    head_only, *others = [
+        [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate) for rate in rates), ""]
         for arm in record["arms"]
     ]
+    accuracy = _both(probe["validation_accuracy"], probe["test_accuracy"])
     return table(
         "Accuracy by learning rate, %",
-        ("Arm", *(f"{rate:g}" for rate in rates)),
-        rows,
+        ("Arm", *(f"{rate:g}" for rate in rates), "no rate"),
+        [head_only, [_probe_label(probe), *[""] * len(rates), accuracy], *others],
         note=f"On validation, and below it on test. * of several the rate that validation picked. "
         f"{_EPOCH}",
     )
 
 
-def _by_arm(record: Record) -> Html:
+def _by_arm(record: Record, probe: Record) -> Html:
     """Return a row an arm and rate: of one rate for LoRA a column each would be nearly empty."""
-    rows = [
-        [
-            arm_label(arm["arm"], arm["rank"]),
-            f"{row['rate']:g}{' *' * (row['rate'] == arm['best'] and len(arm['rates']) > 1)}",
-            f"{100 * row['validation']:.1f}",
-            f"{100 * row['test']:.1f}",
+    rows: list[list[Text]] = []
+    for arm in record["arms"]:
+        picked = {arm["best"]} if len(arm["rates"]) > 1 else set()
+        rows += [
+            [
+                arm_label(arm["arm"], arm["rank"]),
+                f"{row['rate']:g}{' *' * (row['rate'] in picked)}",
+                *_percents(row["validation"], row["test"]),
+            ]
+            for row in arm["rates"]
         ]
-        for arm in record["arms"]
-        for row in arm["rates"]
-    ]
+        if arm["arm"] == HEAD_ONLY:
+            accuracies = _percents(probe["validation_accuracy"], probe["test_accuracy"])
+            rows.append([_probe_label(probe), NOTHING, *accuracies])
     several = any(len(arm["rates"]) > 1 for arm in record["arms"])
     return table(
         "Accuracy by learning rate, %",
@@ -89,9 +102,24 @@ def _cell(arm: Record, rate: float) -> Text:
     for row in arm["rates"]:
         if row["rate"] == rate:
             picked = " *" if rate == arm["best"] and len(arm["rates"]) > 1 else ""
-            value = f"{100 * row['validation']:.1f}{picked}"
-            return Html(f'{text(value)}<span class="interval">{100 * row["test"]:.1f}</span>')
+            return _both(row["validation"], row["test"], picked)
     return ""
+
+
+def _both(validation: float, test: float, picked: str = "") -> Html:
+    """Write two accuracies in one cell, test below validation."""
+    above, below = _percents(validation, test)
+    return Html(f'{text(above + picked)}<span class="interval">{below}</span>')
+
+
+def _percents(validation: float, test: float) -> tuple[str, str]:
+    return f"{100 * validation:.1f}", f"{100 * test:.1f}"
+
+
+def _probe_label(probe: Record) -> Html:
+    """Name the linear probe, and below it the states and the penalty that validation picked."""
+    picked = text(f"on {states_words(probe['state'])}, C = {probe['c']:g}")
+    return Html(f'{text(arm_label(PROBE))}<span class="interval">{picked}</span>')
 
 
 def _ratio(record: Record) -> str:

@@ -17,6 +17,7 @@ from study.pages.report.inputs import Study
 from study.pages.report.rates import learning_rate, unequal
 from study.pages.report.speed import speed
 from study.pages.report.untrained import signs_table
+from study.words.arms import PROBE
 from study.words.phrases import capitalised, counted, margin
 
 Record = Mapping[str, Any]
@@ -160,7 +161,7 @@ def training(study: Study) -> Html:
         pictured("training_dynamics", study),
         _unequal(study),
         paragraph(rates_caption(record)) if with_one else pictured("learning_rate", study),
-        *learning_rate(record),
+        *learning_rate(record, study["summary"][PROBE]),
     )
 
 

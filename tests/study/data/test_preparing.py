@@ -46,6 +46,7 @@ def data_settings(name: str, **changes: Any) -> DataSettings:
         "text": "text",
         "label": "label",
         "where": None,
+        "drop_labels": None,
         "test_name": None,
         "test_split": None,
         "test_text": None,
@@ -108,7 +109,8 @@ def test_the_report_adds_up(tmp_path: Path, model: str) -> None:
     assert source == {
         "name": "reviews.csv",
         "rows": len(SENTENCES) + 4,
-        "dropped": {"empty": 1, "duplicate": 1, "conflicting": 2, "in_test": 0},
+        "dropped": {"empty": 1, "duplicate": 1, "conflicting": 2, "in_test": 0}
+        | {"unwanted_label": 0},
         "sentences": len(SENTENCES),
     }
     assert sum(part["sentences"] for part in report["splits"].values()) == source["sentences"]
@@ -178,6 +180,49 @@ def test_where_holds_for_another_split_of_the_same_data_and_for_no_other(
     assert prepare(same, model)[1]["sources"]["test"]["rows"] == 32
     apart = data_settings(str(folder), test_name=str(folder / "test.csv"), where=where, **sizes)
     assert prepare(apart, model)[1]["sources"]["test"]["rows"] == 64
+
+
+NO_LABEL = [(f"the film is {word}", "-1") for word in ("here", "there", "gone")]
+NUMBERED = [(text, {"bad": "0", "good": "1"}[label]) for text, label in SENTENCES]
+
+
+def test_a_label_of_minus_one_is_refused_with_both_ways_out(tmp_path: Path, model: str) -> None:
+    name = write(tmp_path / "reviews.csv", NUMBERED + NO_LABEL, ("text", "label"))
+    with pytest.raises(StudyError) as refused:
+        prepare(data_settings(name), model)
+    said = str(refused.value)
+    assert said.startswith(
+        "data.label: reviews.csv: 3 texts have the label -1 beside labels from 0"
+    )
+    assert "-S 'data.drop_labels=[-1]'" in said
+    assert "-S 'data.drop_labels=[]'" in said
+
+
+@pytest.mark.parametrize("unwanted", [(-1,), ("-1",), (-1.0,)])
+def test_rows_with_an_unwanted_label_are_left_out_and_counted(
+    unwanted: tuple[object, ...], tmp_path: Path, model: str
+) -> None:
+    name = write(tmp_path / "reviews.csv", NUMBERED + NO_LABEL, ("text", "label"))
+    found, report = prepare(data_settings(name, drop_labels=unwanted), model)
+    assert found.label_names == ("0", "1")
+    assert report["sources"]["main"]["dropped"]["unwanted_label"] == 3
+    assert report["sources"]["main"]["rows"] == len(SENTENCES) + 3
+
+
+@pytest.mark.parametrize(
+    ("others", "asked"),
+    [(("0", "1"), ()), (("1",), None), (("0",), None), (("-2", "0"), None), (("good", "0"), None)],
+)
+def test_minus_one_may_be_a_class(
+    others: tuple[str, ...], asked: tuple[object, ...] | None, tmp_path: Path, model: str
+) -> None:
+    """By leave where it may say that there is no label, else as it is."""
+    names = ("-1", *others)
+    rows = [(text, names[i % len(names)]) for i, (text, _) in enumerate(SENTENCES)]
+    path = write(tmp_path / "mine.csv", rows, ("text", "label"))
+    sizes = {"train_size": 50, "validation_size": 10, "test_size": 10}
+    found, _ = prepare(data_settings(path, drop_labels=asked, **sizes), model)
+    assert set(found.label_names) == set(names)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,29 @@ def test_a_folder_of_files_has_the_splits_that_their_names_say(
     assert "allowed: test" in refusal(query(folder))
 
 
+def test_what_is_not_asked_for_may_be_of_any_kind(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    others: list[Any] = [None, "2020-01-01", 5, {"deep": [1]}]
+    lines = [json.dumps(row | {"other": x}) for row, x in zip(ROWS, others, strict=True)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert plain(read(query(path))) == EXPECTED
+
+
+def test_a_folder_whose_test_file_has_fewer_columns_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    as_jsonl(folder / "train.jsonl")
+    (folder / "test.jsonl").write_text('{"text": "a"}', encoding="utf-8")
+    assert plain(read(query(folder))) == EXPECTED
+
+
+def test_a_text_of_digits_stays_one(tmp_path: Path) -> None:
+    """Through `datasets`, a column that is null at first and mixed later loses its zeros."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": null, "label": 1}\n{"text": "007", "label": 0}', encoding="utf-8")
+    assert read(query(path)).texts == (None, "007")
+
+
 def test_a_saved_data_set_keeps_the_names_and_order_of_its_classes(tmp_path: Path) -> None:
     labels = datasets.ClassLabel(names=["good", "bad"])
     features = datasets.Features({"text": datasets.Value("string"), "label": labels})
@@ -157,7 +180,17 @@ def test_a_value_or_column_to_keep_that_is_not_there_is_refused(tmp_path: Path) 
         ('{"text": "a", "label": 1}', {"subset": "en"}, "data.subset: 'en'; allowed for the file"),
         ('{"text": 5, "label": 1}', {}, "data.text: column 'text' of {path} holds int64"),
         ('{"text": "a", "label": [1]}', {}, "data.label: column 'label' of {path} holds List"),
-        ('{"text": "a"', {}, "data.name: {path} cannot be read"),
+        ('{"text": "a"', {}, "{path}, line 1: no JSON"),
+        (
+            '{"text": "a", "label": 1}\n{"text": "b", "label": "1"}',
+            {},
+            "data.label: column 'label' of {path} mixes whole numbers and text; allowed: one kind",
+        ),
+        (
+            '{"text": "a", "label": 1, "lang": 1}\n{"text": "b", "label": 1, "lang": "en"}',
+            {"where": (("lang", "en"),)},
+            "data.where.lang: column 'lang' of {path} mixes whole numbers and text",
+        ),
         ("", {}, "{path}: empty"),
     ],
 )

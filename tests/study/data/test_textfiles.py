@@ -35,6 +35,33 @@ def test_a_quotation_mark_in_tsv_is_one(tmp_path: Path) -> None:
     assert delimited(path) == {"text": ['"half a quote', 'a "whole" one'], "label": ["0", "1"]}
 
 
+@given(
+    rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=6),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    ends=st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_tsv_that_was_written_with_quotes_comes_back_as_it_was(
+    rows: list[tuple[str, str]], quoting: int, ends: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As pandas and Python write it: quoted where a cell has a quotation mark, tab or line end."""
+    path = tmp_path_factory.mktemp("tsv") / "rows.tsv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, delimiter="\t", quoting=quoting, lineterminator=ends)
+        writer.writerows([("text", "label"), *rows])
+    columns = delimited(path)
+    assert list(zip(columns["text"], columns["label"], strict=True)) == rows
+
+
+@pytest.mark.parametrize(
+    "text", ['"half a quote', 'a "whole" one', '"the whole cell"', '"he said ""no""', '""']
+)
+def test_a_tsv_that_nobody_quoted_keeps_its_quotation_marks(text: str, tmp_path: Path) -> None:
+    """A writer that quotes would have written each of these cells otherwise."""
+    path = tmp_path / "rows.tsv"
+    path.write_text(f"text\tlabel\n{text}\t0\nplain\t1\n", encoding="utf-8")
+    assert delimited(path) == {"text": [text, "plain"], "label": ["0", "1"]}
+
+
 def test_blank_lines_line_ends_and_byte_order_marks_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(b"\xef\xbb\xbf\r\ntext,label\r\n\r\na,1\r\n\r\n")

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from study.data.cleaning import Sentences, indices
 from study.data.overlap import chosen
-from study.data.preparing import read_source
+from study.data.source import read_source
 from study.data.reading import Query
 from study.data.relatives import related
 from study.data.splitting import stretches

@@ -19,5 +19,5 @@ LABELS = {
 
 
 def label(name: str) -> str:
-    """Return a method's name for a table or a figure; also of full fine-tuning and head only."""
+    """Return a method's name for a table or a figure; also of the main study's arms."""
     return LABELS[name] if name in LABELS else arm_label(name)

@@ -10,13 +10,20 @@ from scipy.optimize import brentq
 from study.analyses.results.sweep import scores
 from study.claims.estimates import Estimate
 from study.claims.paired import estimate
+from study.probes.record import LinearProbe
 from study.records.runs import ArmRecord
 from study.statistics.crossed import crossed_interval
 
 
-def difference(record: ArmRecord, other: ArmRecord, confidence: float) -> dict[str, float]:
-    """Return the `difference` of accuracy, a fraction, with its interval: `low` and `high`."""
-    gaps = scores(record).astype(np.float64) - scores(other)
+def difference(
+    record: ArmRecord | LinearProbe, other: ArmRecord, confidence: float
+) -> dict[str, float]:
+    """Return the `difference` of accuracy, a fraction, with its interval: `low` and `high`.
+
+    The linear probe has no seeds, and is paired with every seed of the other.
+    """
+    right = record.right() if isinstance(record, LinearProbe) else scores(record)
+    gaps = right.astype(np.float64) - scores(other)  # (num_seeds, num_sentences)
     interval = crossed_interval(gaps, confidence, least=-1, most=1)
     return {"difference": float(gaps.mean())} | asdict(interval)
 

@@ -19,8 +19,9 @@ of_full                 share of full fine-tuning's accuracy that is kept, with 
 to_full, to_lora        difference of accuracy, paired over seeds and sentences, with its interval.
                         None for the arm itself, and where there is no plain LoRA
 
-Beside `methods`, whose rows these are: `claims` of the write-ups, with verdicts
-(`study.studies.methods.comparison.claims`), and what the study was.
+Beside `methods`, whose rows these are: `linear_probe` (`study.studies.methods.comparison.probe`),
+`claims` of the write-ups, with verdicts (`study.studies.methods.comparison.claims`), and what the
+study was.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from study.analyses.cost.merging import TOLERANCE
 from study.analyses.cost.plain import Inputs, first, load_plain, padded_batches
 from study.analyses.cost.record import accuracy, operations, optimizer_state, size, storage
 from study.entry.errors import StudyError
+from study.probes.record import read_probe
 from study.records.arm_names import FULL, HEAD_ONLY
 from study.records.json_file import read_json
 from study.records.prepared import Prepared
@@ -46,9 +48,12 @@ from study.studies.methods.comparison.claims import Case, claims
 from study.studies.methods.comparison.merging import merging
 from study.studies.methods.comparison.names import label
 from study.studies.methods.comparison.operations import operations_of
+from study.studies.methods.comparison.probe import probe_row
 from study.studies.methods.comparison.quality import difference, kept, rates
+from study.studies.methods.comparison.rows import arms
 from study.studies.methods.training.quantised import quantise, weight_bytes
 from study.training.machine import compute_dtype
+from study.words.arms import PROBE
 
 if TYPE_CHECKING:
     from study.studies.methods.settings import MethodsStudy
@@ -60,7 +65,8 @@ def comparison(settings: MethodsStudy, data: Prepared, root: Path) -> dict[str, 
     """Return the record.
 
     Args:
-        root: of the study: holds methods/metrics/runs/, data/methods/, metrics/runs/, data/full/.
+        root: of the study: holds methods/metrics/runs/, data/methods/, metrics/runs/, data/full/
+            and metrics/linear_probe.json.
 
     Raises:
         StudyError: a file is missing or does not belong to the others, or merging changed outputs.
@@ -73,6 +79,7 @@ def comparison(settings: MethodsStudy, data: Prepared, root: Path) -> dict[str, 
         if reasons[name] is None:
             records[name] = read_arm(_path(root, name))
     _check(records, settings, root)
+    probe = read_probe(root / "metrics/linear_probe.json", records[FULL])
     model = load_plain(settings.model.name, data, torch.float32)
     (inputs,) = padded_batches(
         first(data.test, settings.train.batch_size), settings.train.batch_size, data.pad_token_id
@@ -85,8 +92,10 @@ def comparison(settings: MethodsStudy, data: Prepared, root: Path) -> dict[str, 
         else:
             rows.append(row | {"reason": reasons[name]})
     confidence = settings.statistics.confidence
+    base_bytes = _base_bytes(HEAD_ONLY, settings, model)
     return {
         "methods": rows,
+        PROBE: probe_row(probe, records, settings, data, base_bytes),
         "claims": claims(Case(rows, records, round(1 - confidence, 12))),
         "seeds": sorted(settings.seeds),
         "test_sentences": len(data.test),
@@ -100,7 +109,7 @@ def comparison(settings: MethodsStudy, data: Prepared, root: Path) -> dict[str, 
 def metrics(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Return what `dvc metrics` shows and compares, by method."""
     keys = ("test_accuracy", "low", "high", "trainable_parameters", "storage_bytes")
-    trained = (row for row in record["methods"] if "reason" not in row)
+    trained = (row for row in arms(record) if "reason" not in row)
     return {row["name"]: {key: row[key] for key in keys} for row in trained}
 
 

@@ -19,7 +19,9 @@ from study.studies.methods.comparison.machine import (
     speed,
     with_range,
 )
+from study.studies.methods.comparison.rows import arms
 from study.words import markdown
+from study.words.arms import PROBE, states_words
 from study.words.phrases import counted, listed, percent, share, significant
 from study.words.text_table import align
 
@@ -49,13 +51,13 @@ COST = (
 
 def quality_rows(record: Record) -> Rows:
     """Return what each method scored, in the order of `QUALITY`."""
-    return [_quality(row) for row in record["methods"]]
+    return [_quality(row) for row in arms(record)]
 
 
 def cost_rows(record: Record, machine: Record | None) -> Rows:
     """Return what each method costs, in the order of `COST`."""
     full = record["methods"][0]
-    return [_cost(row, full, machine) for row in record["methods"]]
+    return [_cost(row, full, machine) for row in arms(record)]
 
 
 def legend(record: Record, machine: Record | None) -> list[str]:
@@ -67,6 +69,10 @@ def legend(record: Record, machine: Record | None) -> list[str]:
         f"{record['rank']}. In brackets: {100 * record['confidence']:g} % intervals, each by "
         "itself; differences are paired over seeds and sentences.",
         picked(record),
+        f"Linear probe is a logistic regression on {states_words(record[PROBE]['state'])} of the "
+        "frozen encoder, which validation picked. It has no learning rate, and no seeds: the "
+        "interval of its accuracy is over sentences alone. Its operations are one pass of the "
+        "encoder over the training sentences; the fit itself is not counted, nor was it timed.",
         "Storage per task is what stands beside the base model. The base's weights are those that "
         "stay in memory while a method trains. Operations are those of matrix products; latency "
         "is unmerged. Mergeable was tried: merged and unmerged logits agree within "
@@ -147,6 +153,8 @@ def _quality(row: Record) -> tuple[str, ...]:
 
 
 def _rate(row: Record) -> str:
+    if "learning_rate" not in row:  # the linear probe
+        return UNKNOWN
     tried = [f"{at['rate']:g}" for at in row.get("rates", ())]
     return f"{row['learning_rate']:g}" + (f" (of {', '.join(tried)})" if len(tried) > 1 else "")
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from study.analyses.agreement.record import swept
+from study.analyses.agreement.record import agreement, swept
 from study.analyses.results.sweep import Results
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from tests.study.fake_records import fake_arm
+from tests.study.fake_records import fake_arm, fake_probe
 
 STATISTICS = StatisticsSettings(
     confidence=0.95, resamples=200, seed=0, margins=(0.5, 1.0, 2.0), power=0.8
@@ -50,6 +51,11 @@ def logits_of(arm: ArmRecord) -> dict[int, NDArray[np.float32]]:
 
 def all_logits(results: Results) -> dict[tuple[str, int | None], NDArray[np.float32]]:
     return {(arm.arm, arm.rank): np.stack(list(logits_of(arm).values())) for arm in swept(results)}
+
+
+def record_of(results: Results) -> dict[str, Any]:
+    """Return the whole record, with a made-up probe."""
+    return agreement(results, fake_probe(results.head_only), all_logits(results), STATISTICS)
 
 
 def write_logits(results: Results, folder: Path) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from study.analyses.agreement.disagreement import MORE, UNTOLD
-from study.analyses.agreement.record import agreement, answer, read_test_logits
+from study.analyses.agreement.record import answer, read_test_logits
 from study.entry.errors import StudyError
-from tests.study.analyses.agreement.made import STATISTICS, all_logits, study, write_logits
+from tests.study.analyses.agreement.made import all_logits, record_of, study, write_logits
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,17 @@ from tests.study.analyses.agreement.made import STATISTICS, all_logits, study, w
 )
 def test_every_arm_is_there_in_order_and_it_is_json(kind):
     results = study(**kind)
-    found = agreement(results, all_logits(results), STATISTICS)
+    found = record_of(results)
     json.dumps(found, allow_nan=False)
     ranks = sorted(kind.get("ranks", (1, 8)))
     expected = [("head_only", None), *(("lora", rank) for rank in ranks), ("full", None)]
     for rows in (found["divergence"]["arms"], found["calibration"]):
         assert [(row["arm"], row["rank"]) for row in rows] == expected
     arms = found["disagreement"]["arms"]
-    assert [(row["arm"], row["rank"]) for row in arms] == expected[:-1]
+    head_only, *ranks_ = expected[:-1]
+    disagreeing = [head_only, ("linear_probe", None), *ranks_]
+    assert [(row["arm"], row["rank"]) for row in arms] == disagreeing
+    assert len({frozenset(row) for row in arms}) == 1  # all say the same things
     several = len(kind.get("seeds", (0, 1, 2))) > 1
     assert found["interval"] == ("seeds and sentences" if several else "sentences")
     assert ("reason" in found["disagreement"]["full_with_itself"]) == (not several)
@@ -39,7 +42,7 @@ def test_every_arm_is_there_in_order_and_it_is_json(kind):
 
 def test_it_is_the_same_each_time():
     results = study()
-    once, again = (agreement(results, all_logits(results), STATISTICS) for _ in range(2))
+    once, again = (record_of(results) for _ in range(2))
     assert once == again
 
 
@@ -47,7 +50,7 @@ def test_what_pairs_are_drawn_from_is_said():
     said = {}
     for count in (1, 2, 3):
         results = study(seeds=range(count), num_sentences=40)
-        said[count] = agreement(results, all_logits(results), STATISTICS)["interval_of_pairs"]
+        said[count] = record_of(results)["interval_of_pairs"]
     assert said[1].startswith("none")
     assert said[2].startswith("sentences")
     assert said[3] == "seeds and sentences"

@@ -25,10 +25,12 @@ def test_every_arm_of_any_model_in_order(family: str, tmp_path: Path):
     found = cost(study, made, tmp_path)
     json.dumps(found, allow_nan=False)
     arms = [(row["arm"], row["rank"]) for row in found["arms"]]
-    assert arms == [("head_only", None), ("lora", 1), ("lora", 3), ("full", None)]
-    assert [row["mergeable"] for row in found["arms"]] == [None, True, True, None]
-    per_token = [row["flops_per_token"] for row in found["arms"]]
-    assert per_token == sorted(per_token)
+    heads = [("head_only", None), ("linear_probe", None)]
+    assert arms == [*heads, ("lora", 1), ("lora", 3), ("full", None)]
+    assert [row["mergeable"] for row in found["arms"]] == [None, None, True, True, None]
+    head, probe, *others = [row["flops_per_token"] for row in found["arms"]]
+    assert [probe, head, *others] == sorted([head, probe, *others])  # the probe has no backward
+    assert len({frozenset(row) for row in found["arms"]}) == 1  # all say the same things
 
 
 @pytest.fixture
@@ -46,6 +48,9 @@ def test_storage_and_optimiser_are_in_bytes(here: Path):
     assert found["full", None]["storage_bytes"] == 1234
     head = found["head_only", None]
     assert head["storage_bytes"] == 4 * head["trainable_parameters"]
+    probe = found.pop(("linear_probe", None))
+    assert probe["storage_bytes"] == 4 * probe["trainable_parameters"]
+    assert probe["optimizer_state_bytes"] is None
     for row in found.values():
         assert row["optimizer_state_bytes"] == 8 * row["trainable_parameters"]
 
@@ -84,6 +89,7 @@ def test_accuracy_and_its_interval_are_the_summarys(here: Path):
         ("data/full/s0/model.safetensors", "full"),
         ("data/adapters/r3/s0", "lora@3"),
         ("metrics/runs/lora-r1.json", None),
+        ("metrics/linear_probe.json", "linear_probe"),
     ],
 )
 def test_what_is_missing_is_named(here: Path, missing: str, stage: str | None):

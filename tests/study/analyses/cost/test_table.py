@@ -112,6 +112,17 @@ def test_a_rank_that_was_not_merged_has_the_latency_of_the_largest_that_was():
     assert [rows[place][7] for place in (1, -1)] == ["5.10", "5.30"]
 
 
+def test_the_linear_probe_was_not_timed_and_the_rest_of_its_row_is_there():
+    """The base's latency stands in every other row; here it would be read as the probe's."""
+    probe = {"arm": "linear_probe", "rank": None, "trainable_parameters": 385}
+    probe |= {"trainable_share": 1.7e-5, "storage_bytes": 1540, "mergeable": None}
+    probe |= {"test_accuracy": 0.74, "low": 0.724, "high": 0.756}
+    (row,) = table.rows(COST | {"arms": [probe]}, machine())
+    assert row[:4] == ("Linear probe", "385", "0.0017 %", "1.54 kB")
+    assert row[4:] == ("-", "-", "-", "-", "-", "-", "74.0 [72.4, 75.6]")
+    assert "The linear probe was not timed." in table.legend(COST, machine())
+
+
 def test_the_terminal_has_columns_of_one_width_and_a_legend():
     lines = table.text_table(COST, machine()).splitlines()
     assert len({len(line) for line in lines[:5]}) == 1

@@ -43,6 +43,7 @@ from study.pages.report import show
 from study.pages.report.contents import TITLES
 from study.pages.report.inputs import PATHS, PICTURES, Study
 from study.pages.report.page import render
+from study.probes.record import LinearProbe
 from study.records.json_file import write_json
 from study.settings.whole import Settings
 from tests.study.fake_records import fake_arm, fake_probe, with_study
@@ -87,7 +88,8 @@ def made_records(shape: Shape) -> dict[str, Any]:
     gc.freeze()  # statsmodels collects garbage at every call: half a second, with torch loaded
     settings = made_settings(shape)
     results, statistics = made_results(shape), settings.statistics
-    summary = summarise(results, statistics, fake_probe(results.head_only))
+    probe = fake_probe(results.head_only)
+    summary = summarise(results, statistics, probe)
     validation = {rank: scores(record) for rank, record in results.lora.items()}
     bound, theory = toy_theory()
     enough = sufficient_rank(results, validation, (), statistics)
@@ -108,12 +110,12 @@ def made_records(shape: Shape) -> dict[str, Any]:
             0.05,
         ),
         "sufficient_rank": enough,
-        "agreement": agreement(results, _logits(results, shape), statistics),
+        "agreement": agreement(results, probe, _logits(results, shape), statistics),
         "capacity": _capacity(results, settings),
         "spectra": spectra,
         "rules_of_thumb": rules_record(spectra, enough),
         "learning_rate": learning_rates(results, settings.lora.scaling, statistics),
-        "cost": _cost(results),
+        "cost": _cost(results, probe),
         "claims": CLAIMS,
     }
 
@@ -258,24 +260,35 @@ def _data(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _cost(results: Results) -> dict[str, Any]:
-    return {
-        "arms": [
-            {
-                "arm": arm.arm,
-                "rank": arm.rank,
-                "trainable_parameters": arm.trainable_parameters,
-                "storage_bytes": 4 * arm.trainable_parameters,
-                "optimizer_state_bytes": 8 * arm.trainable_parameters,
-                "flops_per_token": 1.36e8,
-                "inference_flops_per_token": 4.5e7,
-                "mergeable": True if arm.arm == "lora" else None,
-                "merge_difference": 1e-6 if arm.arm == "lora" else None,
-                "test_accuracy": float(scores(arm).mean()),
-            }
-            for arm in swept(results)
-        ]
+def _cost(results: Results, probe: LinearProbe) -> dict[str, Any]:
+    probed = {
+        "arm": probe.arm,
+        "rank": None,
+        "trainable_parameters": probe.trainable_parameters,
+        "storage_bytes": 4 * probe.trainable_parameters,
+        "optimizer_state_bytes": None,
+        "flops_per_token": 4.4e7,
+        "inference_flops_per_token": 4.4e7,
+        "mergeable": None,
+        "merge_difference": None,
+        "test_accuracy": probe.test_accuracy,
     }
+    head_only, *others = [
+        {
+            "arm": arm.arm,
+            "rank": arm.rank,
+            "trainable_parameters": arm.trainable_parameters,
+            "storage_bytes": 4 * arm.trainable_parameters,
+            "optimizer_state_bytes": 8 * arm.trainable_parameters,
+            "flops_per_token": 1.36e8,
+            "inference_flops_per_token": 4.5e7,
+            "mergeable": True if arm.arm == "lora" else None,
+            "merge_difference": 1e-6 if arm.arm == "lora" else None,
+            "test_accuracy": float(scores(arm).mean()),
+        }
+        for arm in swept(results)
+    ]
+    return {"arms": [head_only, probed, *others]}
 
 
 CLAIMS = [

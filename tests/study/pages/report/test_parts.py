@@ -25,6 +25,9 @@ def study(name: str = "plain"):
     return made_study(SHAPES[name])
 
 
+PROBE = study()["summary"]["linear_probe"]
+
+
 @functools.cache
 def page(name: str) -> str:
     return made_page(SHAPES[name])
@@ -40,6 +43,11 @@ def rows(part: Html) -> list[list[str]]:
     body = part.split("<tbody>")[1].split("</tbody>")[0]
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in body.split("</tr>")]
     return [[words(cell).strip() for cell in row] for row in cells if row]
+
+
+def rates_table(record) -> Html:
+    """Return the table of learning rates."""
+    return rates.learning_rate(record, PROBE)[0]
 
 
 def changed(record, **parts):
@@ -257,11 +265,25 @@ def test_an_arm_whose_memory_was_not_measured_says_why():
 def test_rates_that_were_not_tried_by_an_arm_leave_a_gap_and_the_picked_one_is_marked():
     record = copy.deepcopy(study()["learning_rate"])
     record["arms"][0]["rates"] = record["arms"][0]["rates"][:1]
-    table = rows(rates.learning_rate(record)[0])
+    table = rows(rates_table(record))
     assert table[0][2] == ""
     assert "*" not in table[0][1]  # the only one that was tried, so not picked
-    assert "*" in table[1][1]
-    assert "*" not in table[1][2]
+    assert "*" in table[2][1]  # after the linear probe's
+    assert "*" not in table[2][2]
+
+
+def test_the_states_and_penalty_of_the_probe_stand_beside_the_rates_with_its_accuracies():
+    probe = PROBE | {"c": 0.00316, "validation_accuracy": 0.783, "test_accuracy": 0.7404}
+    label = "Linear probe on mean-pooled states, C = 0.00316"
+    several = rates.learning_rate(study()["learning_rate"], probe)[0]
+    assert "no rate" in several
+    head, row, *_, full = rows(several)
+    assert row == [label, "", "", "78.3 74.0"]
+    assert (head[-1], full[-1]) == ("", "")
+    one = rates.learning_rate(study("one")["learning_rate"], probe)[0]
+    assert rows(one)[1] == [label, "–", "78.3", "74.0"]
+    for table in (several, one):
+        assert "The linear probe has no rate: validation picked its states and C" in words(table)
 
 
 def test_where_an_arm_has_one_rate_nothing_was_picked_and_gaps_say_so():
@@ -278,9 +300,9 @@ def test_where_an_arm_has_one_rate_nothing_was_picked_and_gaps_say_so():
         assert words(section(one)).count("one rate was tried, so nothing was picked") == 1
         assert "nothing was picked" not in words(section(study()))
     assert rates.unequal(study("one")["learning_rate"]).startswith("For every arm one rate")
-    table = words(rates.learning_rate(record)[0])
+    table = words(rates_table(record))
     assert "best on validation" in table
-    assert [row[0] for row in rows(rates.learning_rate(record)[0]) if "*" in "".join(row)] == [
+    assert [row[0] for row in rows(rates_table(record)) if "*" in "".join(row)] == [
         "Head only",
         "Full fine-tuning",
     ]
@@ -288,12 +310,12 @@ def test_where_an_arm_has_one_rate_nothing_was_picked_and_gaps_say_so():
 
 def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
     record = study("one")["learning_rate"]
-    said = " ".join(words(part) for part in rates.learning_rate(record))
+    said = " ".join(words(part) for part in rates.learning_rate(record, PROBE))
     assert "forced" not in said
     assert "nearest" not in said
     assert "LoRA’s rate is full fine-tuning’s own, a ratio of 1. About 10 is expected, " in said
     assert "but this is no test of it: one rate was tried in LoRA and full fine-tuning" in said
-    table = rows(rates.learning_rate(record)[0])
+    table = rows(rates_table(record))
     rate = f"{record['arms'][1]['best']:g}"
     assert [row[:2] for row in table if row[0] == "LoRA, rank 4"] == [["LoRA, rank 4", rate]]
     assert all("" not in row for row in table)  # no column that is empty but for one arm
@@ -331,7 +353,7 @@ def test_the_nearest_prediction_and_what_turns_over_are_told():
     exponent = {"value": -0.3, "nearest": "rslora", "predictions": predictions, "note": None}
     forced = [{"rate": 0.001, "turned_over": []}, {"rate": 0.002, "turned_over": ["x is y"]}]
     record = changed(study()["learning_rate"], exponent=exponent, forced=forced)
-    said = " ".join(words(part) for part in rates.learning_rate(record))
+    said = " ".join(words(part) for part in rates.learning_rate(record, PROBE))
     assert (
         "The measured power is −0.3. Of the predicted ones the nearest is −0.25, for alpha" in said
     )
@@ -371,6 +393,28 @@ def test_one_seed_has_nothing_to_disagree_with_itself():
     least, most = (f"{100 * of(row['mean'] for row in others):.1f}" for of in (min, max))
     differ = f"{least} to {most}" if least != most else least
     assert f"With another seed, LoRA and full fine-tuning differ in {differ} % of answers." in said
+
+
+@pytest.mark.parametrize("name", ["one", "plain"])
+def test_the_linear_probe_disagrees_and_what_takes_logits_is_left_out(name):
+    record = copy.deepcopy(study(name)["agreement"])
+    told = next(r for r in record["disagreement"]["arms"] if r["arm"] == "linear_probe")
+    told |= {"mean": 0.2512, "low": 0.2, "high": 0.3049}
+    shown = measures.agreement(record)
+    assert rows(shown)[1] == ["Linear probe", "25.1 20.0 to 30.5", "–", "–"]
+    assert "only its classes are kept, so it has no divergence" in words(shown)
+    calibrated = measures.calibration(record)
+    assert "Linear probe" not in [row[0] for row in rows(calibrated)]
+    assert "The linear probe is left out" in words(calibrated)
+
+
+def test_the_linear_probe_costs_one_pass_and_has_no_optimiser_and_nothing_to_merge():
+    shown = measures.cost(study()["cost"])
+    parameters = f"{PROBE['trainable_parameters']:,}"
+    accuracy = f"{100 * PROBE['test_accuracy']:.1f} %"
+    row = ["Linear probe", parameters, "1.5 KiB", "–", "44 M", "–", accuracy]
+    assert rows(shown)[1] == row
+    assert "the fit itself is not counted" in words(shown)
 
 
 def test_the_room_of_every_rank_is_told_beside_the_verdict_and_every_verdict_is_explained():

@@ -58,9 +58,29 @@ def record(left_out: str | None = None) -> dict[str, Any]:
             }
             | gaps
         )
+    probe = {
+        "name": "linear_probe",
+        "label": "Linear probe",
+        "state": "mean",
+        "c": 0.01,
+        "trainable_parameters": 50,
+        "trainable_share": 0.00005,
+        "storage_bytes": 200,
+        "base_bytes": 2_000_000,
+        "optimizer_state_bytes": None,
+        "flops_per_token": 99.0,
+        "inference_flops_per_token": 99.0,
+        "mergeable": None,
+        "test_accuracy": 0.65,
+        "low": 0.63,
+        "high": 0.67,
+        "to_full": {"difference": -0.15, "low": -0.17, "high": -0.13},
+        "to_lora": {"difference": -0.13, "low": -0.16, "high": -0.1},
+    }
     verdict = {"claim": "It is so.", "verdict": "holds", "numbers": {"why": "counted"}}
     return {
         "methods": rows,
+        "linear_probe": probe,
         "claims": [verdict],
         "seeds": [0, 1, 2],
         "test_sentences": 3000,

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from study.analyses.results.sweep import scores
 from study.records.runs import ArmRecord
+from study.statistics.crossed import crossed_interval
 from study.studies.methods.comparison.quality import difference, kept, less, rates
-from tests.study.fake_records import fake_arm
+from tests.study.fake_records import fake_arm, fake_probe
 
 CONFIDENCE = 0.95
 
@@ -59,6 +61,18 @@ def test_a_difference_is_a_fraction_and_paired() -> None:
     at = less(own, full)
     assert 100 * found["difference"] == pytest.approx(at.value)
     assert 100 * found["low"] == pytest.approx(at.interval(0.05)[0])
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+def test_the_linear_probe_is_paired_with_every_seed(seeds: tuple[int, ...]) -> None:
+    full = arm(0.8, seeds=seeds)
+    probe = fake_probe(full, accuracy=0.7)
+    found = difference(probe, full, CONFIDENCE)
+    gaps = probe.right().astype(float) - scores(full)
+    assert gaps.shape == (len(seeds), 3000)
+    assert found["difference"] == pytest.approx(gaps.mean())
+    interval = crossed_interval(gaps, CONFIDENCE, least=-1, most=1)
+    assert (found["low"], found["high"]) == (interval.low, interval.high)
 
 
 def test_every_rate_with_its_mean_validation_accuracy() -> None:

@@ -59,3 +59,21 @@ def test_what_the_stored_size_of_pissa_is() -> None:
     made = record()
     made["methods"][3] |= {"name": "pissa", "label": "PiSSA"}
     assert any("twice the rank" in said for said in table.legend(made, None))
+
+
+def test_the_linear_probe_stands_below_head_only_with_what_it_has() -> None:
+    made = record()
+    for rows in (table.quality_rows(made), table.cost_rows(made, machine())):
+        labels = ["Full fine-tuning", "Head only", "Linear probe", "LoRA"]
+        assert [row[0] for row in rows[:4]] == labels
+    assert line(table.markdown_quality(made), "Linear probe") == [
+        *("Linear probe", "-", "65.0 [63.0, 67.0]"),
+        *("-15.0 [-17.0, -13.0]", "-13.0 [-16.0, -10.0]"),
+    ]
+    assert line(table.markdown_cost(made, machine()), "Linear probe") == [
+        *("Linear probe", "50", "0.005 %", "200 B", "2 MB", "-", "-", "0.33", "-", "-")
+    ]
+    (said,) = [said for said in table.legend(made, None) if said.startswith("Linear probe")]
+    assert "on mean-pooled states of the frozen encoder" in said
+    assert "over sentences alone" in said
+    assert "the fit itself is not counted" in said

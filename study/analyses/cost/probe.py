@@ -1,0 +1,77 @@
+"""What the linear probe costs: one pass of the frozen encoder, and a few numbers to store.
+
+The fit itself, a logistic regression on one vector a sentence, is not counted: how many steps it
+takes is known only by running it. It has no optimiser that holds moments, and its numbers stand
+beside the model, so that nothing is merged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+
+from study.analyses.operations.flops import Flops, fit, without_weights
+from study.probes.record import LinearProbe
+from study.sources.resolve import resolve_model
+from study.statistics.crossed import crossed_interval
+
+_FP32 = 4  # bytes
+
+
+def probe_cost(
+    probe: LinearProbe, model_name: str, lengths: Tensor, confidence: float
+) -> dict[str, Any]:
+    """Return what a row of `metrics/cost.json` says of an arm, of the linear probe.
+
+    - `storage_bytes`: its coefficients in fp32.
+    - `flops_per_token`, `training_flops`: one pass of the encoder over the training sentences;
+      `inference_flops_per_token`: such a pass and the product with the coefficients.
+    - `optimizer_state_bytes`, `mergeable`: None.
+    - `low`, `high`: of the test accuracy, over sentences alone.
+
+    Args:
+        model_name: as in the settings; lengths: tokens of the training sentences, (n,).
+    """
+    config = AutoConfig.from_pretrained(resolve_model(model_name), trust_remote_code=False)
+    sentences, tokens = len(lengths), float(lengths.sum())
+    passed = encoder_flops(config).of(sentences, tokens, float(lengths.square().sum()))
+    interval = crossed_interval(probe.right(), confidence, least=0, most=1)
+    return {
+        "trainable_parameters": probe.trainable_parameters,
+        "trainable_share": probe.trainable_parameters / probe.total_parameters,
+        "storage_bytes": _FP32 * probe.trainable_parameters,
+        "optimizer_state_bytes": None,
+        "flops_per_token": passed / tokens,
+        "training_flops": passed,
+        "inference_flops_per_token": (passed + 2 * _weights(probe) * sentences) / tokens,
+        "mergeable": None,
+        "test_accuracy": probe.test_accuracy,
+        "low": interval.low,
+        "high": interval.high,
+    }
+
+
+def encoder_flops(config: PretrainedConfig) -> Flops:
+    """Count one pass of a sentence through the encoder, forward and without a head.
+
+    The layer that the pretrained model brings before its head, as BERT's pooler, is a part of it.
+    """
+    encoder: PreTrainedModel = without_weights(config, num_labels=2).base_model
+
+    def passed(length: int) -> int:
+        ids = torch.zeros(1, length, dtype=torch.int64, device="meta")
+        with FlopCounterMode(display=False) as counter:
+            encoder(input_ids=ids)
+        return int(counter.get_total_flops())
+
+    return fit(passed)
+
+
+def _weights(probe: LinearProbe) -> int:
+    """Return the coefficients but for the intercepts: one for two classes, else one a class."""
+    classes = len(probe.label_names)
+    return probe.trainable_parameters - (1 if classes == 2 else classes)

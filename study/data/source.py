@@ -1,0 +1,58 @@
+"""A source of sentences, read and cleaned, and the report on what was dropped of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from study.data.cleaning import Dropped, Sentences, clean, leave_out
+from study.data.reading import Query, read
+
+
+@dataclass(frozen=True)
+class Source:
+    """A cleaned source, and what cleaning dropped.
+
+    Attributes:
+        rows: read, after data.where and before cleaning.
+        classes: that the source declares, in its order; None if it declares none.
+        unwanted: rows left out for their label, before cleaning.
+    """
+
+    display_name: str
+    rows: int
+    classes: tuple[str, ...] | None
+    sentences: Sentences
+    dropped: Dropped
+    unwanted: int = 0
+
+
+def read_source(query: Query) -> Source:
+    """Read a source and clean it.
+
+    Raises:
+        StudyError: see `study.data.reading` and `study.data.cleaning`.
+    """
+    rows = read(query)
+    kept = leave_out(rows.labels, query.drop_labels, declared=rows.classes is not None)
+    texts, labels = [rows.texts[i] for i in kept], [rows.labels[i] for i in kept]
+    sentences, dropped = clean(texts, labels, f"{query.prefix}label: {query.name}")
+    unwanted = len(rows.texts) - len(kept)
+    return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped, unwanted)
+
+
+def source_report(source: Source, in_test: int = 0) -> dict[str, Any]:
+    """Report rows, those dropped by reason, and the sentences left.
+
+    Args:
+        in_test: sentences that are in the test source as well.
+    """
+    dropped = dataclasses.asdict(source.dropped)
+    dropped |= {"in_test": in_test, "unwanted_label": source.unwanted}
+    return {
+        "name": source.display_name,
+        "rows": source.rows,
+        "dropped": dropped,
+        "sentences": len(source.sentences) - in_test,
+    }
