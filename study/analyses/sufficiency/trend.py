@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import page_trend_test
 
+from study.statistics.page import page_test
 from study.statistics.resampling import Scores
 from study.words.phrases import counted
 
@@ -75,11 +75,11 @@ def page(values: Sequence[Sequence[float]]) -> dict[str, Any]:
     if wanting:
         keys = ("statistic", "p_value", "p_value_of_a_fall", "method")
         return dict.fromkeys(keys) | {"reason": f"Page's test needs {' and '.join(wanting)}"}
-    rise, fall = page_trend_test(table), page_trend_test(np.flip(table, axis=1))
+    found = page_test(table)
     return {
-        "statistic": float(rise.statistic),
-        "p_value": float(rise.pvalue),
-        "p_value_of_a_fall": float(fall.pvalue),
-        "method": rise.method,
+        "statistic": found.statistic,
+        "p_value": found.rise,
+        "p_value_of_a_fall": found.fall,
+        "method": found.method,
         "reason": None,
     }

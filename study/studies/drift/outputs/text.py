@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from study.data.cleaning import Sentences, indices
 from study.data.overlap import chosen
-from study.data.source import read_source
 from study.data.reading import Query
 from study.data.relatives import related
+from study.data.source import read_source
 from study.data.splitting import stretches
 from study.data.tokenising import Tokenizer
 from study.entry.errors import StudyError
