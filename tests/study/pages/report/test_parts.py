@@ -343,7 +343,7 @@ def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
     assert told.index("Details of the test") < told.index("Page’s trend test")
     assert "where its p is 0.025 or less: both directions are asked" in told
     assert "A larger p shows nothing" in told
-    assert "in up to 9.5 %, and in 3.5 % where" in told[told.index("Details of the test") :]
+    assert "in up to 9.5 %, and in 5 % where" in told[told.index("Details of the test") :]
     untold = words(sections._trend({"reason": "one rank was tried"}, 0.05)).strip()
     assert untold == "We cannot say whether accuracy rises with the rank: one rank was tried."
 
