@@ -141,7 +141,8 @@ def _control(axes: Axes, rows: Sequence[Row]) -> None:
     ranks = sorted({row["rank"] for row in rows})
     means = [float(np.mean([r["random"] for r in rows if r["rank"] == rank])) for rank in ranks]
     label = "Random updates of LoRA's size and rank"
-    axes.plot(ranks, means, color=style.GREY, marker="x", linestyle="none", label=label)
+    look = {"color": style.BLACK, "marker": "x", "linestyle": "none", "zorder": 5}
+    axes.plot(ranks, means, label=label, **look)
 
 
 def _cosines(axes: Axes, rows: Sequence[Row]) -> None:

@@ -79,9 +79,21 @@ def caption(record: Record) -> str:
     else:
         words.append(
             "More than chance does not mean that a task was learned: runs that learn nothing begin "
-            "at the same weights, and share directions too."
+            f"at the same weights, and share directions too.{_control(record)}"
         )
     return " ".join(words)
+
+
+def _control(record: Record) -> str:
+    """Say what full fine-tuning's seeds share where the labels mean nothing, if that was trained."""
+    found = record["controls"].get("shuffled_labels")
+    if found is None:
+        return ""
+    task, shuffled = (f"{np.mean(found[key]):.2f}" for key in ("task", "shuffled"))
+    return (
+        f" Of their strongest direction two seeds of full fine-tuning share {task} with the task's "
+        f"labels and {shuffled} with shuffled ones (mean over all matrices, inputs and outputs)."
+    )
 
 
 def _where_the_energy_is(

@@ -149,6 +149,16 @@ def test_seeds_are_compared_where_the_energy_of_their_updates_is(energy_rank: fl
     assert "More than chance does not mean that a task was learned" in said
 
 
+def test_what_seeds_share_on_shuffled_labels_is_said_where_it_was_trained():
+    record = copy.deepcopy(study("default"))
+    record["controls"] = {}
+    assert similarity.caption(record).endswith("share directions too.")
+    record["controls"] = {"shuffled_labels": {"task": [0.4, 0.5], "shuffled": [0.2, 0.4]}}
+    assert "share 0.45 with the task's labels and 0.30 with shuffled ones" in similarity.caption(
+        record
+    )
+
+
 def test_what_grows_with_the_size_of_an_update_says_so_and_names_the_control():
     record = copy.deepcopy(study("default"))
     for row in record["summary"]:
