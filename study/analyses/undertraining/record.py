@@ -32,7 +32,7 @@ def undertraining(
     - `arms`: of each its `arm`, `rank`, `epochs`, `steps`, the loss of its last quarter
       (`last_loss`, nats), `validation_accuracy` (mean over seeds), the `signs` (see
       `study.analyses.undertraining.signs`) and the names of those `found`, `trained`: whether none
-      was, and `try`: settings to run again with.
+      was, and `try`: settings to run again with, none too where only more sentences can help.
     - `guessing_loss`, nats; `commonest`: the commonest class of the training sentences, and the
       share of the validation sentences that are of it.
     - `head_alone`: which arm arms are held against, the trained head or the linear probe.
@@ -92,7 +92,7 @@ def _row(
         "last_loss": curve.last,
         "validation_accuracy": float(np.mean(correct)),
         "signs": [asdict(sign) for sign in signs],
-        "try": remedy(record.arm, found, epochs, steps, record.learning_rates),
+        "try": remedy(record.arm, found, epochs, steps, record.learning_rates, curve.learned),
     }
 
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from study.analyses.undertraining.signs import BEHIND_HEAD, HARDLY_LEARNED, NO_BETTER
+from study.analyses.undertraining.signs import (
+    BEHIND_HEAD,
+    HARDLY_LEARNED,
+    NO_BETTER,
+    STILL_LEARNING,
+)
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.settings.train import USUAL_STEPS
 from study.words.steps import epochs_for
+
+BY_HEART = 0.9
+"""Of guessing's loss; what is left is then less than the noise of single labels."""
 
 _SECTION = {HEAD_ONLY: "head_only", FULL: "full", LORA: "lora"}
 
@@ -18,14 +26,23 @@ def epochs_wanted(epochs: int, steps: int) -> int:
 
 
 def remedy(
-    arm: str, signs: Collection[str], epochs: int, steps: int, rates: Collection[float]
+    arm: str,
+    signs: Collection[str],
+    epochs: int,
+    steps: int,
+    rates: Collection[float],
+    learned: float,
 ) -> list[str]:
     """Return settings that train an arm better, as `dvc exp run -S` takes them; none if it trained.
 
     Few steps ask for epochs. An arm that learned next to nothing in the usual number of steps asks
-    for other learning rates, three times as small and as large.
+    for other learning rates, three times as small and as large. One that has learned its training
+    sentences by heart asks for neither: it takes more sentences to show that it learned more.
+
+    Args:
+        learned: the share of guessing's loss that training took away.
     """
-    if not signs:
+    if not signs or (learned > BY_HEART and STILL_LEARNING not in signs):
         return []
     enough = steps >= USUAL_STEPS
     lost = bool({HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD} & set(signs))

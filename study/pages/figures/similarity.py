@@ -85,7 +85,7 @@ def caption(record: Record) -> str:
 
 
 def _control(record: Record) -> str:
-    """Say what full fine-tuning's seeds share where the labels mean nothing, if that was trained."""
+    """Say what full fine-tuning's seeds share where labels mean nothing, if that was trained."""
     found = record["controls"].get("shuffled_labels")
     if found is None:
         return ""

@@ -18,6 +18,11 @@ from study.words.phrases import capitalised, listed, percent
 
 Record: TypeAlias = Mapping[str, Any]
 
+BY_HEART = (
+    "Where the training sentences were learned by heart, longer training does not help: it takes "
+    "more sentences, to train on and to validate on (`data.train_size`, `data.validation_size`)."
+)
+
 _TOLD_FIRST = (HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD, STILL_LEARNING)
 
 
@@ -38,7 +43,9 @@ def warnings(undertraining: Record) -> list[str]:
             lines.append(
                 f"{capitalised(_arms(rows, undertraining))} {_words(sign, rows, undertraining)}."
             )
-    if lines:
+    if any(not row["try"] for row in counted if not row["trained"]):
+        lines.append(BY_HEART)
+    if undertraining["settings"]:
         rates = any("learning_rates" in setting for setting in undertraining["settings"])
         how = "at other rates" if rates else "longer"
         lines.append(f"To train {how}: `{command(undertraining)}`.")

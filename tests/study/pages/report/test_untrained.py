@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from study.pages.report.untrained import signs_table, warnings
+from study.pages.report.untrained import BY_HEART, signs_table, warnings
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
-from tests.study.analyses.undertraining.made import GOOD, arm, flat, straight, sweep
+from tests.study.analyses.undertraining.made import GOOD, GUESSING, arm, flat, straight, sweep
 from tests.study.analyses.undertraining.test_undertraining import record
 from tests.study.fake_records import fake_probe
 
@@ -65,3 +65,13 @@ def test_the_table_has_every_arm_and_says_of_each_whether_it_trained():
     assert len(words) == 4
     assert ["still learning" in row for row in words] == [False, False, True, False]
     assert "LoRA, rank 4" in words[2]
+
+
+def test_where_sentences_were_learned_by_heart_no_command_is_given():
+    def by_heart(share: float) -> float:
+        return GUESSING * max(0.01, 1 - 2 * share)
+
+    results = sweep(lora={r: arm(LORA, r, by_heart) for r in (1, 4)})
+    lines = warnings(record(results, GOOD | {(LORA, 1): 0.52}))
+    assert lines[0].startswith("LoRA at rank 1 is not shown to do better than one who always ")
+    assert lines[1:] == [BY_HEART]
