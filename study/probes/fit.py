@@ -25,7 +25,7 @@ Labels = NDArray[np.int64]
 # and only their direction is left, towards the means of the classes; at the high end the penalty
 # nearly vanishes: on the default study accuracy moves by less than 0.5 points from 1 to 1000.
 INVERSE_PENALTIES = tuple(float(f"{10 ** (half / 2):.3g}") for half in range(-10, 3))
-PATIENCE = 2  # weaker penalties than the best so far that are tried; the weakest take longest
+PATIENCE = 2  # penalties in a row that are worse than a harder one; the weakest take longest
 MOST_STEPS = 10_000  # of L-BFGS; the default study takes up to 830, at the weakest penalty
 TOLERANCE = 1e-6  # of the gradient's largest entry: no prediction hangs on where it stopped
 
@@ -66,8 +66,8 @@ def best_by_kind(
 ) -> dict[str, Probe]:
     """Return the best probe on each kind of states by validation accuracy.
 
-    Penalties are tried from the hardest on, until `PATIENCE` weaker ones were no better. Of two
-    that are equal, the one with the harder penalty.
+    Penalties are tried from the hardest on, until `PATIENCE` in a row were worse. Of two that are
+    equal, the one with the harder penalty.
 
     Args:
         train, validation: states (n, hidden) by kind.
@@ -78,13 +78,16 @@ def best_by_kind(
     """
     if len(np.unique(train_labels)) < 2:
         raise StudyError("data/prepared: the training sentences are all of one class")
-    best = {}
+    best: dict[str, Probe] = {}
     for kind, states in train.items():
-        for place, c in enumerate(INVERSE_PENALTIES):
+        worse = 0  # in a row
+        for c in INVERSE_PENALTIES:
             probe = _fitted(kind, c, states, train_labels, validation[kind], validation_labels)
-            if kind not in best or probe.validation_accuracy > best[kind].validation_accuracy:
-                best[kind], found = probe, place
-            elif place - found >= PATIENCE:
+            before = best.setdefault(kind, probe).validation_accuracy
+            worse = worse + 1 if probe.validation_accuracy < before else 0
+            if probe.validation_accuracy > before:
+                best[kind] = probe
+            if worse >= PATIENCE:
                 break
     return best
 
