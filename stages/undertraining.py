@@ -23,11 +23,12 @@ from study.words.arms import arm_label
 def main() -> None:
     """Look at every arm's training."""
     chosen = load(SEEDS, LORA, STATISTICS)
-    shares = read_json("metrics/data.json")["splits"]["train"]["class_shares"]
+    data = read_json("metrics/data.json")
+    shares, planned = data["splits"]["train"]["class_shares"], data["training"]["epochs"]
     alpha = round(1 - chosen.statistics.confidence, 12)
     results = read_sweep(chosen)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
-    record = undertraining(results, probe, read_answers(chosen), shares, alpha)
+    record = undertraining(results, probe, read_answers(chosen), shares, alpha, planned)
     write_json("metrics/undertraining.json", record)
     for arm in record["arms"]:
         if not arm["trained"]:

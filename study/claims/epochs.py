@@ -63,7 +63,7 @@ def many_epochs_overfit(study: Study) -> Verdict:
     if epochs < MANY:
         raise CannotTell(
             f"{counted(epochs, 'epoch')} are not many, and of each run only the best one on "
-            f"validation is kept: {command(f'train.epochs={MANY}')}"
+            f"validation is kept: {command(f'train.epochs={MANY}', 'train.early_stopping=null')}"
         )
     by_seed = np.mean([[_late_gain(run, "loss") for run in arm.picked()] for arm in arms], axis=0)
     return study.every(

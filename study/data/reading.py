@@ -212,9 +212,27 @@ def _from_files(files: Sequence[Path], query: Query, cache: str, asked: Asked) -
                     f"{key}: column {column!r} of {query.name} mixes {mixed[column]}; "
                     "allowed: one kind of value"
                 )
-        return datasets.Dataset.from_dict(columns)
+        return _table(columns, mixed, {column for _, column in asked})
     parts = [datasets.Dataset.from_dict(delimited(file)) for file in files]
     return datasets.concatenate_datasets(parts)
+
+
+def _table(
+    columns: Mapping[str, list[Any]], mixed: Mapping[str, str], asked: set[str]
+) -> datasets.Dataset:
+    """Make a table of the columns that are asked for; of others there is nothing but the name.
+
+    Raises:
+        StudyError: a number is too large.
+    """
+    rows = max(map(len, columns.values()), default=0)
+    empty = dict.fromkeys((*columns, *mixed), [None] * rows)
+    try:
+        kept = {name: values for name, values in columns.items() if name in asked}
+        return datasets.Dataset.from_dict(empty | kept)
+    except OverflowError as error:
+        names = ", ".join(sorted(asked))
+        raise StudyError(f"a number in one of the columns {names} is too large") from error
 
 
 def _known_split(splits: Mapping[str, Any], query: Query) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from study.data.cleaning import Dropped, Sentences, clean, leave_out
 from study.data.reading import Query, read
+from study.entry.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,21 @@ def read_source(query: Query) -> Source:
     """Read a source and clean it.
 
     Raises:
-        StudyError: see `study.data.reading` and `study.data.cleaning`.
+        StudyError: see `study.data.reading` and `study.data.cleaning`; or no row has a label that
+            is to be left out.
     """
     rows = read(query)
     kept = leave_out(rows.labels, query.drop_labels, declared=rows.classes is not None)
     texts, labels = [rows.texts[i] for i in kept], [rows.labels[i] for i in kept]
     sentences, dropped = clean(texts, labels, f"{query.prefix}label: {query.name}")
     unwanted = len(rows.texts) - len(kept)
+    if query.drop_labels and not unwanted and query.prefix == "data.":  # a test source need not
+        there = sorted({str(label) for label in rows.labels})
+        more = ", ..." if len(there) > 10 else ""
+        raise StudyError(
+            f"data.drop_labels: no row of {query.name} has any of "
+            f"{', '.join(map(repr, query.drop_labels))}; allowed: {', '.join(there[:10])}{more}"
+        )
     return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped, unwanted)
 
 

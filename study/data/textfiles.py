@@ -2,9 +2,9 @@
 
 No cell is guessed to be a number or a missing value (a review that says "null" is a text), every
 row has as many fields as the header, and text is UTF-8. CSV fields may be quoted. TSV comes in two
-dialects: as it is, where a quotation mark is one, and quoted, as pandas and Python's csv write it.
-A file is quoted if it is exactly what such a writer would have written of its own cells: a lone
-quotation mark would have been quoted by it, so that a file with one is read as it stands.
+dialects: as it is, where a quotation mark is one, and quoted, as pandas, Python's csv and Excel
+write it. A file is quoted if it is exactly what such a writer would have written of its own cells:
+a lone quotation mark would have been quoted by it, so that a file with one is read as it stands.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def delimited(file: Path) -> dict[str, list[str]]:
 
 
 def _quoted(text: str, dialect: dict[str, Any]) -> bool:
-    """Whether a writer that quotes where it must, or everywhere, would have written this text."""
+    """Whether a writer that quotes where it must, with commas too, or all would have written it."""
     if '"' not in text:
         return False
     try:
@@ -60,13 +60,19 @@ def _quoted(text: str, dialect: dict[str, Any]) -> bool:
     except csv.Error:
         return False
     written = _lines(text)
-    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
-        again = io.StringIO(newline="")
-        writer = csv.writer(again, delimiter="\t", quoting=quoting, lineterminator="\n")
-        writer.writerows(rows)
-        if _lines(again.getvalue()) == written:
+    for quotes in (_must, lambda cell: _must(cell) or "," in cell, lambda _: True):
+        lines = ("\t".join(_written(cell, quotes(cell)) for cell in row) for row in rows)
+        if _lines("\n".join(lines)) == written:
             return True
     return False
+
+
+def _must(cell: str) -> bool:
+    return any(mark in cell for mark in '"\t\r\n')
+
+
+def _written(cell: str, quoted: bool) -> str:
+    return '"' + cell.replace('"', '""') + '"' if quoted else cell
 
 
 def _lines(text: str) -> list[str]:

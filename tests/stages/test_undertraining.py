@@ -40,7 +40,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = Path(f"metrics/logits/{name}.safetensors")
         write_logits(path, right, seeds=(0, 1), num_labels=2)
     shares = dict.fromkeys(NAMES, 0.5)
-    write_json("metrics/data.json", {"splits": {"train": {"class_shares": shares}}})
+    training = {"epochs": 2, "steps": 200, "chosen": True}
+    splits = {"train": {"class_shares": shares}}
+    write_json("metrics/data.json", {"splits": splits, "training": training})
     return tmp_path
 
 

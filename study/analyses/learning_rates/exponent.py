@@ -54,7 +54,7 @@ def exponent(
     if several_seeds:
         interval = percentile_interval(_slopes(ranks, np.stack(resampled)), confidence)
         low, high = interval.low, interval.high
-    edge = [arm.rank for arm in lora if _at_edge(arm)]
+    edge = [arm.rank for arm in lora if at_edge(arm)]
     return {
         "value": value,
         "low": low if several_seeds else None,
@@ -83,7 +83,8 @@ def _prediction(name: str, scaling: str) -> dict[str, Any]:
     return {"scaling": name, "exponent": PREDICTIONS[name], "applies": name == scaling}
 
 
-def _at_edge(arm: ArmRecord) -> bool:
+def at_edge(arm: ArmRecord) -> bool:
+    """Whether an arm's best rate is the lowest or the highest that was tried."""
     return arm.learning_rate in (min(arm.learning_rates), max(arm.learning_rates))
 
 
@@ -92,6 +93,13 @@ def _untold(lora: Sequence[ArmRecord]) -> str | None:
         return "one rank: nothing to compare its best learning rate with"
     if any(len(arm.learning_rates) == 1 for arm in lora):
         return "one learning rate was tried, so at no rank is the best one known"
+    if any(len(arm.learning_rates) == 2 for arm in lora):
+        return (
+            "of two learning rates either is at the edge of what was tried, so it may not be the "
+            "best one: it takes three or more"
+        )
+    if len({arm.learning_rates for arm in lora}) > 1:
+        return "ranks tried different learning rates, so what was tried decides how the best go"
     for edge, beyond in ((min, "smaller"), (max, "larger")):
         if all(arm.learning_rate == edge(arm.learning_rates) for arm in lora):
             return f"at every rank the best is at the edge of the grid: try {beyond} rates"

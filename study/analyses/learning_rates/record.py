@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from study.analyses.learning_rates.exponent import at_edge as edge
 from study.analyses.learning_rates.exponent import exponent
 from study.analyses.learning_rates.forced import conclusions, forced
 from study.analyses.results.sweep import Sweep
@@ -142,8 +143,11 @@ def _ratios(
         both = (("LoRA", arm), ("full fine-tuning", full))
         alone = [name for name, each in both if len(each.learning_rates) == 1]
         reason = None
+        at_edge = [name for name, each in both if edge(each)]
         if alone:
             reason = f"one rate was tried in {listed(alone)}, so the ratio is that of the settings"
+        elif at_edge:
+            reason = f"{listed(at_edge)}'s best is at the edge of what was tried"
         row: dict[str, Any] = {
             "rank": arm.rank,
             "ratio": arm.learning_rate / full.learning_rate,

@@ -25,6 +25,7 @@ class Curve:
     Attributes:
         guessing: see `guessing_loss`.
         third, last: of the third and the last quarter of the steps.
+        kept: of the last quarter of the steps up to the best epoch, whose model is kept.
         turned: whether most seeds were at their best on validation before their last epoch, so that
             a training loss that still falls is no sign that there is more to learn.
     """
@@ -32,12 +33,13 @@ class Curve:
     guessing: float
     third: float
     last: float
+    kept: float
     turned: bool
 
     @property
     def learned(self) -> float:
-        """The share of guessing's loss that training took away by its last quarter."""
-        return (self.guessing - self.last) / self.guessing
+        """The share of guessing's loss that training took away, in the model that is kept."""
+        return (self.guessing - self.kept) / self.guessing
 
     @property
     def falling(self) -> float:
@@ -59,6 +61,7 @@ def curve(record: ArmRecord, guessing: float) -> Curve:
         guessing=guessing,
         third=fmean(third for third, _ in halves),
         last=fmean(last for _, last in halves),
+        kept=fmean(_kept(run) for run in runs),
         turned=sum(turned) * 2 > len(turned),
     )
 
@@ -75,6 +78,13 @@ def epochs(record: ArmRecord) -> int:
 
 def _last_epoch(run: RunRecord) -> int:
     return run.validation[-1].epoch
+
+
+def _kept(run: RunRecord) -> float:
+    """Return the loss of the last quarter of the steps up to a run's best epoch."""
+    best = next(point.step for point in run.validation if point.epoch == run.best_epoch)
+    upto = [v for step, v in zip(run.loss_steps, run.loss_values, strict=True) if step <= best]
+    return _second_half(upto or run.loss_values[:1])[1]
 
 
 def _second_half(values: Sequence[float]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from study.analyses.results.head_alone import head_alone
 from study.analyses.results.sweep import Sweep
 from study.analyses.results.validation import Answers
 from study.analyses.undertraining import curve as curves
-from study.analyses.undertraining.remedy import remedy
+from study.analyses.undertraining.remedy import rates_setting, remedy
 from study.analyses.undertraining.signs import Sign, of_commonest, of_curve, of_head
 from study.probes.record import LinearProbe
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
@@ -26,6 +26,7 @@ def undertraining(
     answers: Answers,
     shares: Mapping[str, float],
     alpha: float,
+    planned: int,
 ) -> dict[str, Any]:
     """Return the record.
 
@@ -44,6 +45,7 @@ def undertraining(
         answers: on validation.
         shares: of the classes in the training sentences, by name.
         alpha: of the test against the commonest class.
+        planned: epochs of LoRA and of full fine-tuning; a run that stopped early took fewer.
     """
     guessing = curves.guessing_loss(shares.values())
     names = results.full.label_names
@@ -53,7 +55,7 @@ def undertraining(
     if best is probe:
         head = np.array([probe.validation_predictions]) == answers.labels
     rows = [
-        _row(record, answers, right, head, guessing, alpha)
+        _row(record, answers, right, head, guessing, alpha, planned)
         for record in (results.head_only, *results.lora.values(), results.full)
     ]
     counted = [row for row in rows if row["arm"] in (best.arm, LORA, FULL)]
@@ -74,6 +76,7 @@ def _row(
     head: Scores,
     guessing: float,
     alpha: float,
+    planned: int,
 ) -> dict[str, Any]:
     curve = curves.curve(record, guessing)
     correct = answers.correct[record.arm, record.rank]
@@ -82,6 +85,11 @@ def _row(
         signs.append(of_head(correct, head))
     found = [sign.name for sign in signs if sign.found]
     epochs, steps = curves.epochs(record), curves.steps(record)
+    whole = epochs if record.arm == HEAD_ONLY else max(planned, epochs)
+    again = remedy(
+        *(record.arm, found, whole, steps * whole // epochs),
+        *(record.learning_rates, curve.learned),
+    )
     return {
         "arm": record.arm,
         "rank": record.rank,
@@ -92,16 +100,19 @@ def _row(
         "last_loss": curve.last,
         "validation_accuracy": float(np.mean(correct)),
         "signs": [asdict(sign) for sign in signs],
-        "try": remedy(record.arm, found, epochs, steps, record.learning_rates, curve.learned),
+        "try": again,
     }
 
 
 def _largest(settings: list[str]) -> list[str]:
-    """Keep one value a key: of numbers of epochs the largest."""
-    kept: dict[str, str] = {}
+    """Keep one value a key: of numbers of epochs the largest, of lists of rates all."""
+    values: dict[str, list[str]] = {}
     for setting in settings:
-        key, _, value = setting.partition("=")
-        before = kept.get(key, "").partition("=")[2]
-        if not before or (value.isdigit() and int(value) > int(before)):
-            kept[key] = setting
-    return list(kept.values())
+        key, _, value = setting.strip("'").partition("=")
+        values.setdefault(key, []).append(value)
+    return [
+        rates_setting(key, {float(rate) for each in found for rate in each.strip("[]").split(",")})
+        if found[0].startswith("[")
+        else f"{key}={max(map(int, found))}"
+        for key, found in values.items()
+    ]

@@ -40,6 +40,7 @@ def remedy(
     sentences by heart asks for neither: it takes more sentences to show that it learned more.
 
     Args:
+        epochs, steps: that were planned; a run that stopped early took fewer.
         learned: the share of guessing's loss that training took away.
     """
     if not signs or (learned > BY_HEART and STILL_LEARNING not in signs):
@@ -47,14 +48,12 @@ def remedy(
     enough = steps >= USUAL_STEPS
     lost = bool({HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD} & set(signs))
     if enough and lost:
-        wider = sorted(
-            {
-                *rates,
-                *(float(f"{r / 3:.1g}") for r in rates),
-                *(float(f"{3 * r:.1g}") for r in rates),
-            }
-        )
-        listed = ",".join(f"{rate:g}" for rate in wider)
-        return [f"'{_SECTION[arm]}.learning_rates=[{listed}]'"]
+        wider = {*rates, *(float(f"{r * by:.1g}") for r in rates for by in (1 / 3, 3))}
+        return [rates_setting(f"{_SECTION[arm]}.learning_rates", wider)]
     key = "head_only.epochs" if arm == HEAD_ONLY else "train.epochs"
     return [f"{key}={epochs_wanted(epochs, steps)}"]
+
+
+def rates_setting(key: str, rates: Collection[float]) -> str:
+    """Write a list of learning rates, ascending, as `dvc exp run -S` takes it."""
+    return f"'{key}=[{','.join(f'{rate:g}' for rate in sorted(rates))}]'"

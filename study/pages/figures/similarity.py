@@ -71,7 +71,7 @@ def caption(record: Record) -> str:
             k, held = _where_the_energy_is(record, rank, sorted(values))
             chance = f"{floors[k]:.{_digits(floors[k])}f}"
             words.append(
-                f"{name}: {np.mean(values[k]):.2f} on the input side at k = {k}, which hold "
+                f"{name}: {np.mean(values[k]):.2f} on the input side for the first {k}, which hold "
                 f"{share(held)} of the update; chance alone gives {chance}."
             )
     if len(record["settings"]["seeds"]) == 1:

@@ -239,6 +239,6 @@ def spectra(record: Record) -> Html:
         "how large the update is beside what the pretrained weight does between the same "
         "directions. Both it and the count of intruders grow with the size of the update, so they "
         "do not compare arms whose updates differ in size. Beside the count stands that of random "
-        "updates with the same singular values: what LoRA has beyond these is its own. "
+        "updates with the same singular values, one for each matrix and seed. "
         f"{record['intruder_floor']['words']}",
     )

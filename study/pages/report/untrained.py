@@ -46,8 +46,8 @@ def warnings(undertraining: Record) -> list[str]:
     if any(not row["try"] for row in counted if not row["trained"]):
         lines.append(BY_HEART)
     if undertraining["settings"]:
-        rates = any("learning_rates" in setting for setting in undertraining["settings"])
-        how = "at other rates" if rates else "longer"
+        rates = ["learning_rates" in setting for setting in undertraining["settings"]]
+        how = listed([*["longer"] * (not all(rates)), *["at other rates"] * any(rates)])
         lines.append(f"To train {how}: `{command(undertraining)}`.")
     return lines
 
@@ -69,7 +69,7 @@ def signs_table(undertraining: Record) -> Html:
                 f"{row['epochs']}",
                 f"{row['steps']:,}",
                 f"{row['last_loss']:.2f}",
-                percent(signs[STILL_LEARNING]["value"]),
+                percent(max(0.0, signs[STILL_LEARNING]["value"])),
                 percent(row["validation_accuracy"]),
                 badge("yes", "good") if row["trained"] else badge(listed(row["found"]), "bad"),
             ]
@@ -82,7 +82,7 @@ def signs_table(undertraining: Record) -> Html:
             "Epochs",
             "Steps",
             "Training loss at the end",
-            "Of it learned in the last quarter",
+            "Share of its learning in the last quarter",
             "Validation accuracy",
             "Trained",
         ),

@@ -209,6 +209,17 @@ def test_rows_with_an_unwanted_label_are_left_out_and_counted(
     assert report["sources"]["main"]["rows"] == len(SENTENCES) + 3
 
 
+def test_an_unwanted_label_that_no_row_has_is_refused_with_those_there_are(
+    tmp_path: Path, model: str
+) -> None:
+    name = write(tmp_path / "reviews.csv", SENTENCES, ("text", "label"))
+    with pytest.raises(StudyError) as refused:
+        prepare(data_settings(name, drop_labels=("neutral",)), model)
+    assert str(refused.value) == (
+        f"data.drop_labels: no row of {name} has any of 'neutral'; allowed: bad, good"
+    )
+
+
 @pytest.mark.parametrize(
     ("others", "asked"),
     [(("0", "1"), ()), (("1",), None), (("0",), None), (("-2", "0"), None), (("good", "0"), None)],

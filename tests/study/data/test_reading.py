@@ -108,6 +108,26 @@ def test_what_is_not_asked_for_may_be_of_any_kind(tmp_path: Path) -> None:
     assert plain(read(query(path))) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "value", [18446744073709551615, {"tags": ["x", 1]}, [1, "q"], {"id": 1}], ids=str
+)
+def test_what_arrow_cannot_hold_is_no_matter_where_nobody_asks_for_it(
+    value: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps(row | {"other": value}) for row in ROWS]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert plain(read(query(path))) == EXPECTED
+    said = refusal(query(path, text="words"))
+    assert "has no column 'words'; allowed: text, label, other" in said
+
+
+def test_a_number_that_is_too_large_is_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "a", "label": 18446744073709551616}', encoding="utf-8")
+    assert "is too large" in refusal(query(path))
+
+
 def test_a_folder_whose_test_file_has_fewer_columns_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

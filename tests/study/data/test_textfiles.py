@@ -52,6 +52,16 @@ def test_a_tsv_that_was_written_with_quotes_comes_back_as_it_was(
     assert list(zip(columns["text"], columns["label"], strict=True)) == rows
 
 
+def test_a_tsv_as_excel_writes_it_loses_its_quotes(tmp_path: Path) -> None:
+    """Excel quotes cells with a comma too, and no others."""
+    path = tmp_path / "rows.tsv"
+    lines = ["text\tlabel", '"Good, really"\t1', '"He said ""no"", twice"\t0', "plain\t1"]
+    path.write_bytes("\r\n".join(lines).encode())
+    assert delimited(path)["text"] == ["Good, really", 'He said "no", twice', "plain"]
+    path.write_bytes("\r\n".join([*lines, "bare, comma\t0"]).encode())  # not Excel's
+    assert delimited(path)["text"][0] == '"Good, really"'
+
+
 @pytest.mark.parametrize(
     "text", ['"half a quote', 'a "whole" one', '"the whole cell"', '"he said ""no""', '""']
 )

@@ -172,7 +172,32 @@ def test_the_ratio_is_to_full_fine_tunings_best():
     assert [row["rank"] for row in rows] == [1, 8]
     assert [row["ratio"] for row in rows] == pytest.approx([40, 10])
     assert [row["low"] for row in rows] == pytest.approx([40, 10])
-    assert [row["reason"] for row in rows] == [None, None]
+    assert [row["reason"] for row in rows] == [
+        None,
+        "LoRA's best is at the edge of what was tried",
+    ]
+
+
+def test_of_two_rates_no_best_is_known():
+    """One rate is best for all ranks, but each grid of two follows its rank: no slope is told."""
+    grids = {1: (0.002, 0.004), 8: (0.0006, 0.0012), 32: (0.0003, 0.0006)}
+    scores = {1: [0.80, 0.79], 8: [0.80, 0.80], 32: [0.79, 0.80]}
+    arms = {
+        rank: arm("lora", rank, {rate: [s, s] for rate, s in zip(of, scores[rank], strict=True)})
+        for rank, of in grids.items()
+    }
+    found = record(sweep(arms, arm("full", None, {1e-4: [0.8, 0.8], 2e-4: [0.7, 0.7]})))
+    assert found["exponent"]["reason"].startswith("of two learning rates either is at the edge")
+    assert "full fine-tuning's best is at the edge" in found["ratio_to_full"][0]["reason"]
+
+
+def test_ranks_that_tried_different_rates_tell_no_exponent():
+    grids = {1: (0.002, 0.004, 0.008), 8: (0.001, 0.002, 0.004)}
+    arms = {
+        rank: arm("lora", rank, {rate: [0.8, 0.8] for rate in of}) for rank, of in grids.items()
+    }
+    found = record(sweep(arms, arm("full", None, {1e-4: [0.8, 0.8]})))["exponent"]
+    assert found["reason"].startswith("ranks tried different learning rates")
 
 
 def test_a_ratio_of_settings_is_called_one():

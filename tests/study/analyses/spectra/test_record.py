@@ -83,13 +83,15 @@ def test_without_runs_on_shuffled_labels_there_is_no_control(tmp_path: Path):
     assert record_of(tmp_path, [1, 2], [0], full=planted, shuffled=planted)["controls"] == {}
 
 
-def test_intruders_have_a_control_of_the_same_norm_and_rank(tmp_path: Path):
-    """What is counted of any large update is counted of a random one as well."""
-    record = record_of(tmp_path, [1, 2], [0, 1], lora=30.0)
-    for row in record["intruders"]:
-        assert len(row["random"]) == len(row["first"]) == 2
-        assert all(0 <= count <= 10 for count in row["random"])
-    assert {type(row["intruders_random"]) for row in record["summary"]} == {float}
+@pytest.mark.parametrize(("size", "some"), [(30.0, True), (1e-6, False)])
+def test_intruders_have_a_control_of_the_same_size(size: float, some: bool, tmp_path: Path):
+    """Random updates that are as large have intruders too; as small as the update, none."""
+    record = record_of(tmp_path, [1, 2], [0, 1], lora=size)
+    counts = [count for row in rows(record["intruders"], arm="lora") for count in row["random"]]
+    assert len(counts) == 2 * 2 * 4  # ranks, seeds, matrices
+    assert any(counts) == some
+    (of_two,) = rows(record["summary"], arm="lora", rank=2)
+    assert (of_two["intruders_random"] > 0) == some
 
 
 @each_family

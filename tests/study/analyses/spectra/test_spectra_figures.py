@@ -168,13 +168,8 @@ def test_what_grows_with_the_size_of_an_update_says_so_and_names_the_control():
     for row in record["summary"]:
         row |= {"intruders": 2.0, "intruders_random": 3.0 if row["rank"] != 8 else 1.5}
     said = intruders.caption(record)
-    assert said.endswith(
-        "random updates as large and of the same rank: 1.50 to 3.00 of ten are intruders with "
-        "them, and LoRA brings in more than these at 1 of 4 ranks."
-    )
-    for row in record["summary"]:
-        row["intruders_random"] = 2.0
-    assert intruders.caption(record).endswith("at no rank does LoRA bring in more than these.")
+    assert "as large and of the same rank, of which 1.50 to 3.00 of ten are intruders" in said
+    assert said.endswith("and no test was made of the difference.")
     for row in record["amplification"]:
         row |= {"factor": 69.0, "factor_random": 83.0}
     said = amplification.caption(record)

@@ -36,10 +36,10 @@ from tests.study.analyses.undertraining.made import (
 from tests.study.fake_records import fake_probe
 
 
-def record(results=None, accuracies=GOOD, shares=SHARES, probe=None):
+def record(results=None, accuracies=GOOD, shares=SHARES, probe=None, planned=2):
     results = results or sweep()
     probe = probe or fake_probe(results.head_only, validation=0.0)
-    return undertraining(results, probe, answers(accuracies), shares, 0.05)
+    return undertraining(results, probe, answers(accuracies), shares, 0.05, planned)
 
 
 def found(made, arm_name: str, rank: int | None = None) -> list[str]:
@@ -138,6 +138,33 @@ def test_few_steps_ask_for_epochs_and_many_that_taught_nothing_for_rates():
         "'lora.learning_rates=[0.0003,0.001,0.003,0.009]'"
     ]
     assert remedy(FULL, [STILL_LEARNING], 2, 400, [1e-4], 0.4) == ["train.epochs=4"]
+
+
+def test_a_run_that_stopped_early_asks_for_rates_and_not_for_epochs_again_and_again():
+    """23 epochs were planned of 9 steps each; all three seeds were stuck, and ended after 13."""
+    stuck = sweep(lora={r: arm(LORA, r, flat, steps=120, epochs=13) for r in (1, 4)})
+    made = record(stuck, GOOD | {(LORA, 1): 0.52, (LORA, 4): 0.51}, planned=23)
+    assert made["settings"] == ["'lora.learning_rates=[0.0003,0.001,0.003]'"]
+
+
+def test_rates_that_arms_ask_for_are_joined_in_one_list():
+    rates = {1: (1e-3,), 4: (2e-3,)}
+    lost = sweep(lora={r: arm(LORA, r, flat, steps=400, rates=of) for r, of in rates.items()})
+    assert record(lost)["settings"] == [
+        "'lora.learning_rates=[0.0003,0.0007,0.001,0.002,0.003,0.006]'"
+    ]
+
+
+def test_it_is_the_kept_epoch_that_has_to_have_learned():
+    """All is learned by heart at the end, but validation kept the first of twenty epochs."""
+
+    def late(share: float) -> float:
+        return GUESSING * (1.0 if share < 0.1 else 0.01)
+
+    early = sweep(lora={1: arm(LORA, 1, late, epochs=20, best=1)})
+    assert found(record(early, planned=20), LORA, 1) == [HARDLY_LEARNED]
+    kept = sweep(lora={1: arm(LORA, 1, late, epochs=20, best=15)})
+    assert found(record(kept, planned=20), LORA, 1) == []
 
 
 @pytest.mark.parametrize("sign", [NO_BETTER, BEHIND_HEAD])

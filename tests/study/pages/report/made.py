@@ -108,6 +108,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
             _answers(shape, validation),
             {name: 1 / shape.classes for name in results.full.label_names},
             0.05,
+            planned=2,
         ),
         "sufficient_rank": enough,
         "agreement": agreement(results, probe, _logits(results, shape), statistics),
