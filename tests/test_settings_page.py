@@ -14,7 +14,7 @@ from tests.pipeline.declared import MAIN, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-TRAINING = {"head_only", "full", "lora", "headline"}
+TRAINING = {"head_only", "full", "shuffled_labels", "lora", "headline"}
 ALL = {"check", "report"}  # that read every setting, as the page says once; `check` of others too
 
 

@@ -167,12 +167,11 @@ def made_cost(*rounds: float, **changes: Any) -> Cost:
 
 
 def test_a_group_between_two_that_were_measured_lies_on_the_line() -> None:
-    chosen = replace(settings(), train=replace(settings().train, epochs=2))
     costs = {1: made_cost(1.0), 2: made_cost(2.0, 4.0, validation=4.0, test=5.0)}
     sizes = cost.study_cost.Sizes(10, 100, 300)
 
     def seconds(count: int, round_: int = 0) -> float:
-        return cost.group_seconds(chosen, costs, sizes, count, round_)
+        return cost.group_seconds(2, costs, sizes, count, round_)
 
     assert seconds(1) == 2 * (10 + 2) + 3
     assert seconds(2) == 2 * (20 + 4) + 5
@@ -183,14 +182,17 @@ def test_a_group_between_two_that_were_measured_lies_on_the_line() -> None:
 
 def test_the_study_trains_its_lora_runs_in_the_largest_groups() -> None:
     chosen = settings()  # 3 ranks, 2 rates, 2 seeds: 12 runs of LoRA
+    head = replace(chosen.head_only, epochs=30)
+    full = replace(chosen.full, learning_rates=(1e-4,))
+    chosen = replace(chosen, train=replace(chosen.train, epochs=2), head_only=head, full=full)
     beside = {"variants": {name: asdict(took) for name, took in variants().items()}}
     costs = {1: made_cost(1.0), 5: made_cost(1.0)}
     data = toys.prepared(train=320)
     row = cost.study(chosen, data, costs, beside)
     assert row["lora_groups"] == [5, 5, 2]
     lora = 3 * (2 * (10 * 1.0 + 2) + 3) + 5  # a second a step, whatever the group; 5 to start
-    full = 2 * (2 * (10 * 2.0 + 2) + 3) + 5
-    assert row["seconds"]["ours"] == pytest.approx(40 + full + lora)
+    of_full = 2 * (2 * (10 * 2.0 + 2) + 3) + 5
+    assert row["seconds"]["ours"] == pytest.approx(40 + of_full + lora)
     assert row["ratio_to_default"] > row["ratio_to_tuned"] > 1
 
 

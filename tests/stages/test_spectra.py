@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     yaml.dump(settings, tmp_path / "params.yaml")
     prepared.save(made(train=10), tmp_path / "data/prepared")
     write_runs(tmp_path / "data", [1, 3], [2, 4])
+    shutil.copytree(tmp_path / "data/full", tmp_path / "data/shuffled_labels")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -54,6 +56,8 @@ def test_both_stages_write_their_records_the_same_each_time(workplace: Path) -> 
         "ranks": [1, 3],
         "seeds": [2, 4],
     }
+    control = record["controls"]["shuffled_labels"]
+    assert control["task"] == control["shuffled"]  # here they are the same models
     assert [(row["seed"], row["rank"]) for row in record["lora"][:4]] == [
         *((2, 1), (4, 1), (2, 3), (4, 3))
     ]

@@ -29,6 +29,7 @@ def other_data(settings: StackingStudy) -> DataSettings:
         text=own.source.text,
         label=own.source.label,
         where=own.source.where,
+        drop_labels=(),
         test_name=None,
         test_split=None,
         test_text=None,

@@ -144,7 +144,7 @@ def test_seeds_are_compared_where_the_energy_of_their_updates_is(energy_rank: fl
     held = {1: "50 %", 2: "90 %", 4: "95 %", 8: "100 %"}[k]
     said = similarity.caption(record)
     assert (
-        f"LoRA r = 8, two seeds: 0.4{k} on the input side at k = {k}, which hold {held} of the"
+        f"LoRA r = 8, two seeds: 0.4{k} on the input side for the first {k}, which hold {held} of"
     ) in said
     assert "More than chance does not mean that a task was learned" in said
 
