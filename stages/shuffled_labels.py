@@ -4,7 +4,8 @@ Reads data/prepared/ and the learning rate that validation picked, from metrics/
 Writes the tuned models of every seed as data/shuffled_labels/s{seed}/ (of the last epoch:
 validation has no say), metrics/shuffled_labels.json,
 
-    trained         whether there are any: `spectra.shuffled_labels`
+    trained         whether there are any: where `spectra.shuffled_labels` asks for them and there
+                    are two seeds to compare; else the folder is empty
     learning_rate   theirs
     last_loss       the training loss of the last epoch, nats, by seed
     test_accuracy   by seed; about that of guessing
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from study.arms import arm as arms
 from study.arms.full import FullArm, save_tuned
@@ -44,10 +46,21 @@ def main() -> None:
     chosen = load(SEEDS, MODEL, TRAIN, RAY, SPECTRA)
     shutil.rmtree(MODELS, ignore_errors=True)
     MODELS.mkdir(parents=True)
-    if not chosen.spectra.shuffled_labels:
+    if chosen.spectra.shuffled_labels and len(chosen.seeds) > 1:
+        _train(chosen)
+    else:
         write_json(RECORD, {"trained": False})
-        print("shuffled labels: nothing is trained, as spectra.shuffled_labels is false")
-        return
+        print("shuffled labels: nothing is trained (spectra.shuffled_labels is false, or one seed)")
+    path = "metrics/machine/shuffled_labels.json"
+    machine.write(path, chosen.train, executor=chosen.train.executor)
+
+
+def _train(chosen: Any) -> None:
+    """Train every seed and write what it gave.
+
+    Args:
+        chosen: the sections that `main` loads.
+    """
     rate = read_arm("metrics/runs/full.json").learning_rate
     executor = executors.choose(chosen)
     arm = FullArm(chosen, shuffle_labels(prepared.load("data/prepared")), keep_last=True)
@@ -69,8 +82,6 @@ def main() -> None:
             },
         },
     )
-    path = "metrics/machine/shuffled_labels.json"
-    machine.write(path, chosen.train, executor=chosen.train.executor)
     checkpoints.discard()
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         for seed in sorted(chosen.seeds)
     }
     shuffled = None
-    if chosen.spectra.shuffled_labels:
+    if chosen.spectra.shuffled_labels and len(chosen.seeds) > 1:
         shuffled = {
             seed: of_full(read_tuned(seed, SHUFFLED), model) for seed in sorted(chosen.seeds)
         }

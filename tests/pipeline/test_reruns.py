@@ -119,6 +119,14 @@ def test_the_probe_is_fitted_again_and_nothing_trains(study: Study) -> None:
     assert not done.trained
 
 
+def test_the_control_on_shuffled_labels_can_be_left_out(study: Study) -> None:
+    done = study.experiment("spectra.shuffled_labels=false")
+    assert {"shuffled_labels", "spectra", "claims"} <= set(done.ran)
+    assert not done.trained
+    assert json.loads(study.text("metrics/shuffled_labels.json")) == {"trained": False}
+    assert json.loads(study.text("metrics/spectra.json"))["controls"] == {}
+
+
 def test_the_loss_reaches_all_that_trains_and_no_data(study: Study) -> None:
     study.append("study/models/objective.py", "\n# another loss\n")
     stale = set(json.loads(study.call("dvc", "status", "--json").output))

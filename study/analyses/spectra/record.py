@@ -67,8 +67,7 @@ def spectra_record(
     amplification: list[Row] = []
     intruders: list[Row] = []
     gradient: list[Row] = []
-    several = shuffled is not None and len(shuffled) > 1
-    shared = SharedBySeeds(shuffled) if shuffled is not None and several else None
+    shared = SharedBySeeds(shuffled) if shuffled and len(shuffled) > 1 else None
     for matrix in updates.matrices:
         of = decompose(matrix, updates)
         of_full, of_lora = rows.spectra(of, settings)

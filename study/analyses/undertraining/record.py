@@ -65,7 +65,7 @@ def undertraining(
         "guessing_loss": guessing,
         "commonest": {"class": names[commonest], "share": float(right.mean())},
         "head_alone": best.arm,
-        "settings": _largest(list(settings)),
+        "settings": _joined(list(settings)),
     }
 
 
@@ -104,7 +104,7 @@ def _row(
     }
 
 
-def _largest(settings: list[str]) -> list[str]:
+def _joined(settings: list[str]) -> list[str]:
     """Keep one value a key: of numbers of epochs the largest, of lists of rates all."""
     values: dict[str, list[str]] = {}
     for setting in settings:
