@@ -143,8 +143,10 @@ def _too_few(
             found = parts = None
     kept = main["sentences"]
     aside = {
-        "empty, double and contradictory ones are left out": sum(main["dropped"].values())
-        - main["dropped"]["in_test"],
+        "have a label of data.drop_labels": main["dropped"]["unwanted_label"],
+        "empty, double and contradictory ones are left out": sum(
+            main["dropped"][why] for why in ("empty", "duplicate", "conflicting")
+        ),
         "are in the test source": main["dropped"]["in_test"],
     }
     if parts is not None:

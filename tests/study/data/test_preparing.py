@@ -209,6 +209,14 @@ def test_rows_with_an_unwanted_label_are_left_out_and_counted(
     assert report["sources"]["main"]["rows"] == len(SENTENCES) + 3
 
 
+def test_rows_with_an_unwanted_label_are_not_told_as_doubles(tmp_path: Path, model: str) -> None:
+    name = write(tmp_path / "reviews.csv", NUMBERED + NO_LABEL, ("text", "label"))
+    with pytest.raises(StudyError) as refused:
+        prepare(data_settings(name, drop_labels=(-1,), train_size=1000), model)
+    left = f"so {len(SENTENCES)} sentences are left"
+    assert f"; 3 have a label of data.drop_labels; {left}" in str(refused.value)
+
+
 def test_an_unwanted_label_that_no_row_has_is_refused_with_those_there_are(
     tmp_path: Path, model: str
 ) -> None:
