@@ -18,7 +18,7 @@ from study.entry.command import run
 from study.entry.sections import load
 from study.models.matrices import read_tuned
 from study.models.matrices import updates as of_full
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records import prepared
 from study.records.json_file import write_json
 from study.settings.lora import LORA
@@ -34,7 +34,7 @@ def main() -> None:
     """Measure every update of the settings' ranks and seeds, and the gradient at the start."""
     chosen = load(SEEDS, MODEL, LORA, SPECTRA)
     data = prepared.load("data/prepared")
-    model = load_pretrained(chosen.model.name, data.num_labels, torch.float32, 0.0, data.max_length)
+    model = load_for(data, chosen.model.name, torch.float32)
     updates = read_updates(model, chosen.lora.ranks, chosen.seeds)
     targets = [matrix.module for matrix in updates.matrices if matrix.target]
     sentences = chosen.spectra.gradient_sentences

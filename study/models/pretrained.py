@@ -1,4 +1,4 @@
-"""Loads a pretrained transformer of any task, as the settings name it, with packed attention."""
+"""Loads a pretrained transformer of any task, as the settings name it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from study.entry.errors import StudyError
 from study.models import attention
+from study.models.dropout import dropout_keys
+from study.records.prepared import Batching
 from study.sources import pickles
 from study.sources.resolve import display_name, pretrained
 
-_DROPOUT_KEYS = (
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),  # BERT, RoBERTa
-    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),  # GPT-2
-    *("dropout", "attention_dropout", "seq_classif_dropout"),  # DistilBERT, Llama
-)
+_BATCHING = "_batching"  # where a model keeps how it computes
 
 
 def load(
-    auto: Any, kind: str, name: str, dtype: torch.dtype, dropout: float, **config_values: Any
+    auto: Any,
+    kind: str,
+    name: str,
+    dtype: torch.dtype,
+    dropout: float,
+    batching: Batching,
+    **config_values: Any,
 ) -> PreTrainedModel:
     """Load a model; weights that a checkpoint lacks are the same every time.
 
@@ -37,7 +41,9 @@ def load(
         kind: what that makes, for errors.
         name: as in the settings; see `study.sources.resolve`.
         dtype: of every weight.
-        dropout: of hidden states and attention while training.
+        dropout: of hidden states and attention while training, whatever the family calls it.
+        batching: packed: with this study's attention; otherwise with the family's own, eager on a
+            CPU, where the fused one's backward pass is several times slower in bf16.
         config_values: put into the model's configuration.
 
     Raises:
@@ -52,14 +58,16 @@ def load(
             config = AutoConfig.from_pretrained(
                 path, trust_remote_code=False, **options, **config_values
             )
-            for key in _DROPOUT_KEYS:
-                if hasattr(config, key):
-                    setattr(config, key, dropout)
+            for part in {id(x): x for x in (config, config.get_text_config())}.values():
+                for key in dropout_keys(part):
+                    setattr(part, key, dropout)
+            if batching != "packed":
+                set_padding(config)
             model, report = auto.from_pretrained(
                 path,
                 config=config,
                 dtype=dtype,
-                attn_implementation=attention.NAME,
+                attn_implementation=_attention(batching),
                 trust_remote_code=False,
                 use_safetensors=True,  # never a pickle
                 output_loading_info=True,
@@ -82,9 +90,32 @@ def load(
             f"so unless they are trained: {', '.join(absent)}",
             file=sys.stderr,
         )
-    if not model._supports_attention_backend:
+    if batching == "packed" and not model._supports_attention_backend:
         raise unknown_form(model, "attention")
+    setattr(model, _BATCHING, batching)
     return model
+
+
+def batching_of(model: PreTrainedModel) -> Batching:
+    """Return how a model computes batches."""
+    found: Batching = getattr(model, _BATCHING, "packed")
+    return found
+
+
+def _attention(batching: Batching) -> str | None:
+    """Return what computes attention, as transformers knows it; None: what the family prefers."""
+    if batching == "packed":
+        return attention.NAME
+    return None if torch.cuda.is_available() else "eager"
+
+
+def set_padding(config: PretrainedConfig) -> None:
+    """Give a configuration without a padding token the end token, as is usual, or the first one."""
+    text = config.get_text_config()
+    ids = (text.pad_token_id, text.eos_token_id, 0)
+    singles = (i[0] if isinstance(i, list) else i for i in ids)
+    pad = next(i for i in singles if i is not None and 0 <= i < text.vocab_size)
+    config.pad_token_id = text.pad_token_id = pad
 
 
 def unreadable(name: str, kind: str, error: Exception | str) -> StudyError:
@@ -109,7 +140,9 @@ def check_positions(model: PreTrainedModel, name: str, max_length: int) -> None:
     Raises:
         StudyError: it has fewer than `max_length`.
     """
-    positions = getattr(model.config, "max_position_embeddings", math.inf) - first_position(model)
+    config = model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None) or math.inf
+    positions -= first_position(model)
     if max_length > positions:
         raise StudyError(
             f"data.max_length: {max_length} is more than the {positions} positions of "

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 from study.entry.errors import StudyError
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.prepared import Prepared, Split
 from study.sources.resolve import resolve_model
 
@@ -26,9 +26,9 @@ def load_plain(name: str, data: Prepared, dtype: torch.dtype) -> PreTrainedModel
         data: says how many classes the head has, and which token pads.
 
     Raises:
-        StudyError: as `study.models.packed.load_pretrained`, which reads and checks the files.
+        StudyError: as `study.models.packed.load_for`, which reads and checks the files.
     """
-    packed = load_pretrained(name, data.num_labels, dtype, 0.0, data.max_length)
+    packed = load_for(data, name, dtype)
     config = AutoConfig.from_pretrained(
         resolve_model(name), trust_remote_code=False, num_labels=data.num_labels
     )

@@ -34,8 +34,8 @@ class CausalLoraArm(LoraArm):
 
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
         """Load the settings' model with its output layer."""
-        model = self.settings.model
-        return load_causal(model.name, dtype, model.dropout, self.data.max_length)
+        model, data = self.settings.model, self.data
+        return load_causal(model.name, dtype, model.dropout, data.max_length, data.batching)
 
 
 @dataclass(frozen=True)
