@@ -34,8 +34,8 @@ class TrainSettings:
             step, or constant.
         max_grad_norm: gradients of a run are clipped to this norm.
         precision: of frozen weights and activations; what is trained is always fp32.
-        early_stopping: a run ends after so many epochs without a better validation; None: never;
-            auto: see `patience`.
+        early_stopping: a run ends after so many epochs without a better validation
+            (`Objective.better`); None: never; auto: see `patience`.
         memory_gib: GiB; decides how many runs train together.
         gradient_accumulation_steps: pieces in which a step's batch is computed, one after the
             other; the step is the same but for rounding. A step of the head alone has one.

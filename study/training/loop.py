@@ -46,7 +46,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run learned, at the epoch that validation liked best.
+    """What a run learned, at the epoch that validation liked best (`Objective.better`).
 
     Attributes:
         validation_logits, test_logits: (n, num_labels) fp32 on the CPU; of a model with another
