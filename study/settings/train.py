@@ -35,7 +35,8 @@ class TrainSettings:
         max_grad_norm: gradients of a run are clipped to this norm.
         precision: of frozen weights and activations; what is trained is always fp32.
         early_stopping: a run ends after so many epochs without a better validation
-            (`Objective.better`); None: never; auto: see `patience`.
+            (`Objective.better`); None: never; auto: see `patience`, and of the head alone
+            `of_the_head`.
         memory_gib: GiB; decides how many runs train together.
         gradient_accumulation_steps: pieces in which a step's batch is computed, one after the
             other; the step is the same but for rounding. A step of the head alone has one.
@@ -81,6 +82,15 @@ class TrainSettings:
         if self.early_stopping != "auto":
             return self.early_stopping
         return max(2, math.ceil(epochs / 2))
+
+    def of_the_head(self) -> TrainSettings:
+        """Return what the head alone trains by: with early stopping at auto, it never stops.
+
+        Its epochs are many and cheap. At a large rate validation jumps about for long before it
+        settles, as the rate falls, so that half of the epochs without a better one say nothing. A
+        number is kept, as in every arm.
+        """
+        return replace(self, early_stopping=None) if self.early_stopping == "auto" else self
 
     def decisive(self) -> TrainSettings:
         """Return what results depend on: the same for every executor."""
