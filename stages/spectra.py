@@ -27,7 +27,7 @@ from study.settings.seeds import SEEDS
 from study.settings.spectra import SPECTRA
 
 OUTPUT = "metrics/spectra.json"
-SHUFFLED = Path("data/shuffled_labels")
+SHUFFLED = (Path("data/shuffled_labels"), "shuffled_labels")  # and the stage that makes it
 
 
 def main() -> None:
@@ -45,7 +45,8 @@ def main() -> None:
     shuffled = None
     if chosen.spectra.shuffled_labels and len(chosen.seeds) > 1:
         shuffled = {
-            seed: of_full(read_tuned(seed, SHUFFLED), model) for seed in sorted(chosen.seeds)
+            seed: of_full(read_tuned(seed, *SHUFFLED), model, *SHUFFLED)
+            for seed in sorted(chosen.seeds)
         }
     record = spectra_record(updates, gradients, chosen.spectra, shuffled)
     write_json(OUTPUT, record)

@@ -74,5 +74,9 @@ def test_what_another_stage_has_not_made_is_named(workplace: Path) -> None:
     (workplace / "data/adapters/r3/s2/adapter_model.safetensors").unlink()
     with pytest.raises(StudyError, match=r"run `dvc repro lora@3`"):
         spectra.main()
+    write_runs(workplace / "data", [1, 3], [2, 4])
+    (workplace / "data/shuffled_labels/s4/config.json").unlink()
+    with pytest.raises(StudyError, match=r"shuffled_labels/s4: .* run `dvc repro shuffled_labels`"):
+        spectra.main()
     with pytest.raises(StudyError, match=r"metrics/spectra.json: no such file"):
         rules_of_thumb.main()
