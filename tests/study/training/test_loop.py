@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -13,7 +15,8 @@ from study.batches.packing import epoch_order
 from study.models.objective import Classification
 from study.models.packed import PackedClassifier
 from study.records.runs import Evaluation
-from study.training.loop import _Log
+from study.training.loop import Run, RunResult, _Log, train
+from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES
 from tests.study import toys
@@ -205,6 +208,37 @@ def test_what_becomes_of_a_run_after_it_stopped_is_nobodys_concern() -> None:
     assert (stopped.diverged_at, stopped.best_epoch) == (None, 1)
     assert (stopped.loss_steps, stopped.loss_values) == ((3, 6, 8), (1.0, 5 / 3, 2.0))
     assert (other.best_epoch, other.loss_steps) == (2, (3, 6, 9, 12))
+
+
+def train_heads(runs: Sequence[Run], keep: Sequence[int], **changes: Any) -> list[RunResult]:
+    """Train heads on a frozen model and keep the epoch that is told of each run."""
+    classifier = PackedClassifier(toys.load(saved("bert")), [run.seed for run in runs])
+    every = dict(classifier.named_parameters())
+    heads = {name: every[name] for name in classifier.head_names}
+    parameters = FlatParameters(
+        *(heads, len(runs), torch.float32), has_run_axis=lambda _: True, keep_fp32=lambda _: True
+    )
+    settings, feed = toys.train_settings(**changes), toys.token_feed(toys.prepared())
+    assert isinstance(settings.epochs, int)
+    given = (classifier, parameters, runs, feed, settings, settings.epochs)
+    return train(*given, Progress("toy", len(runs)), keep_epochs=keep)
+
+
+def test_runs_that_are_told_their_epochs_keep_them_whoever_trains_beside_them() -> None:
+    runs = [Run("head_only", None, 0.05, seed) for seed in (0, 1, 2)]
+    together = train_heads(runs, [3, 1, 2], epochs=4, early_stopping=1)
+    assert [result.best_epoch for result in together] == [3, 1, 2]
+    for run, result in zip(runs, together, strict=True):
+        (alone,) = train_heads([run], [result.best_epoch], epochs=4, early_stopping=1)
+        assert len(result.validation) == result.best_epoch
+        assert result.loss_steps[-1] == 8 * result.best_epoch
+        check_equal(result, alone)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_an_epoch_that_will_not_be_cannot_be_kept(epoch: int) -> None:
+    with pytest.raises(ValueError, match="allowed: 1 to 2"):
+        train_heads([Run("head_only", None, 0.05, 0)], [epoch], epochs=2)
 
 
 def test_the_loss_curve_covers_every_step_once() -> None:
