@@ -69,8 +69,8 @@ class PackedModel(nn.Module):
 class Classification:
     """Cross-entropy of logits (R, B, num_labels).
 
-    The epoch of the highest accuracy is kept; of several, that of the lowest loss. On few sentences
-    many epochs get as many right, and the first of them is as a rule the one that learned least.
+    The epoch of the highest accuracy is kept; of several, that of the lowest loss: on few sentences
+    many epochs get as many right, and being the first of them is no merit.
     """
 
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
