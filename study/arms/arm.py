@@ -118,7 +118,7 @@ def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecor
     """Pick the learning rate on validation and put the arm's runs into a record.
 
     The rate with the best mean over seeds of the best epoch's validation accuracy is picked, the
-    smaller one of two that are equal.
+    smaller one of two that are equal. Which epoch that is the run says: the loop has found it.
     """
     labels = data.test.labels
     runs = []

@@ -7,7 +7,7 @@ stay fp32, because their gradients add up many rows of the same token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,9 +34,13 @@ from study.training.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class FullArm(Arm):
-    """Full fine-tuning, as work for an executor; `keep_last`: see `study.training.loop.train`."""
+    """Full fine-tuning, as work for an executor.
 
-    keep_last: bool = False
+    Attributes:
+        keep_epochs: by seed, the epoch whose model is kept; None: the best on validation.
+    """
+
+    keep_epochs: Mapping[int, int] | None = None
 
     @cached_property
     def model(self) -> PreTrainedModel:
@@ -51,8 +55,9 @@ class FullArm(Arm):
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
         used = training_device(settings)
+        keep = None if self.keep_epochs is None else [self.keep_epochs[run.seed] for run in runs]
         return train_full(
-            *(self.model, runs, self.trimmed, settings, used, progress), keep_last=self.keep_last
+            *(self.model, runs, self.trimmed, settings, used, progress), keep_epochs=keep
         )
 
 
@@ -99,14 +104,14 @@ def train_full(
     device: torch.device,
     progress: Progress,
     *,
-    keep_last: bool = False,
+    keep_epochs: Sequence[int] | None = None,
 ) -> list[RunResult]:
     """Train every parameter of the model for one run. The model's own weights do not change.
 
     Args:
         model: fp32.
         runs: exactly one.
-        keep_last: see `study.training.loop.train`.
+        keep_epochs: see `study.training.loop.train`.
     """
     (run,) = runs
     classifier = PackedClassifier(model, [run.seed]).to(device)
@@ -115,7 +120,8 @@ def train_full(
     try:
         epochs = settings.epochs_of(len(data.train))
         return train(
-            *(classifier, parameters, [run], feed, settings, epochs, progress), keep_last=keep_last
+            *(classifier, parameters, [run], feed, settings, epochs, progress),
+            keep_epochs=keep_epochs,
         )
     finally:
         for hook in hooks:

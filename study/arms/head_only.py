@@ -88,7 +88,10 @@ def train_head_only(
     device: torch.device,
     progress: Progress,
 ) -> list[RunResult]:
-    """Train one head a run on the features, all at once."""
+    """Train one head a run on the features, all at once.
+
+    None stops early unless the settings say after how many epochs: `TrainSettings.of_the_head`.
+    """
     classifier = PackedClassifier(model, [run.seed for run in runs])
     place(classifier, device, offload=settings.offload_frozen)
     every = dict(classifier.named_parameters())
@@ -99,7 +102,8 @@ def train_head_only(
         has_run_axis=lambda _: True,
         keep_fp32=lambda _: True,
     )
-    return train(classifier, parameters, runs, feed, settings, epochs, progress)
+    own = settings.of_the_head()
+    return train(classifier, parameters, runs, feed, own, epochs, progress)
 
 
 def size(model: PreTrainedModel) -> Size:
