@@ -222,7 +222,8 @@ class LoRALinear(nn.Module):
             return y
         h = self.dropout(x)
         A, B = self.lora_A.to(h.dtype), self.full_B().to(h.dtype)
-        magnitude, scalings = self.lora_magnitude_vector, self._scalings
+        magnitude: Tensor | None = self.lora_magnitude_vector
+        scalings = self._scalings
         if self.active_run is not None:
             own = slice(self.active_run, self.active_run + 1)
             A, B, scalings = A[own], B[own], scalings[own]

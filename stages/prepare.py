@@ -1,7 +1,8 @@
 """Stage prepare: from the source to tokenised splits.
 
 Reads the source of `data.name` (and `data.test_name`), the tokenizer of `model.name` and how the
-model computes batches (metrics/checked.json); writes data/prepared/ (see `study.records.prepared`) and the report metrics/data.json:
+model computes batches (metrics/checked.json); writes data/prepared/ (see `study.records.prepared`)
+and the report metrics/data.json:
 
     model, classes          display name; number of classes
     token_ids_in_use        different token ids in all splits together

@@ -23,6 +23,7 @@ from study.arms.arm import Size
 from study.batches.feeds import TokenFeed
 from study.models.dropout import no_dropout
 from study.models.packed import PackedClassifier, parameter_count
+from study.models.pretrained import batching_of
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.train import TrainSettings
 from study.training.executors import Arm
@@ -65,11 +66,13 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
     """Keep only the rows of the token embedding that the data uses, and renumber its ids.
 
     Rows of other tokens get no gradient, so that predictions are the same without them, while the
-    optimiser has a third less to do on the default study. The model's own table is replaced.
+    optimiser has a third less to do on the default study. The model's own table is replaced. Where
+    something else of the model reads ids, or an embedding does more than look up, all is left.
     """
     used = ids_in_use(data)
     old = model.get_input_embeddings()
-    assert isinstance(old, nn.Embedding)
+    if batching_of(model) != "packed" or _readers_of_ids(model) != [old]:
+        return data
     new = nn.Embedding.from_pretrained(old.weight.detach()[used.long()].clone(), freeze=True)
     model.set_input_embeddings(new)
 
@@ -86,6 +89,19 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
         test=trimmed(data.test),
         pad_token_id=int(renumber(torch.tensor([data.pad_token_id]))),
     )
+
+
+def _readers_of_ids(model: PreTrainedModel) -> list[nn.Module]:
+    """Return the tables that are about as long as the vocabulary; none if one is not plain."""
+    least = 0.9 * model.config.get_text_config().vocab_size
+    tables: list[nn.Module] = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Embedding)
+        and module.num_embeddings >= least
+        and "position" not in name.rpartition(".")[2]
+    ]
+    return tables if all(type(table) is nn.Embedding for table in tables) else []
 
 
 def ids_in_use(data: Prepared) -> Tensor:
@@ -141,13 +157,13 @@ def all_parameters(
         if isinstance(module, nn.Embedding)
     }
     hooks = [table.register_forward_hook(_cast_output(dtype)) for table in tables.values()]
-    heads = set(classifier.head_names)
+    heads, in_head = set(classifier.head_names), set(classifier.head_parts)
     parameters = FlatParameters(
         dict(classifier.named_parameters()),
         1,
         dtype,
         has_run_axis=heads.__contains__,
-        keep_fp32=lambda name: name in heads or name.removesuffix(".weight") in tables,
+        keep_fp32=lambda name: name in in_head or name.removesuffix(".weight") in tables,
     )
     return parameters, hooks
 
@@ -165,6 +181,7 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
         if module is model.get_input_embeddings()
     )
     used = ids_in_use(arm.data).long()
+    whole = model.get_input_embeddings().weight.shape[0]
     config = model.config
     config.architectures = [type(model).__name__]
     config.id2label = dict(enumerate(arm.data.label_names))
@@ -173,7 +190,7 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
         tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
         for name, tensor in result.state.items():
             name = name.removeprefix("model.")
-            if name == table:
+            if name == table and len(tensor) < whole:
                 tensors[name] = tensors[name].index_copy(0, used, tensor)
             else:
                 tensors[name] = tensor

@@ -79,12 +79,12 @@ def choose_causal_batching(name: str, max_length: int, config: LoRAConfig | None
 
 def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -> Choice:
     split = trial.sentences(Tokenizer(name, max_length))
-    truths, used, rounding = _truths(task, name, split, config)
-    reasons = []
+    truths, used, rounding = _truths(task, name, max_length, split, config)
+    reasons: list[str] = []
     for way in WAYS:
         fault = _fault(task, name, max_length, way, split, used, truths, rounding)
         if fault is None:
-            reasons = [f"{WORDS[way]}, as transformers computes it"] + reasons
+            reasons = [f"{WORDS[way]}, as transformers computes it", *reasons]
             return Choice(way, "; ".join(reasons))
         reasons.append(f"not {way}: {fault}")
     raise StudyError(
@@ -94,7 +94,7 @@ def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -
 
 
 def _truths(
-    task: Task, name: str, split: Split, config: LoRAConfig | None
+    task: Task, name: str, max_length: int, split: Split, config: LoRAConfig | None
 ) -> tuple[list[Outcome], LoRAConfig, float]:
     """Return what the model itself gives for each run, the adapter, and how far it differs itself.
 
@@ -102,13 +102,15 @@ def _truths(
         StudyError: it gives nothing, or something else for another padding.
     """
     try:
-        model = task.plain(name)
+        model = task.plain(name, max_length)
         base = model.base_model_prefix
         linear = LoRAConfig(2, 4.0, trial.all_linear(model, base)) if config is None else config
         used = trial.config_like(linear)
         truths = [own(task, model, used, split, seed) for seed in range(trial.RUNS)]
         with torch.no_grad():  # with the last run's numbers, which the model has now
             alone = [own_outputs(task, model, _one(split, i)) for i in range(len(split))]
+    except StudyError:
+        raise
     except _FAULTS as error:
         raise StudyError(
             f"model.name: {display_name(name)!r} cannot be computed by transformers itself: "
@@ -164,10 +166,10 @@ def _outcomes(
 ) -> list[Outcome]:
     """Return what each run gives; the second has the sentences in another order."""
     model: Module = packed.get_submodule("model")
-    adapt(model, [config] * runs, range(runs))  # type: ignore[arg-type]
+    adapt(model, [config] * runs, range(runs))
     trial.set_factors(model, {run: run for run in range(runs)})
     orders = [torch.arange(len(split)).roll(run) for run in range(runs)]
-    pad = int(getattr(model.config, "pad_token_id", None) or 0)  # type: ignore[union-attr]
+    pad = int(getattr(model.config, "pad_token_id", None) or 0)
     batch = pack(split, orders, pad, BLOCKS)
     outputs = packed(batch)
     if outputs.shape[-1] == 2 and isinstance(task, Continuing):  # sums, and right tokens

@@ -6,22 +6,22 @@ This is what the study's passes are held against, and what users of an adapter w
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     PreTrainedModel,
 )
 
 from lora.config import LoRAConfig
-from lora.inject import inject
-from study.batches import streams
+from lora.inject import is_adapted
+from study.arms.lora import adapt
 from study.feasibility import trial
 from study.feasibility.trial import Outcome
 from study.models import pretrained
@@ -30,7 +30,6 @@ from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Split
-from study.sources.resolve import pretrained as where
 
 CLASSES = 2
 
@@ -38,29 +37,19 @@ CLASSES = 2
 class Task(ABC):
     """What a model is for, and how it is loaded, plainly and for the study."""
 
-    auto: Any
+    auto: ClassVar[Any]
+    kind: ClassVar[str]
+    words: ClassVar[dict[str, Any]] = {}
 
-    def plain(self, name: str) -> PreTrainedModel:
-        """Load a model as anybody does, in fp32, with a padding token, in evaluation mode."""
-        path, options = where(name)
-        with torch.random.fork_rng(devices=[]), pretrained.quiet():
-            torch.manual_seed(0)
-            config = AutoConfig.from_pretrained(
-                path, trust_remote_code=False, **options, **self.words
-            )
-            pretrained.set_padding(config)
-            model: PreTrainedModel = self.auto.from_pretrained(
-                path,
-                config=config,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,
-                **options,
-            )
+    def plain(self, name: str, longest: int) -> PreTrainedModel:
+        """Load a model as anybody does, in fp32, with a padding token, in evaluation mode.
+
+        Raises:
+            StudyError: there is none, or it has fewer positions than `longest`.
+        """
+        model = pretrained.load(self.auto, self.kind, name, torch.float32, 0.0, None, **self.words)
+        pretrained.check_positions(model, name, longest)
         return model.requires_grad_(False).eval()
-
-    words: dict[str, Any]
 
     @abstractmethod
     def studied(self, name: str, longest: int, batching: Batching, runs: int) -> PackedModel:
@@ -79,13 +68,8 @@ class Classifying(Task):
     """Sequence classification with two classes."""
 
     auto = AutoModelForSequenceClassification
-    words = {"num_labels": CLASSES}
-
-    def plain(self, name: str) -> PreTrainedModel:
-        """Load the model with one head as `studied` gives its first run."""
-        model = super().plain(name)
-        set_plain_head(model, 0)
-        return model
+    kind = "a sequence classifier"
+    words: ClassVar = {"num_labels": CLASSES}
 
     def studied(self, name: str, longest: int, batching: Batching, runs: int) -> PackedModel:
         """Load the classifier with a head a run."""
@@ -112,13 +96,11 @@ class Continuing(Task):
     """Causal language modelling, of which the second halves of the sentences are read."""
 
     auto = AutoModelForCausalLM
-    words: dict[str, Any] = {}
+    kind = "a causal language model"
 
     def studied(self, name: str, longest: int, batching: Batching, runs: int) -> PackedModel:
         """Load the language model."""
-        return PackedCausalLM(
-            load_causal(name, torch.float32, 0.0, longest, batching), range(runs)
-        )
+        return PackedCausalLM(load_causal(name, torch.float32, 0.0, longest, batching), range(runs))
 
     def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
         """Return each response's mean loss, (sentences, 1)."""
@@ -143,14 +125,16 @@ def set_plain_head(model: PreTrainedModel, seed: int) -> None:
             trial.set_head(module.weight, module.bias, name, seed)
 
 
-def own(
-    task: Task, model: PreTrainedModel, config: LoRAConfig, split: Split, seed: int
-) -> Outcome:
-    """Return what a plain model gives for a padded batch, with the adapter of one seed."""
+def own(task: Task, model: PreTrainedModel, config: LoRAConfig, split: Split, seed: int) -> Outcome:
+    """Return what a plain model gives for a padded batch, with the adapter of one seed.
+
+    Raises:
+        StudyError: the adapter does not fit the model.
+    """
     if isinstance(task, Classifying):
         set_plain_head(model, seed)
-    if not any(name.endswith("lora_A") for name, _ in model.named_parameters()):
-        inject(model, config, streams.generator(seed, "lora_A"))
+    if not is_adapted(model):
+        adapt(model, [config], [seed])
     trial.set_factors(model, {0: seed})
     factors = {n: p for n, p in model.named_parameters() if n.endswith(("lora_A", "lora_B"))}
     outputs = own_outputs(task, model, split)
@@ -171,6 +155,6 @@ def own_outputs(task: Task, model: PreTrainedModel, split: Split) -> Tensor:
 def padded(split: Split, pad: int) -> tuple[Tensor, Tensor]:
     """Return (ids, mask), (sentences, longest) each, padded on the right as a collator pads."""
     offsets = split.offsets.tolist()
-    rows = [split.input_ids[a:b].long() for a, b in zip(offsets, offsets[1:], strict=False)]
+    rows = [split.input_ids[a:b].long() for a, b in pairwise(offsets)]
     ids = pad_sequence(rows, batch_first=True, padding_value=pad)
     return ids, pad_sequence([torch.ones_like(r) for r in rows], batch_first=True)

@@ -92,6 +92,8 @@ def _draw(layer: LoRALinear, run: int, generator: torch.Generator) -> None:
 def set_head(weight: Tensor, bias: Tensor | None, name: str, seed: int) -> None:
     """Give a head's linear layer (out, in) numbers that make logits of the order of one."""
     generator = streams.generator(seed, f"trial head {name}")
-    weight.copy_(torch.empty(weight.shape).normal_(0, weight.shape[-1] ** -0.5, generator=generator))
+    weight.copy_(
+        torch.empty(weight.shape).normal_(0, weight.shape[-1] ** -0.5, generator=generator)
+    )
     if bias is not None:
         bias.copy_(torch.empty(bias.shape).normal_(0, 0.1, generator=generator))

@@ -80,7 +80,9 @@ class PackedCausalLM(PackedModel):
             rows = forward.rows(batch, one)
             labels = batch.labels if one.run is None else batch.labels[one.run : one.run + 1]
             losses = [
-                row_losses(forward(each, one).logits, each, labels.gather(1, each.columns).flatten())
+                row_losses(
+                    forward(each, one).logits, each, labels.gather(1, each.columns).flatten()
+                )
                 for each in rows
             ]
             found.append(in_order(losses, rows))

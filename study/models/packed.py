@@ -193,8 +193,12 @@ def load_pretrained(
             cannot read, or it has fewer positions than `max_length`.
     """
     model = pretrained.load(
-        *(AutoModelForSequenceClassification, "a sequence classifier"),
-        *(name, dtype, dropout, batching),
+        AutoModelForSequenceClassification,
+        "a sequence classifier",
+        name,
+        dtype,
+        dropout,
+        batching,
         num_labels=num_labels,
     )
     if model.base_model is model:
@@ -216,9 +220,7 @@ def load_for(
     Raises:
         StudyError: as `load_pretrained`.
     """
-    return load_pretrained(
-        name, data.num_labels, dtype, dropout, data.max_length, data.batching
-    )
+    return load_pretrained(name, data.num_labels, dtype, dropout, data.max_length, data.batching)
 
 
 def _head_reader(model: PreTrainedModel) -> str:

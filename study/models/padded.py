@@ -68,7 +68,7 @@ def padded_rows(batch: PackedBatch, pad: int, run: int | None, chunks: int = BLO
 
 
 def in_order(parts: Sequence[Tensor], rows: Sequence[Rows]) -> Tensor:
-    """Bring what was made of rows (each (R * b, ...)) back to the order of sentences, (R, B, ...)."""
+    """Bring what was made of rows, (R * b, ...) each, to the order of sentences, (R, B, ...)."""
     columns = torch.cat([each.columns for each in rows], dim=1)
     runs = len(columns)
     found = torch.cat([part.reshape(runs, -1, *part.shape[1:]) for part in parts], dim=1)

@@ -29,7 +29,7 @@ def load(
     name: str,
     dtype: torch.dtype,
     dropout: float,
-    batching: Batching,
+    batching: Batching | None,
     **config_values: Any,
 ) -> PreTrainedModel:
     """Load a model; weights that a checkpoint lacks are the same every time.
@@ -43,7 +43,8 @@ def load(
         dtype: of every weight.
         dropout: of hidden states and attention while training, whatever the family calls it.
         batching: packed: with this study's attention; otherwise with the family's own, eager on a
-            CPU, where the fused one's backward pass is several times slower in bf16.
+            CPU, where the fused one's backward pass is several times slower in bf16. None: as
+            transformers alone has it, but for a padding token.
         config_values: put into the model's configuration.
 
     Raises:
@@ -58,9 +59,10 @@ def load(
             config = AutoConfig.from_pretrained(
                 path, trust_remote_code=False, **options, **config_values
             )
-            for part in {id(x): x for x in (config, config.get_text_config())}.values():
-                for key in dropout_keys(part):
-                    setattr(part, key, dropout)
+            if batching is not None:
+                for part in {id(x): x for x in (config, config.get_text_config())}.values():
+                    for key in dropout_keys(part):
+                        setattr(part, key, dropout)
             if batching != "packed":
                 set_padding(config)
             model, report = auto.from_pretrained(
@@ -92,7 +94,7 @@ def load(
         )
     if batching == "packed" and not model._supports_attention_backend:
         raise unknown_form(model, "attention")
-    setattr(model, _BATCHING, batching)
+    setattr(model, _BATCHING, batching or "padded")
     return model
 
 
@@ -102,11 +104,11 @@ def batching_of(model: PreTrainedModel) -> Batching:
     return found
 
 
-def _attention(batching: Batching) -> str | None:
+def _attention(batching: Batching | None) -> str | None:
     """Return what computes attention, as transformers knows it; None: what the family prefers."""
     if batching == "packed":
         return attention.NAME
-    return None if torch.cuda.is_available() else "eager"
+    return None if batching is None or torch.cuda.is_available() else "eager"
 
 
 def set_padding(config: PretrainedConfig) -> None:

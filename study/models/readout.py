@@ -17,7 +17,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.batches import streams
-from study.models.padded import Rows
+from study.batches.packing import PackedBatch
+from study.models.padded import PaddedForward, Rows, in_order
 
 POOLED, FIRST, LAST, MEAN = "pooled", "first", "last", "mean"
 KINDS = (POOLED, FIRST, LAST, MEAN)
@@ -47,6 +48,20 @@ def states_of(output: Any, rows: Rows) -> dict[str, Tensor]:
     }
     pooled = getattr(output, "pooler_output", None)
     return found if pooled is None else {POOLED: pooled, **found}
+
+
+def padded_states(model: PreTrainedModel, batch: PackedBatch) -> dict[str, Tensor]:
+    """Return the states (R * B, hidden) of a batch's sentences, by kind; nothing is dropped."""
+    forward = PaddedForward(model, len(batch.labels), separate=False)
+    (one,) = forward.passes(())
+    rows, found = forward.rows(batch, one), []
+    for each in rows:
+        with listening(model) as heard:
+            forward(each, one)
+        found.append(states_of(heard[0], each))
+    return {
+        kind: in_order([states[kind] for states in found], rows).flatten(0, 1) for kind in found[0]
+    }
 
 
 class HeadAlone:
@@ -136,5 +151,5 @@ def _trial(model: PreTrainedModel, runs: int) -> Rows:
     if end not in (None, pad):
         ids[torch.arange(len(lengths)), lengths - 1] = end
     columns = torch.arange(len(lengths)).expand(runs, -1)
-    both = (x.repeat(runs, 1).to(device) for x in (ids, real.long()))
-    return Rows(*both, columns.to(device))
+    ids, mask = (x.repeat(runs, 1).to(device) for x in (ids, real.long()))
+    return Rows(ids, mask, columns.to(device))

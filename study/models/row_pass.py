@@ -14,11 +14,10 @@ import torch
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from lora.layer import LoRALinear
 from study.models.dropout import RunDropout
-from study.models.run_linear import RunLinear
 
 _MARK = "_row_pass"
+_RUN = "active_run"  # of a layer that holds one weight a run: RunLinear, LoRALinear
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +39,16 @@ class RowPass:
         for module in modules:
             if isinstance(module, RunDropout):
                 module.generators, module.row_tokens, module.share = self.generators, (), None
-            elif isinstance(module, LoRALinear | RunLinear):
-                module.active_run = self.run
+            elif hasattr(module, _RUN):
+                setattr(module, _RUN, self.run)
             elif isinstance(module, GradientCheckpointingLayer):
                 setattr(module, _MARK, self)
         try:
             yield
         finally:
             for module in modules:
-                if isinstance(module, LoRALinear | RunLinear):
-                    module.active_run = None
+                if hasattr(module, _RUN):
+                    setattr(module, _RUN, None)
                 elif isinstance(module, GradientCheckpointingLayer):
                     setattr(module, _MARK, None)
 

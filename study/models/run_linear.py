@@ -12,7 +12,7 @@ class RunLinear(nn.Module):
     Attributes:
         weight: (R, out, in).
         bias: (R, out), or None.
-        active_run: the one run that the input belongs to, all of it; None: it has rows of every run.
+        active_run: the one run that all of the input belongs to; None: it has rows of every run.
     """
 
     def __init__(self, runs: int, in_features: int, out_features: int, bias: bool) -> None:
@@ -22,7 +22,8 @@ class RunLinear(nn.Module):
         self.active_run: int | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
         if self.active_run is not None:
             own = slice(self.active_run, self.active_run + 1)
             weight, bias = weight[own], None if bias is None else bias[own]
