@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from study.entry.errors import StudyError
 from study.models import attention
+from study.models.dequantised import dequantised
 from study.sources import pickles
 from study.sources.resolve import display_name, pretrained
 
@@ -64,7 +65,7 @@ def load(
                 use_safetensors=True,  # never a pickle
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
-                **options,
+                **dequantised(options),
             )
         except (OSError, ValueError, SafetensorError, ImportError) as error:
             if "use_safetensors=True" in str(error):  # a hub's: a folder was looked at before
