@@ -56,8 +56,8 @@ def save(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         FileExistsError: the folder holds something that is no adapter
-        ValueError: the base model's name is an absolute path, or the adapter's targets cannot be
-            told to PEFT
+        ValueError: the base model's name is an absolute path, the adapter's targets cannot be
+            told to PEFT, or it has no head though its task has one
     """
     target = Path(folder)
     config = _to_peft(adapter)
@@ -132,6 +132,11 @@ def _to_peft(adapter: Adapter) -> dict[str, Any]:
     targets = config.target_modules if plain else tuple(adapter.factors)
     layers = config.layers if plain else None
     modules = head_modules(adapter.head, adapter.factors, config.task_type)
+    if modules and not adapter.head:
+        raise ValueError(
+            f"task_type {config.task_type!r}: a head goes along ({' or '.join(modules)} in PEFT, "
+            "which cannot load a file without it), and the adapter has none"
+        )
     return {
         "peft_type": "LORA",
         "task_type": config.task_type,

@@ -286,3 +286,10 @@ def test_whoever_is_sent_to_pefts_conversion_is_told_that_it_leaves_out_the_head
     edit(folder, init_lora_weights="olora")
     with pytest.raises(ValueError, match=r"which leaves out the head: save .* a second time"):
         load(folder)
+
+
+def test_an_adapter_without_the_head_of_its_task_is_not_written(tmp_path):
+    headless = replace(extract(adapted(BERT)), head={})
+    with pytest.raises(ValueError, match=r"'SEQ_CLS': a head goes along \(classifier or score"):
+        save(headless, tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
