@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from study.arms.arm import Size
 from study.batches.feeds import TokenFeed
 from study.models.dropout import no_dropout
+from study.models.objective import PROBLEM_TYPE
 from study.models.packed import PackedClassifier, parameter_count
 from study.models.pretrained import batching_of
 from study.records.prepared import SPLITS, Prepared, Split
@@ -186,6 +187,7 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
     config.architectures = [type(model).__name__]
     config.id2label = dict(enumerate(arm.data.label_names))
     config.label2id = {label: i for i, label in config.id2label.items()}
+    config.problem_type = PROBLEM_TYPE  # whatever the base was tuned for
     for result in results:
         tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
         for name, tensor in result.state.items():

@@ -78,11 +78,12 @@ def choose_causal_batching(name: str, max_length: int, config: LoRAConfig | None
 
 
 def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -> Choice:
-    split = trial.sentences(Tokenizer(name, max_length))
-    truths, used, rounding = _truths(task, name, max_length, split, config)
+    tokenizer = Tokenizer(name, max_length)
+    split, pad = trial.sentences(tokenizer), tokenizer.pad_token_id
+    truths, used, rounding = _truths(task, name, max_length, pad, split, config)
     reasons: list[str] = []
     for way in WAYS:
-        fault = _fault(task, name, max_length, way, split, used, truths, rounding)
+        fault = _fault(task, name, max_length, way, pad, split, used, truths, rounding)
         if fault is None:
             reasons = [f"{WORDS[way]}, as transformers computes it", *reasons]
             return Choice(way, "; ".join(reasons))
@@ -94,7 +95,7 @@ def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -
 
 
 def _truths(
-    task: Task, name: str, max_length: int, split: Split, config: LoRAConfig | None
+    task: Task, name: str, max_length: int, pad: int, split: Split, config: LoRAConfig | None
 ) -> tuple[list[Outcome], LoRAConfig, float]:
     """Return what the model itself gives for each run, the adapter, and how far it differs itself.
 
@@ -102,7 +103,7 @@ def _truths(
         StudyError: it gives nothing, or something else for another padding.
     """
     try:
-        model = task.plain(name, max_length)
+        model = task.plain(name, max_length, pad)
         base = model.base_model_prefix
         linear = LoRAConfig(2, 4.0, trial.all_linear(model, base)) if config is None else config
         used = trial.config_like(linear)
@@ -137,6 +138,7 @@ def _fault(
     name: str,
     max_length: int,
     way: Batching,
+    pad: int,
     split: Split,
     config: LoRAConfig,
     truths: list[Outcome],
@@ -147,8 +149,8 @@ def _fault(
     for runs in (1, trial.RUNS):
         together = "" if runs == 1 else " with two runs"
         try:
-            packed = task.studied(name, max_length, way, runs)
-            outcomes = _outcomes(task, packed, config, split, runs)
+            packed = task.studied(name, max_length, way, pad, runs)
+            outcomes = _outcomes(task, packed, config, split, pad, runs)
         except _FAULTS as error:
             return _first_line(error)
         for truth, outcome in zip(truths, outcomes, strict=False):
@@ -162,14 +164,13 @@ def _fault(
 
 
 def _outcomes(
-    task: Task, packed: PackedModel, config: LoRAConfig, split: Split, runs: int
+    task: Task, packed: PackedModel, config: LoRAConfig, split: Split, pad: int, runs: int
 ) -> list[Outcome]:
     """Return what each run gives; the second has the sentences in another order."""
     model: Module = packed.get_submodule("model")
     adapt(model, [config] * runs, range(runs))
     trial.set_factors(model, {run: run for run in range(runs)})
     orders = [torch.arange(len(split)).roll(run) for run in range(runs)]
-    pad = int(getattr(model.config, "pad_token_id", None) or 0)
     batch = pack(split, orders, pad, BLOCKS)
     outputs = packed(batch)
     if outputs.shape[-1] == 2 and isinstance(task, Continuing):  # sums, and right tokens

@@ -41,18 +41,21 @@ class Task(ABC):
     kind: ClassVar[str]
     words: ClassVar[dict[str, Any]] = {}
 
-    def plain(self, name: str, longest: int) -> PreTrainedModel:
+    def plain(self, name: str, longest: int, pad: int) -> PreTrainedModel:
         """Load a model as anybody does, in fp32, with a padding token, in evaluation mode.
 
         Raises:
             StudyError: there is none, or it has fewer positions than `longest`.
         """
-        model = pretrained.load(self.auto, self.kind, name, torch.float32, 0.0, None, **self.words)
+        load = pretrained.load
+        model = load(self.auto, self.kind, name, torch.float32, 0.0, None, pad, **self.words)
         pretrained.check_positions(model, name, longest)
         return model.requires_grad_(False).eval()
 
     @abstractmethod
-    def studied(self, name: str, longest: int, batching: Batching, runs: int) -> PackedModel:
+    def studied(
+        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+    ) -> PackedModel:
         """Load a model as the study does, in fp32; its runs' seeds are 0, 1, ..."""
 
     @abstractmethod
@@ -71,9 +74,11 @@ class Classifying(Task):
     kind = "a sequence classifier"
     words: ClassVar = {"num_labels": CLASSES}
 
-    def studied(self, name: str, longest: int, batching: Batching, runs: int) -> PackedModel:
+    def studied(
+        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+    ) -> PackedModel:
         """Load the classifier with a head a run."""
-        model = load_pretrained(name, CLASSES, torch.float32, 0.0, longest, batching)
+        model = load_pretrained(name, CLASSES, torch.float32, 0.0, longest, batching, pad)
         packed = PackedClassifier(model, range(runs))
         for path, module in model.named_modules():
             if isinstance(module, RunLinear):
@@ -98,9 +103,13 @@ class Continuing(Task):
     auto = AutoModelForCausalLM
     kind = "a causal language model"
 
-    def studied(self, name: str, longest: int, batching: Batching, runs: int) -> PackedModel:
+    def studied(
+        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+    ) -> PackedModel:
         """Load the language model."""
-        return PackedCausalLM(load_causal(name, torch.float32, 0.0, longest, batching), range(runs))
+        return PackedCausalLM(
+            load_causal(name, torch.float32, 0.0, longest, batching, pad), range(runs)
+        )
 
     def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
         """Return each response's mean loss, (sentences, 1)."""

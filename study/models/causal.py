@@ -23,7 +23,7 @@ from study.models.dropout import replace_dropout, use_generators
 from study.models.objective import PackedModel
 from study.models.padded import PaddedForward, in_order
 from study.models.response_loss import ResponseLoss, TokenLosses, responses, row_losses
-from study.records.prepared import Batching, Split
+from study.records.prepared import Batching, Prepared, Split
 
 _KIND = "a causal language model"
 
@@ -89,6 +89,17 @@ class PackedCausalLM(PackedModel):
         return torch.cat(found)
 
 
+def load_causal_for(
+    data: Prepared, name: str, dtype: torch.dtype, dropout: float = 0.0
+) -> PreTrainedModel:
+    """Load `model.name` for prepared pairs: their longest, their batching, their padding.
+
+    Raises:
+        StudyError: as `load_causal`.
+    """
+    return load_causal(name, dtype, dropout, data.max_length, data.batching, data.pad_token_id)
+
+
 def _decoded(
     model: PreTrainedModel, batch: PackedBatch, generators: Sequence[torch.Generator]
 ) -> Tensor:
@@ -103,7 +114,12 @@ def _decoded(
 
 
 def load_causal(
-    name: str, dtype: torch.dtype, dropout: float, max_length: int, batching: Batching = "packed"
+    name: str,
+    dtype: torch.dtype,
+    dropout: float,
+    max_length: int,
+    batching: Batching = "packed",
+    pad_token_id: int | None = None,
 ) -> PreTrainedModel:
     """Load `model.name` with our dropout, frozen, in evaluation mode.
 
@@ -113,12 +129,15 @@ def load_causal(
         dropout: of hidden states and attention while training.
         max_length: the most tokens of a pair.
         batching: how it is to compute; `study.feasibility.batching` finds what it can.
+        pad_token_id: of padded rows; None: its config's.
 
     Raises:
         StudyError: there is no such model, it is packed and no causal language model of a form that
             can be, or it has fewer positions than `max_length`.
     """
-    model = pretrained.load(AutoModelForCausalLM, _KIND, name, dtype, dropout, batching)
+    model = pretrained.load(
+        AutoModelForCausalLM, _KIND, name, dtype, dropout, batching, pad_token_id
+    )
     pretrained.check_positions(model, name, max_length)
     replace_dropout(model)
     model = model.requires_grad_(False).eval()

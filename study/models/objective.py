@@ -16,6 +16,9 @@ from torch.nn import functional as F
 from study.batches.packing import Batch
 from study.records.runs import Evaluation
 
+PROBLEM_TYPE = "single_label_classification"
+"""What a saved classifier's config says it was trained for, in transformers' words."""
+
 
 class Objective(Protocol):
     """Reads a model's outputs; examples never mix, so that a batch may hold any of them."""

@@ -178,6 +178,7 @@ def load_pretrained(
     dropout: float,
     max_length: int,
     batching: Batching = "packed",
+    pad_token_id: int | None = None,
 ) -> PreTrainedModel:
     """Load `model.name` with our dropout, frozen, in evaluation mode.
 
@@ -187,6 +188,7 @@ def load_pretrained(
         dropout: of hidden states and attention while training.
         max_length: the most tokens of a sentence.
         batching: how it is to compute; `study.feasibility.batching` finds what it can.
+        pad_token_id: of padded rows; None: its config's.
 
     Raises:
         StudyError: there is no such model, it is packed and of a family whose head this study
@@ -199,6 +201,7 @@ def load_pretrained(
         dtype,
         dropout,
         batching,
+        pad_token_id,
         num_labels=num_labels,
     )
     if model.base_model is model:
@@ -220,7 +223,8 @@ def load_for(
     Raises:
         StudyError: as `load_pretrained`.
     """
-    return load_pretrained(name, data.num_labels, dtype, dropout, data.max_length, data.batching)
+    classes, longest, pad = data.num_labels, data.max_length, data.pad_token_id
+    return load_pretrained(name, classes, dtype, dropout, longest, data.batching, pad)
 
 
 def _head_reader(model: PreTrainedModel) -> str:

@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from study.entry.errors import StudyError
 from study.models import attention
+from study.models.dequantised import dequantised
 from study.models.dropout import dropout_keys
 from study.records.prepared import Batching
 from study.sources import pickles
@@ -30,6 +31,7 @@ def load(
     dtype: torch.dtype,
     dropout: float,
     batching: Batching | None,
+    pad_token_id: int | None = None,
     **config_values: Any,
 ) -> PreTrainedModel:
     """Load a model; weights that a checkpoint lacks are the same every time.
@@ -45,6 +47,7 @@ def load(
         batching: packed: with this study's attention; otherwise with the family's own, eager on a
             CPU, where the fused one's backward pass is several times slower in bf16. None: as
             transformers alone has it, but for a padding token.
+        pad_token_id: of the padded rows of a model that is not packed; None: its config's.
         config_values: put into the model's configuration.
 
     Raises:
@@ -63,8 +66,6 @@ def load(
                 for part in {id(x): x for x in (config, config.get_text_config())}.values():
                     for key in dropout_keys(part):
                         setattr(part, key, dropout)
-            if batching != "packed":
-                set_padding(config)
             model, report = auto.from_pretrained(
                 path,
                 config=config,
@@ -74,7 +75,7 @@ def load(
                 use_safetensors=True,  # never a pickle
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
-                **options,
+                **dequantised(options),
             )
         except (OSError, ValueError, SafetensorError, ImportError) as error:
             if "use_safetensors=True" in str(error):  # a hub's: a folder was looked at before
@@ -94,6 +95,8 @@ def load(
         )
     if batching == "packed" and not model._supports_attention_backend:
         raise unknown_form(model, "attention")
+    if batching != "packed":
+        _set_padding(model, pad_token_id)
     setattr(model, _BATCHING, batching or "padded")
     return model
 
@@ -111,13 +114,24 @@ def _attention(batching: Batching | None) -> str | None:
     return None if batching is None or torch.cuda.is_available() else "eager"
 
 
-def set_padding(config: PretrainedConfig) -> None:
-    """Give a configuration without a padding token the end token, as is usual, or the first one."""
-    text = config.get_text_config()
-    ids = (text.pad_token_id, text.eos_token_id, 0)
-    singles = (i[0] if isinstance(i, list) else i for i in ids)
-    pad = next(i for i in singles if i is not None and 0 <= i < text.vocab_size)
-    config.pad_token_id = text.pad_token_id = pad
+def _set_padding(model: PreTrainedModel, pad_token_id: int | None) -> None:
+    """Let a model know the padding token where it has none, or finds a sentence's end by it.
+
+    Others get along with their own: RoBERTa counts positions from the id in its config on.
+    """
+    config = model.config.get_text_config()
+    own = usable(config.pad_token_id, config)
+    if own is None or (hasattr(model, "score") and pad_token_id is not None):
+        end = config.eos_token_id
+        ids = (pad_token_id, end[0] if isinstance(end, list) else end, 0)
+        own = next(i for i in ids if usable(i, config) is not None)
+    model.config.pad_token_id = config.pad_token_id = own
+
+
+def usable(token_id: int | None, config: PretrainedConfig) -> int | None:
+    """Return a token's id if the model has an embedding for it, else None."""
+    there = token_id is not None and 0 <= token_id < config.vocab_size
+    return token_id if there else None
 
 
 def unreadable(name: str, kind: str, error: Exception | str) -> StudyError:

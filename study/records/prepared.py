@@ -57,7 +57,7 @@ class Prepared:
         label_names: of class 0, 1, ...
         model_name: display name of the model whose tokenizer made the ids.
         max_length: no sentence is longer, in tokens.
-        pad_token_id: of that tokenizer; 0 if it has none.
+        pad_token_id: of that tokenizer; if it has none, the model's, or the end token's, or 0.
         batching: how the model computes, as stage check found that it can.
     """
 
