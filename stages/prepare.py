@@ -45,8 +45,9 @@ REPORT = "metrics/data.json"
 def main() -> None:
     """Prepare the data of params.yaml."""
     wanted = load(DATA, MODEL, TRAIN)
+    batching = read_batching()
     data, report = prepare(wanted.data, wanted.model.name)
-    data = replace(data, batching=read_batching())
+    data = replace(data, batching=batching)
     train, sentences = wanted.train, len(data.train)
     epochs = train.epochs_of(sentences)
     training = {
