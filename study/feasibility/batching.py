@@ -27,6 +27,7 @@ from study.feasibility.trial import Outcome
 from study.models.objective import PackedModel
 from study.records.prepared import Batching, Split
 from study.sources.resolve import display_name
+from study.words.batches import BATCHES
 
 WAYS: tuple[Batching, ...] = ("packed", "padded", "separate")
 LOGITS, GRADIENTS = 2e-5, 1e-4
@@ -35,11 +36,6 @@ ROUNDING = 10
 """Where the model itself differs from one batch to another: how many times as far they may be."""
 PADDED = 1e-2
 """How far padding may move the model's own logits."""
-WORDS = {
-    "packed": "packed, sentences end to end",
-    "padded": "padded rows through the model's own forward",
-    "separate": "padded rows through the model's own forward, one run at a time",
-}
 _FAULTS = (
     *(StudyError, ValueError, TypeError, RuntimeError, AttributeError, AssertionError),
     *(LookupError, NotImplementedError, ArithmeticError),
@@ -85,7 +81,7 @@ def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -
     for way in WAYS:
         fault = _fault(task, name, max_length, way, pad, split, used, truths, rounding)
         if fault is None:
-            reasons = [f"{WORDS[way]}, as transformers computes it", *reasons]
+            reasons = [f"{BATCHES[way]}, as transformers computes it", *reasons]
             return Choice(way, "; ".join(reasons))
         reasons.append(f"not {way}: {fault}")
     raise StudyError(
