@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from lora.inject import disabled
 from study.batches import streams
 from study.batches.packing import Batch, FeatureBatch, PackedBatch
 from study.entry.errors import StudyError
@@ -96,7 +97,7 @@ class PackedClassifier(PackedModel):
             StudyError: the model's head reads more than one.
         """
         if self._padded is not None:
-            return self._padded_features(self._padded, batch)
+            return self._padded_features(self._padded, batch, generators)
         first = self._place_of_head == "first"
         places = (batch.first if first else batch.last).flatten()
         hidden: Tensor = self.model.base_model(
@@ -137,9 +138,11 @@ class PackedClassifier(PackedModel):
             found.append(in_order([forward(each, one).logits for each in rows], rows))
         return torch.cat(found).float()
 
-    def _padded_features(self, forward: PaddedForward, batch: PackedBatch) -> Tensor:
+    def _padded_features(
+        self, forward: PaddedForward, batch: PackedBatch, generators: Sequence[torch.Generator]
+    ) -> Tensor:
         kind, found = self._own_head().kind, []
-        for one in forward.passes(()):
+        for one in forward.passes(generators):
             rows, states = forward.rows(batch, one), []
             for each in rows:
                 with listening(self.model) as heard:
@@ -154,7 +157,10 @@ class PackedClassifier(PackedModel):
         forward, training = self._padded, self.training
         self.eval()
         try:
-            return find_head(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
+            with disabled(self.model):  # their rows may be no run's own, all runs being in one pass
+                return find_head(
+                    self.model, self.runs, lambda rows: forward(rows, RowPass((), None))
+                )
         finally:
             self.train(training)
 
@@ -257,6 +263,17 @@ def _seeded_head(
         for row, generator in zip(new.weight, generators, strict=True):
             row.normal_(0, deviation, generator=generator)
     return new.to(old.weight.device)
+
+
+def other_names(module: nn.Module) -> dict[str, str]:
+    """Return the further names of parameters that have several, and the first name of each."""
+    first: dict[int, str] = {}
+    found = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        own = first.setdefault(id(parameter), name)
+        if own != name:
+            found[name] = own
+    return found
 
 
 def parameter_count(module: nn.Module) -> int:
