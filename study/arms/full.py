@@ -152,11 +152,7 @@ def all_parameters(
 
     Embeddings and head stay fp32; hooks, returned too, cast what embeddings give.
     """
-    tables = {
-        name: module
-        for name, module in classifier.named_modules()
-        if isinstance(module, nn.Embedding)
-    }
+    tables = classifier.embeddings()
     hooks = [table.register_forward_hook(_cast_output(dtype)) for table in tables.values()]
     heads, in_head = set(classifier.head_names), set(classifier.head_parts)
     parameters = FlatParameters(

@@ -9,9 +9,9 @@ sentences as such, and computes all else itself (`study.models.padded`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +27,12 @@ from study.models.dropout import replace_dropout, use_generators
 from study.models.fused_layer import fuse, picks_readout
 from study.models.objective import Classification, PackedModel
 from study.models.padded import PaddedForward, in_order
-from study.models.readout import HeadAlone, find_head, listening, states_of
+from study.models.readout import HeadAlone, find_head, listening, looked_up, states_of
 from study.models.row_pass import RowPass
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Prepared
+
+_Found = TypeVar("_Found")
 
 
 class PackedClassifier(PackedModel):
@@ -151,16 +153,26 @@ class PackedClassifier(PackedModel):
             found.append(in_order(states, rows))
         return torch.cat(found).flatten(0, 1).unsqueeze(1)
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """Return the embeddings that rows are looked up in, by name."""
+        found = {n: m for n, m in self.named_modules() if isinstance(m, nn.Embedding)}
+        if self._padded is None:
+            return found
+        used = self._tried(looked_up)  # DeBERTa reads its table of relative positions whole
+        return {name: module for name, module in found.items() if module in used}
+
     @cached_property
     def _head_alone(self) -> HeadAlone | None:
+        return self._tried(find_head)
+
+    def _tried(self, find: Callable[..., _Found]) -> _Found:
+        """Return what is found by trying the model, without dropout and adapters."""
         assert self._padded is not None
         forward, training = self._padded, self.training
         self.eval()
         try:
             with disabled(self.model):  # their rows may be no run's own, all runs being in one pass
-                return find_head(
-                    self.model, self.runs, lambda rows: forward(rows, RowPass((), None))
-                )
+                return find(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
         finally:
             self.train(training)
 
