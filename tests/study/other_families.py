@@ -25,7 +25,7 @@ _SIZES: dict[str, Any] = {
     "intermediate_size": 24,
     "vocab_size": VOCABULARY,
 }
-# Drawn sentences have none of these: `toys.ended` puts the end by which BART and T5 find a sentence.
+# Drawn sentences have none of these; `toys.ended` puts the end that BART and T5 look for.
 _ENDS: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 

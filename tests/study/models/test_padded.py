@@ -11,19 +11,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lora.inject import adapter_parameters
-from study.arms import full, lora
+from study.arms import lora
 from study.batches.packing import BLOCKS, pack
 from study.batches.pieces import pack_pieces
 from study.models.packed import PackedClassifier
 from study.models.padded import in_order, padded_rows
 from study.models.recomputing import recomputing
-from study.records.prepared import Batching, Prepared
-from study.training.loop import Run, RunResult
-from study.training.progress import Progress
+from study.records.prepared import Batching
 from tests.lora.models import FAMILIES, Family
 from tests.study import toys
 from tests.study.compare import RUNS, check_equal
-from tests.study.toys import EVERY, each_family, lora_run, saved, train_lora
+from tests.study.toys import EVERY, each_family, saved, train_lora
 
 SEEDS = (0, 5, 6)
 ORDERS = [torch.tensor(row) for row in ([3, 0, 7, 8, 1], [2, 6, 5, 4, 0], [8, 7, 6, 1, 2])]
