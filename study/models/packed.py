@@ -168,13 +168,13 @@ class PackedClassifier(PackedModel):
     def _tried(self, find: Callable[..., _Found]) -> _Found:
         """Return what is found by trying the model, without dropout and adapters."""
         assert self._padded is not None
-        forward, training = self._padded, self.training
-        self.eval()
+        forward, training = self._padded, self.model.training
+        self.model.eval()
         try:
             with disabled(self.model):  # their rows may be no run's own, all runs being in one pass
                 return find(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
         finally:
-            self.train(training)
+            self.model.train(training)
 
     def _own_head(self) -> HeadAlone:
         if self._head_alone is None:
