@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from study.batches import streams
@@ -130,6 +130,27 @@ def find_head(
             if difference <= _TOLERANCE.get(model.dtype, 1e-4) * logits.abs().max():
                 return head
     return None
+
+
+@torch.no_grad()
+def looked_up(model: PreTrainedModel, runs: int, forward: Callable[[Rows], Any]) -> set[nn.Module]:
+    """Return the embeddings that rows are looked up in, as against tables that are read whole.
+
+    Args:
+        model, runs, forward: as of `find_head`.
+    """
+    found: set[nn.Module] = set()
+    handles = [
+        module.register_forward_hook(lambda module, _, __: found.add(module))
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+    ]
+    try:
+        forward(_trial(model, runs))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
 
 
 def _other_than(*tokens: int | None) -> int:
