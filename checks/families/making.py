@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import nn
 from transformers import (
+    CONFIG_MAPPING,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     PreTrainedTokenizerFast,
@@ -28,6 +29,7 @@ FAMILIES = {
 }
 AUTO = {CLASSIFIER: AutoModelForSequenceClassification, CAUSAL: AutoModelForCausalLM}
 LABELS = 3
+_OTHER_SENSES = ("vision", "audio", "vq", "image", "text_encoder", "depth", "detectron2")
 _MOST = 3_000_000  # parameters; what is larger was not made small
 
 
@@ -52,6 +54,14 @@ def make(folder: Path, family: str, kind: str) -> Path:
     model.save_pretrained(folder)
     _tokenizer().save_pretrained(folder)
     return folder
+
+
+def multimodal(family: str) -> bool:
+    """Whether a family also sees or hears; here it reads text alone."""
+    kind = CONFIG_MAPPING[family]
+    parts = (*kind.sub_configs, *getattr(kind, "__dataclass_fields__", ()))
+    layout = "max_2d_position_embeddings" in parts
+    return layout or any(part.startswith(_OTHER_SENSES) for part in parts)
 
 
 @torch.no_grad()

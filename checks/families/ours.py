@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,7 +96,7 @@ def answers(
 
 
 @torch.no_grad()
-def _draw(heads: dict[str, Tensor], factors: dict[str, Tensor]) -> None:
+def _draw(heads: Mapping[str, Tensor], factors: Mapping[str, Tensor]) -> None:
     """Give every run a head and factors of its own whose effect is as large as the weights'."""
     draw = torch.Generator().manual_seed(11)
     for parameter in heads.values():

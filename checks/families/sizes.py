@@ -85,7 +85,7 @@ _BY_SIZE: tuple[tuple[int, str], ...] = (
         EXPERTS,
         """
         num_experts n_routed_experts num_local_experts moe_num_experts zero_expert_num
-        qk_rope_head_dim rotary_dim time_step_rank mamba_dt_rank num_landmarks
+        qk_rope_head_dim rotary_dim time_step_rank mamba_dt_rank
         """,
     ),
     (12, "qk_head_dim"),
@@ -94,7 +94,7 @@ _BY_SIZE: tuple[tuple[int, str], ...] = (
         """
         sliding_window window_size attention_window_size local_attention sliding_window_size
         attention_chunk_size keep_window_size attention_window local_attention_window_len
-        segment_means_seq_len rel_extent
+        rel_extent
         """,
     ),
     (
@@ -146,6 +146,13 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "esmc": {"num_key_value_heads": HEADS},
     "layoutlmv3": {"coordinate_size": 4, "shape_size": 8},
     "lilt": {"hidden_size": 48},
+    "cohere_compass_text": {
+        **{"layer_types": ["sliding_attention", "full_attention"] * 2, "layers": 4},
+        "rope_parameters": {
+            kind: {"rope_type": "default", "rope_theta": theta}
+            for kind, theta in (("sliding_attention", 1e4), ("full_attention", 1e5))
+        },
+    },
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "reformer": {
         **{"axial_pos_embds_dim": (8, 24), "axial_pos_shape": (16, 12), "hash_seed": 0},
@@ -154,6 +161,13 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     },
     "squeezebert": {"embedding_size": HIDDEN},
     "t5": {"decoder_start_token_id": PAD},
+    "xmod": {"default_language": "en_XX"},
+    "zamba": {"attention_hidden_size": 2 * HIDDEN, "attention_head_dim": 16},
+    "zamba2": {
+        **{"attention_hidden_size": 2 * HIDDEN, "attention_head_dim": 16, "mamba_headdim": HEAD},
+        **{"layers": 4, "hybrid_layer_ids": [1, 3], "layers_block_type": None},
+    },
+    "lfm2": {"layer_types": ["conv", "full_attention"] * 2, "layers": 4},
     "bamba": {"attn_layer_indices": [1]},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2, "layers": 4},

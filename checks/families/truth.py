@@ -17,6 +17,7 @@ from transformers.pytorch_utils import Conv1D
 
 from checks.families.making import AUTO, CAUSAL
 from checks.families.sentences import padded
+from lora.targets import layer_index
 from study.records.prepared import Split
 
 
@@ -59,9 +60,20 @@ class Model:
         self._model = model.eval().requires_grad_(False)
 
     def layers(self, split: Split) -> list[str]:
-        """Return the linear layers that can be adapted: those that a pass calls, not only reads."""
+        """Return the linear layers that can be adapted.
+
+        They stand in the numbered layers of the model without its head, and a pass calls them: a
+        weight that is only read has no place for an adapter.
+        """
+        base = f"{self._model.base_model_prefix}."
         called: list[str] = []
-        plain = {n: m for n, m in self._model.named_modules() if type(m) in (nn.Linear, Conv1D)}
+        plain = {
+            name: module
+            for name, module in self._model.named_modules()
+            if type(module) in (nn.Linear, Conv1D)
+            and name.startswith(base)
+            and layer_index(name) is not None
+        }
         hooks = [
             module.register_forward_hook(lambda *_, name=name: called.append(name))
             for name, module in plain.items()
@@ -102,8 +114,14 @@ class Model:
 
     @torch.no_grad()
     def padding_matters(self, split: Split, chosen: Tensor) -> float:
-        """Return by how much answers differ between one padded batch and sentences alone."""
+        """Return by how much answers differ between one padded batch and sentences alone.
+
+        Raises:
+            ValueError: the answers are no numbers.
+        """
         together = self._outputs(split, chosen)
+        if not together.isfinite().all():
+            raise ValueError("its own answers are not finite")
         alone = torch.cat([self._outputs(split, one[None]) for one in chosen])
         return off_by(together, alone)
 
