@@ -164,8 +164,14 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "xmod": {"default_language": "en_XX"},
     "zamba": {"attention_hidden_size": 2 * HIDDEN, "attention_head_dim": 16},
     "zamba2": {
-        **{"attention_hidden_size": 2 * HIDDEN, "attention_head_dim": 16, "mamba_headdim": HEAD},
-        **{"layers": 4, "hybrid_layer_ids": [1, 3], "layers_block_type": None},
+        **{"layers_block_type": ["linear_attention", "hybrid"] * 2, "layers": 4},
+        "n_mamba_heads": HEAD,
+    },
+    "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": KEY_HEADS}},
+    "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "deberta-v2": {
+        **{"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16},
+        **{"share_att_key": True, "norm_rel_ebd": "layer_norm", "position_biased_input": False},
     },
     "lfm2": {"layer_types": ["conv", "full_attention"] * 2, "layers": 4},
     "bamba": {"attn_layer_indices": [1]},

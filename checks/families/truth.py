@@ -58,6 +58,7 @@ class Model:
         self._causal = kind == CAUSAL
         model: Any = AUTO[kind].from_pretrained(folder, dtype=torch.float32)
         self._model = model.eval().requires_grad_(False)
+        self._model.config.use_cache = False
 
     def layers(self, split: Split) -> list[str]:
         """Return the linear layers that can be adapted.
