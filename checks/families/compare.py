@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,5 @@ def _apart(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float
 
 
 def _brief(error: Exception) -> str:
-    """Return an error's kind and first line."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}"
+    """Return an error's kind and the beginning of what it says."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 160, placeholder=" …")

@@ -30,7 +30,7 @@ FAMILIES = {
 AUTO = {CLASSIFIER: AutoModelForSequenceClassification, CAUSAL: AutoModelForCausalLM}
 LABELS = 3
 _OTHER_SENSES = ("vision", "audio", "vq", "image", "text_encoder", "depth", "detectron2")
-_MOST = 3_000_000  # parameters; what is larger was not made small
+_MOST = 10_000_000  # parameters; what is larger was not made small
 
 
 def make(folder: Path, family: str, kind: str) -> Path:

@@ -24,7 +24,6 @@ from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
 from study.records.prepared import Split
 
-RANK = 3
 _BLOCKS = 2
 
 
@@ -56,7 +55,8 @@ def answers(
     """
     seeds = list(range(runs))
     packed: PackedModel = (PackedCausalLM if kind == CAUSAL else PackedClassifier)(model, seeds)
-    adapt(model, [LoRAConfig(RANK, float(RANK), tuple(layers))] * runs, seeds)
+    config = LoRAConfig(sizes.RANK, float(sizes.RANK), tuple(layers))
+    adapt(model, [config] * runs, seeds)
     try:
         own = dict(packed.named_parameters())
         heads = {name.removeprefix("model."): own[name] for name in packed.head_names}

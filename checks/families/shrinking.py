@@ -24,7 +24,8 @@ def shrunk(kind: type[PretrainedConfig]) -> PretrainedConfig:
     """
     own = sizes.EXCEPTIONS.get(kind.model_type, {})
     held = vars(kind())  # read so, as attributes that differ from layer to layer cannot be
-    present = {f.name: held[f.name] for f in dataclasses.fields(kind) if f.name in held}
+    fields = {f.name: kind.attribute_map.get(f.name, f.name) for f in dataclasses.fields(kind)}
+    present = {name: held[own_name] for name, own_name in fields.items() if own_name in held}
     depth = next((present[n] for n in sizes.LAYER_COUNTS if _is_count(present.get(n))), None)
     by_layer = {name: v for name, v in present.items() if _is_by_layer(v, depth)}
     mixed = any(len(_kinds(values)) > 1 for values in by_layer.values())
@@ -36,6 +37,8 @@ def shrunk(kind: type[PretrainedConfig]) -> PretrainedConfig:
             changes[name] = shrunk(type(value))
         elif name in by_layer:
             changes[name] = _first_of_each(by_layer[name], layers)
+            if name in sizes.SIZES:
+                changes[name] = [sizes.SIZES[name]] * layers
         elif name in sizes.LAYER_COUNTS and _is_count(value):
             changes[name] = layers
         elif name in sizes.SIZES and (_is_count(value) or (value is None and name in sizes.ALWAYS)):

@@ -16,6 +16,7 @@ EXPERTS = 4
 LAYERS = 2
 MIXED_LAYERS = 4  # of families whose layers are of several kinds
 VOCABULARY = 120
+RANK = 2  # of adapters
 WINDOW = 16
 POSITIONS = 192
 
@@ -33,7 +34,7 @@ _BY_SIZE: tuple[tuple[int, str], ...] = (
         """
         hidden_size d_model n_embd dim emb_dim embedding_dim d_latents lru_width
         pooler_hidden_size output_embedding_size prediction_head_size attention_hidden_size
-        ple_embed_dim backbone_hidden_size
+        ple_embed_dim backbone_hidden_size hidden_size_global
         """,
     ),
     (
@@ -167,7 +168,22 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
         **{"layers_block_type": ["linear_attention", "hybrid"] * 2, "layers": 4},
         "n_mamba_heads": HEAD,
     },
-    "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": KEY_HEADS}},
+    "dbrx": {"attn_config": {"rope_theta": 1e4, "kv_n_heads": KEY_HEADS, "clip_qkv": 8.0}},
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "dots1": {"n_shared_experts": 1, "num_experts_per_tok": 2},
+    "falcon_h1": {"mamba_d_ssm": 2 * HIDDEN},
+    "longcat_flash": {"head_dim": 4},
+    "mamba2": {"num_heads": HEAD},
+    "zaya": {"num_experts_per_tok": 1},
+    "qwen4_exp_text": {
+        **{"layer_types": ["linear_attention", "full_attention"] * 2, "layers": 4},
+        **{"ple_embed_dim": 16, "split_ngram_parts": 1, "ple_layer_ids": [1]},
+    },
+    "dots3_note_text": {
+        **{"swa_num_attention_heads": HEADS, "swa_num_key_value_heads": HEADS},
+        **{"swa_q_lora_rank": 16, "swa_kv_lora_rank": 16, "swa_head_dim": 12},
+        **{"swa_qk_nope_head_dim": HEAD, "swa_v_head_dim": HEAD},
+    },
     "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
     "deberta-v2": {
         **{"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16},

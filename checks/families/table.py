@@ -17,7 +17,8 @@ random model was made, and its answers by the study's pass held against those of
 alone, one run a pass and two, on sentences of 7 to 96 tokens, in fp32. «Off by» is the largest
 difference of logits (of a language model: of losses of responses), relative to the largest where
 that is above one; gradients are those of adapters on all linear layers and of the head, relative to
-the largest of them. Allowed are {LOGITS:g} and {GRADIENTS:g}.
+the largest of them. Allowed are {LOGITS:g} and {GRADIENTS:g}. «Own padding» is the difference
+between the model's own answers to a padded batch and to each sentence alone.
 
 Packed: sentences end to end. Padded: rows through the model's own forward pass. Separate: the same,
 one run after the other."""
@@ -53,10 +54,13 @@ def line(outcome: Outcome) -> str:
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:
-    rows = ["| family | how | logits off by | gradients | why |", "|---|---|---|---|---|"]
+    rows = [
+        "| family | how | logits off by | gradients | own padding | why |",
+        "|---|---|---|---|---|---|",
+    ]
     for outcome in outcomes:
         name = outcome.family + (" (text alone)" if multimodal(outcome.family) else "")
-        numbers = _number(outcome.logits), _number(outcome.gradients)
+        numbers = map(_number, (outcome.logits, outcome.gradients, outcome.padding))
         cells = (name, outcome.how, *numbers, _why(outcome))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

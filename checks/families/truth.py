@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
+from checks.families import sizes
 from checks.families.making import AUTO, CAUSAL
 from checks.families.sentences import padded
 from lora.targets import layer_index
@@ -74,6 +75,7 @@ class Model:
             if type(module) in (nn.Linear, Conv1D)
             and name.startswith(base)
             and layer_index(name) is not None
+            and min(module.weight.shape) >= sizes.RANK
         }
         hooks = [
             module.register_forward_hook(lambda *_, name=name: called.append(name))
