@@ -53,7 +53,7 @@ def shrunk(kind: type[PretrainedConfig]) -> PretrainedConfig:
 def _special_ids(present: dict[str, Any], extra: Iterator[int]) -> Iterator[tuple[str, int]]:
     """Yield an id inside the vocabulary for every token that a configuration names."""
     for name, value in present.items():
-        if name in sizes.SPECIAL and (value is not None or name == "pad_token_id"):
+        if name in sizes.SPECIAL and (value is not None or name in sizes.ALWAYS):
             yield name, sizes.SPECIAL[name]
         elif name == "decoder_start_token_id" and value is not None:
             pad = value == present.get("pad_token_id")

@@ -131,8 +131,11 @@ _BY_SIZE: tuple[tuple[int, str], ...] = (
     ),
 )
 SIZES = {name: size for size, names in _BY_SIZE for name in names.split()}
-# Sizes that are also set where a family leaves them to be worked out, or to a checkpoint.
-ALWAYS = ("head_dim", "num_key_value_heads", "n_routed_experts", "vocab_size")
+# What is also set where a family leaves it to be worked out, or to a checkpoint.
+ALWAYS = (
+    *("head_dim", "num_key_value_heads", "n_routed_experts", "vocab_size"),
+    *("pad_token_id", "eos_token_id"),
+)
 
 SPECIAL = {
     **{"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS, "cls_token_id": BOS},
