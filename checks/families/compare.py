@@ -71,6 +71,9 @@ def compare(family: str, kind: str) -> Outcome:
             return Outcome(family, kind, REFUSED, str(error), padding=padding)
         except Exception:
             return Outcome(family, kind, FAULT, traceback.format_exc(), padding=padding)
+        if not layers:
+            none = "it has no linear layers that an adapter could be put on"
+            return Outcome(family, kind, REFUSED, none, padding=padding)
         try:
             logits, gradients = [], []
             for runs in (1, 2):

@@ -67,7 +67,8 @@ class Model:
         They stand in the numbered layers of the model without its head, and a pass calls them: a
         weight that is only read has no place for an adapter.
         """
-        base = f"{self._model.base_model_prefix}."
+        prefix = self._model.base_model_prefix
+        base = f"{prefix}." if hasattr(self._model, prefix) else ""
         called: list[str] = []
         plain = {
             name: module
