@@ -21,7 +21,7 @@ from lora.inject import (
     mark_trainable,
 )
 from lora.layer import LoRALinear
-from lora.targets import peft_heads, peft_reach
+from lora.targets import head_modules, peft_heads, peft_reach
 
 Factors: TypeAlias = tuple[Tensor, Tensor]
 
@@ -99,9 +99,10 @@ def extract(
 
     What PiSSA learned comes out as an ordinary adapter on W0, of twice the rank (`lora.pissa`).
 
-    With a task type that has a head in PEFT, the modules that PEFT takes for it go along, trained
-    or not: a fresh `pre_classifier` is as random as a fresh `classifier`, and PEFT does not load
-    an adapter without it.
+    The modules that PEFT will take for the head go along whole, trained or not: the norm of a
+    head whose linear layers were trained, and with a task type that has a head in PEFT whatever
+    is named like it (a fresh `pre_classifier` is as random as a fresh `classifier`). PEFT does
+    not load an adapter without them.
 
     Args:
         model: adapted by `lora.inject.inject`
@@ -134,9 +135,10 @@ def extract(
             raise ValueError(f"head {module!r} is no module of the model")
         for name, parameter in model.get_submodule(module).named_parameters():
             tensors[f"{module}.{name}"] = parameter
-    for module in peft_heads(model, record.configs[run].task_type):
-        for name, parameter in model.get_submodule(module).named_parameters():
-            tensors.setdefault(f"{module}.{name}", parameter)
+    whole = head_modules(tensors, layers, record.configs[run].task_type)
+    for module in peft_heads(model, whole):
+        for name, tensor in model.get_submodule(module).state_dict().items():
+            tensors.setdefault(f"{module}.{name}", tensor)
     # B is written out with a row for every output, so that no slice is left to remember.
     config = replace(record.configs[run], columns=None)
     if config.init == "pissa":
@@ -169,8 +171,10 @@ def load_into(model: nn.Module, adapter: Adapter, run: int = 0) -> None:
     if any(layer.merged_run is not None for layer in layers.values()):
         raise RuntimeError("the model's adapter is merged: unmerge it before loading another")
     own = adapter_parameters(model)
-    others = {n: p for n, p in model.named_parameters() if n not in own}
+    others: dict[str, Tensor] = {n: p for n, p in model.named_parameters() if n not in own}
     head = {name for name, parameter in others.items() if parameter.requires_grad}
+    if not adapter.head.keys() <= others.keys():  # buffers go along with a head too
+        others = {n: t for n, t in model.state_dict().items() if n not in own} | others
     missing = sorted(set(layers) - set(adapter.factors)) + sorted(head - set(adapter.head))
     extra = sorted(set(adapter.factors) - set(layers)) + sorted(set(adapter.head) - set(others))
     if missing or extra:

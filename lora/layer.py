@@ -66,6 +66,7 @@ class LoRALinear(nn.Module):
         merged_run: the run whose update now stands in the base's weight (see `lora.merge`)
         enabled: False leaves the adapter out (see `lora.inject.disabled`)
         principal: what PiSSA took out of the base's weight; None without PiSSA
+        active_run: the one run that x belongs to, all of it; None: x has rows of every run
     """
 
     lora_A: nn.Parameter
@@ -134,6 +135,7 @@ class LoRALinear(nn.Module):
         self._scalings = tuple(float(scaling) for scaling in scalings)
         self.dropout = nn.Dropout(dropout)
         self.merged_run: int | None = None
+        self.active_run: int | None = None
         self.enabled = True
         self.original_weight: Tensor | None = None
         self.principal: Principal | None = None
@@ -187,10 +189,11 @@ class LoRALinear(nn.Module):
     def reset_magnitude(self) -> None:
         """Let DoRA's magnitudes be those that W0 + s B A has now; without DoRA do nothing."""
         if self.lora_magnitude_vector is not None:
-            self.lora_magnitude_vector.copy_(self._norms(self.lora_A, self.lora_B))
+            norms = self._norms(self.lora_A, self.lora_B, self._scalings)
+            self.lora_magnitude_vector.copy_(norms)
 
-    def _norms(self, A: Tensor, B: Tensor) -> Tensor:
-        return dora.row_norms(rows_of(self.base, self.base.weight), A, B, self._scalings)
+    def _norms(self, A: Tensor, B: Tensor, scalings: tuple[float, ...]) -> Tensor:
+        return dora.row_norms(rows_of(self.base, self.base.weight), A, B, scalings)
 
     def pretrained_weight(self) -> Tensor:
         """W0 as it was before the adapter came, in the base's shape and dtype."""
@@ -219,32 +222,38 @@ class LoRALinear(nn.Module):
             return y
         h = self.dropout(x)
         A, B = self.lora_A.to(h.dtype), self.full_B().to(h.dtype)
-        updated = self._add_update(y, h, A, B)
-        if self.lora_magnitude_vector is None:
+        magnitude: Tensor | None = self.lora_magnitude_vector
+        scalings = self._scalings
+        if self.active_run is not None:
+            own = slice(self.active_run, self.active_run + 1)
+            A, B, scalings = A[own], B[own], scalings[own]
+            magnitude = None if magnitude is None else magnitude[own]
+        updated = self._add_update(y, h, A, B, scalings)
+        if magnitude is None:
             return updated
         drops = self.dropout.training and self.dropout.p > 0
         product = updated - y + self.base(h) if drops else updated
         if self.base.bias is not None:
             product = product - self.base.bias
-        factors = dora.row_factors(self.lora_magnitude_vector, self._norms(A, B))
+        factors = dora.row_factors(magnitude, self._norms(A, B, scalings))
         return dora.rescale(updated, product, factors)
 
-    def _add_update(self, y: Tensor, h: Tensor, A: Tensor, B: Tensor) -> Tensor:
+    def _add_update(
+        self, y: Tensor, h: Tensor, A: Tensor, B: Tensor, scalings: tuple[float, ...]
+    ) -> Tensor:
         """y + s (h A^T) B^T, each run's rows with its own factors."""
-        if self.runs == 1:
+        runs, s = len(scalings), scalings[0]
+        if runs == 1:
             # (N, in) @ (in, r) -> (N, r); (N, out) + s (N, r) @ (r, out) -> (N, out)
             low = h.reshape(-1, self.in_features) @ A[0].T
-            flat = torch.addmm(
-                y.reshape(-1, self.out_features), low, B[0].T, alpha=self._scalings[0]
-            )
+            flat = torch.addmm(y.reshape(-1, self.out_features), low, B[0].T, alpha=s)
             return flat.view(y.shape)
         # (R, M, in) @ (R, in, r) -> (R, M, r); (R, M, out) + s (R, M, r) @ (R, r, out)
-        low = torch.bmm(h.reshape(self.runs, -1, self.in_features), A.mT)
-        s = self._scalings[0]
-        if any(scaling != s for scaling in self._scalings):
+        low = torch.bmm(h.reshape(runs, -1, self.in_features), A.mT)
+        if any(scaling != s for scaling in scalings):
             # One alpha does not serve them all: scale the narrow tensor.
             low, s = low * self.scaling.to(low.dtype)[:, None, None], 1.0
-        flat = torch.baddbmm(y.reshape(self.runs, -1, self.out_features), low, B.mT, alpha=s)
+        flat = torch.baddbmm(y.reshape(runs, -1, self.out_features), low, B.mT, alpha=s)
         return flat.view(y.shape)
 
     def extra_repr(self) -> str:

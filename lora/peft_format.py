@@ -7,8 +7,9 @@
                                 base_model.model.{head parameter}
 
 Both files are pure functions of the adapter: keys and lists sorted, nothing of the machine in
-them. (PEFT writes target_modules from a set, in an order that changes from run to run.) Nothing is
-unpickled and no hub is reached.
+them. (PEFT writes target_modules from a set, in an order that changes from run to run.) Only
+rank_pattern and alpha_pattern keep the adapter's order, since the first key that matches counts;
+PEFT sorts them when it saves. Nothing is unpickled and no hub is reached.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from lora.adapter import Adapter, Factors
 from lora.config import LoRAConfig
-from lora.targets import PEFT_HEADS
+from lora.targets import PEFT_HEADS, head_modules
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -41,6 +42,11 @@ _KNOWN = {
     *("layers_to_transform", "layers_pattern", "exclude_modules", "megatron_core"),
     *("peft_version", "auto_mapping", "revision", "qalora_group_size"),
 }
+# How to get a whole file, where PEFT's conversion (of PiSSA, OLoRA and others) left out the head.
+_COMPLETE = (
+    "save the trained adapter a second time without that option, and copy the tensors of "
+    "modules_to_save from that adapter_model.safetensors into the converted one"
+)
 # The other ways to initialise (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change the base's weights too.
 _PLAIN_INITS = (True, False, "gaussian", "orthogonal", "eva")
 
@@ -50,8 +56,8 @@ def save(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         FileExistsError: the folder holds something that is no adapter
-        ValueError: the base model's name is an absolute path, or the adapter's targets cannot be
-            told to PEFT
+        ValueError: the base model's name is an absolute path, the adapter's targets cannot be
+            told to PEFT, or it has no head though its task has one
     """
     target = Path(folder)
     config = _to_peft(adapter)
@@ -71,7 +77,7 @@ def save(adapter: Adapter, folder: str | os.PathLike[str]) -> None:
         raise FileExistsError(f"{target} holds {sorted(foreign)[:3]}, which is no adapter")
     target.mkdir(parents=True, exist_ok=True)
     weights = format_tensors(dict(sorted(tensors.items())), metadata={"format": "pt"})
-    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    text = json.dumps({key: config[key] for key in sorted(config)}, indent=2) + "\n"
     for name, data in ((WEIGHTS, weights), (CONFIG, text.encode())):
         part = target / _part(name)
         part.write_bytes(data)
@@ -84,7 +90,8 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
     Raises:
         FileNotFoundError: a file that is not there
         ValueError: a file that cannot be read, a feature other than LoRA, rsLoRA and DoRA (naming
-            the key), or tensors that are missing or too many (naming them)
+            the key), or tensors that are missing or too many (naming them), among them those of
+            modules that the settings say are saved
     """
     source = Path(folder)
     for name in (CONFIG, WEIGHTS):
@@ -106,7 +113,9 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
         for key in sorted(tensors)
         if key.startswith(PREFIX) and key.endswith(f".{MAGNITUDE}")
     }
-    factors, head = _split(tensors, config.get("modules_to_save") or (), source / WEIGHTS)
+    head_names = config.get("modules_to_save") or ()
+    factors, head = _split(tensors, head_names, source / WEIGHTS)
+    _require_head(head, head_names, config.get("task_type"), source / WEIGHTS)
     settings = _from_peft(config, factors, source / CONFIG)
     fan_in_fan_out = bool(config.get("fan_in_fan_out", False))
     return Adapter(settings, factors, head, fan_in_fan_out, magnitudes)
@@ -122,6 +131,12 @@ def _to_peft(adapter: Adapter) -> dict[str, Any]:
     plain = all(":" not in target for target in config.target_modules)
     targets = config.target_modules if plain else tuple(adapter.factors)
     layers = config.layers if plain else None
+    modules = head_modules(adapter.head, adapter.factors, config.task_type)
+    if modules and not adapter.head:
+        raise ValueError(
+            f"task_type {config.task_type!r}: a head goes along ({' or '.join(modules)} in PEFT, "
+            "which cannot load a file without it), and the adapter has none"
+        )
     return {
         "peft_type": "LORA",
         "task_type": config.task_type,
@@ -131,7 +146,7 @@ def _to_peft(adapter: Adapter) -> dict[str, Any]:
         "lora_dropout": float(config.dropout),
         "target_modules": sorted(targets),
         "layers_to_transform": None if layers is None else sorted(layers),
-        "modules_to_save": _head_modules(adapter),
+        "modules_to_save": list(modules) or None,
         "fan_in_fan_out": adapter.fan_in_fan_out,
         "use_rslora": config.use_rslora,
         "bias": "none",
@@ -182,7 +197,8 @@ def _refuse_other_methods(config: Mapping[str, Any], file: Path) -> None:
         raise ValueError(
             f"{file}: init_lora_weights {config['init_lora_weights']!r} changes the base's "
             f"weights: only {', '.join(repr(i) for i in _PLAIN_INITS)} are read; PEFT converts "
-            "others when it saves with path_initial_model_for_weight_conversion"
+            "others when it saves with path_initial_model_for_weight_conversion, which leaves out "
+            f"the head: {_COMPLETE}"
         )
     for key in sorted(config.keys() - _KNOWN):
         if config[key] not in (None, False, {}, []):
@@ -219,14 +235,23 @@ def _split(
     return {name: (half["lora_A"], half["lora_B"]) for name, half in halves.items()}, head
 
 
-def _head_modules(adapter: Adapter) -> list[str] | None:
-    """PEFT's modules_to_save: the modules that hold the head's parameters, as high as can be."""
-    bases = {name.split(".", 1)[0] for name in adapter.factors}
-    modules = set(PEFT_HEADS.get(adapter.config.task_type or "", ()))
-    for name in adapter.head:
-        top = name.split(".", 1)[0]
-        modules.add(name.rpartition(".")[0] if top in bases else top)
-    return sorted(modules) or None
+def _require_head(
+    head: Mapping[str, Tensor], modules: Sequence[str], task_type: str | None, file: Path
+) -> None:
+    """Refuse a file without the head that its settings name: the base has another, random one.
+
+    Of the names that a task brings of itself (`classifier`, `score`) a model has one, if any.
+    """
+    absent = [m for m in modules if not any(f"{m}." in name for name in head)]
+    usual = PEFT_HEADS.get(task_type or "", ())
+    named = [m for m in absent if m not in usual]
+    if absent and (named or not head):
+        raise ValueError(
+            f"{file}: modules_to_save names {named or absent}, and the file has no tensor of "
+            f"{'them' if len(named or absent) > 1 else 'it'}: whoever loads it gets another head "
+            "than was trained. If PEFT saved it with path_initial_model_for_weight_conversion, "
+            f"which leaves out the head, {_COMPLETE}"
+        )
 
 
 def _part(name: str) -> str:

@@ -204,12 +204,34 @@ def peft_reach(model: nn.Module, targets: Sequence[str], layers: Sequence[int] |
     return reached
 
 
-def peft_heads(model: nn.Module, task_type: str | None) -> list[str]:
-    """The modules that PEFT 0.21 saves whole for a task, and cannot load an adapter without."""
-    endings = PEFT_HEADS.get(task_type or "", ())
+def peft_heads(model: nn.Module, endings: Iterable[str]) -> list[str]:
+    """The modules that PEFT 0.21 saves whole for its `modules_to_save`.
+
+    It takes every module whose name ends like one of these, and cannot load an adapter that lacks
+    one of their parameters or saved buffers.
+    """
+    endings = tuple(endings)
     return [
         name
         for name, module in model.named_modules()
         if name.endswith(endings)
         and not any(isinstance(part, LoRALinear) for part in module.modules())
     ]
+
+
+def head_modules(
+    head: Iterable[str], adapted: Iterable[str], task_type: str | None
+) -> tuple[str, ...]:
+    """PEFT's modules_to_save: the modules that hold the head's parameters, as high as can be.
+
+    Args:
+        head: parameters' full names
+        adapted: modules' full names; what stands beside them in one part of the model is no head
+        task_type: PEFT's, which brings names of its own
+    """
+    bases = {name.split(".", 1)[0] for name in adapted}
+    modules = set(PEFT_HEADS.get(task_type or "", ()))
+    for name in head:
+        top = name.split(".", 1)[0]
+        modules.add(name.rpartition(".")[0] if top in bases else top)
+    return tuple(sorted(modules))

@@ -2,32 +2,36 @@
 
 DVC removes a stage's outputs before it runs it, and a rank that is too large for the model would
 show only after the other arms were trained. So every stage stands behind this one. It reads all of
-params.yaml; writes metrics/checked.json, which never changes, so that a changed setting reaches
-the stages that read it and no others. The other pipelines check what is theirs alone.
+params.yaml; writes metrics/checked.json, which is the same for the same model, so that a changed
+setting reaches the stages that read it and no others. The other pipelines check what is theirs
+alone.
 
-It also says which learning rates will be tried and what a study of this size can show, before
-anything is trained.
+It finds how the model's batches are to be computed, so that what is measured is what transformers
+computes (see `study.feasibility.batching`), and says which learning rates will be tried and what a
+study of this size can show, before anything is trained.
 """
 
 from __future__ import annotations
 
 from study.analyses.sufficiency.foreseen import beforehand
 from study.entry import command
-from study.feasibility.check import check
+from study.feasibility.check import check, choice
 from study.feasibility.rates import rates_words
-from study.records.json_file import write_json
+from study.records.checked import CHECKED, write_checked
 from study.settings import whole
 
 
 def main() -> None:
     """Check the settings against each other, the sources, the model and the machine."""
     chosen = whole.load()
-    print(rates_words(chosen, check(chosen).config))
+    found = choice(chosen)
+    print(f"batches: {found.why}")
+    print(rates_words(chosen, check(chosen, found.batching).config))
     sentences = chosen.data.test_size
     if sentences is not None:  # else the source tells, which nobody has read yet
         statistics, seeds = chosen.statistics, len(chosen.seeds)
         print(beforehand(seeds, sentences, statistics.margins, statistics.confidence))
-    write_json("metrics/checked.json", {"settings": "fit each other, the model and the machine"})
+    write_checked(CHECKED, found.batching, "fit each other, the model and the machine")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from study.batches.feeds import TokenFeed
 from study.entry import command
 from study.entry.sections import load
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.probes.probe import linear_probe
 from study.records import prepared
 from study.records.json_file import write_json
@@ -29,9 +29,7 @@ def main() -> None:
     data = prepared.load("data/prepared")
     used = device(chosen.train)
     # Without dropout: nothing of the encoder is trained.
-    model = load_pretrained(
-        chosen.model.name, data.num_labels, compute_dtype(chosen.train), 0.0, data.max_length
-    )
+    model = load_for(data, chosen.model.name, compute_dtype(chosen.train))
     found = linear_probe(model.to(used), data, TokenFeed(data, 1, used))
     write_json("metrics/linear_probe.json", found.to_json())
     for each in found.states:

@@ -1,7 +1,8 @@
 """Stage prepare: from the source to tokenised splits.
 
-Reads the source of `data.name` (and `data.test_name`) and the tokenizer of `model.name`; writes
-data/prepared/ (see `study.records.prepared`) and the report metrics/data.json:
+Reads the source of `data.name` (and `data.test_name`), the tokenizer of `model.name` and how the
+model computes batches (metrics/checked.json); writes data/prepared/ (see `study.records.prepared`)
+and the report metrics/data.json:
 
     model, classes          display name; number of classes
     token_ids_in_use        different token ids in all splits together
@@ -22,6 +23,7 @@ training will take, and how many are usual.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from study.data.leftovers import clear
@@ -29,6 +31,7 @@ from study.data.preparing import prepare
 from study.entry.command import run
 from study.entry.sections import load
 from study.records import prepared
+from study.records.checked import read_batching
 from study.records.json_file import write_json
 from study.settings.data import DATA
 from study.settings.model import MODEL
@@ -43,6 +46,7 @@ def main() -> None:
     """Prepare the data of params.yaml."""
     wanted = load(DATA, MODEL, TRAIN)
     data, report = prepare(wanted.data, wanted.model.name)
+    data = replace(data, batching=read_batching())
     train, sentences = wanted.train, len(data.train)
     epochs = train.epochs_of(sentences)
     training = {

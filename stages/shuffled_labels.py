@@ -1,13 +1,15 @@
 """Stage shuffled_labels: full fine-tuning again, on labels that were shuffled.
 
-Reads data/prepared/ and the learning rate that validation picked, from metrics/runs/full.json.
-Writes the tuned models of every seed as data/shuffled_labels/s{seed}/ (of the last epoch:
-validation has no say), metrics/shuffled_labels.json,
+Reads data/prepared/ and, from metrics/runs/full.json, the learning rate that validation picked and
+the epoch at which each seed's run was kept. Writes the tuned models of every seed as
+data/shuffled_labels/s{seed}/ (of the same epoch: what is compared has trained for as long, and
+validation has no say here), metrics/shuffled_labels.json,
 
     trained         whether there are any: where `spectra.shuffled_labels` asks for them and there
                     are two seeds to compare; else the folder is empty
     learning_rate   theirs
-    last_loss       the training loss of the last epoch, nats, by seed
+    epochs          at which each was kept, by seed
+    last_loss       the training loss of the last steps up to there, nats, by seed
     test_accuracy   by seed; about that of guessing
 
 and, for nobody to depend on, metrics/machine/shuffled_labels.json.
@@ -21,7 +23,7 @@ from typing import Any
 
 from study.arms import arm as arms
 from study.arms.full import FullArm, save_tuned
-from study.arms.shuffled import shuffle_labels
+from study.arms.shuffled import kept_epochs, shuffle_labels
 from study.entry import command
 from study.entry.sections import load
 from study.records import prepared
@@ -61,11 +63,13 @@ def _train(chosen: Any) -> None:
     Args:
         chosen: the sections that `main` loads.
     """
-    rate = read_arm("metrics/runs/full.json").learning_rate
+    task, data = read_arm("metrics/runs/full.json"), prepared.load("data/prepared")
+    rate = task.learning_rate
+    epochs = kept_epochs(task, chosen.seeds, chosen.train.epochs_of(len(data.train)))
     executor = executors.choose(chosen)
-    arm = FullArm(chosen, shuffle_labels(prepared.load("data/prepared")), keep_last=True)
+    arm = FullArm(chosen, shuffle_labels(data), keep_epochs=epochs)
     groups = arms.plan("full", None, [rate], chosen.seeds, 1)
-    decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive())
+    decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive(), epochs)
     checkpoints = Checkpoints("shuffled_labels", decisive, arm.data)
     results = arms.train_groups("shuffled labels", groups, arm, checkpoints, executor)
     save_tuned(arm, results, MODELS)
@@ -75,6 +79,7 @@ def _train(chosen: Any) -> None:
         {
             "trained": True,
             "learning_rate": rate,
+            "epochs": {str(r.run.seed): r.best_epoch for r in results},
             "last_loss": {str(r.run.seed): r.loss_values[-1] for r in results},
             "test_accuracy": {
                 str(r.run.seed): float((r.test_predictions == labels).double().mean())

@@ -15,7 +15,7 @@ from benchmarks.settled import rates_of_lora
 from benchmarks.together.timer import Chunks, Cost, StepTimer
 from study.arms import lora as lora_arm
 from study.entry.errors import StudyError
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.settings.whole import Settings
 from study.training.loop import Run
@@ -89,7 +89,7 @@ def ladder(
     """
     name, train = settings.model.name, settings.train
     dtype = compute_dtype(train)
-    model = load_pretrained(name, data.num_labels, dtype, settings.model.dropout, data.max_length)
+    model = load_for(data, name, dtype, settings.model.dropout)
     costs: dict[int, Cost] = {}
     for count in counts:
         print(f"measuring: {count} runs together", flush=True)

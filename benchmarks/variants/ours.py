@@ -14,7 +14,7 @@ from benchmarks.clock import Channel, Clock
 from benchmarks.data import first, load_data
 from benchmarks.job import Job
 from benchmarks.settled import rates_of_full, rates_of_lora
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.settings import whole as study_settings
 from study.settings.whole import Settings
@@ -72,7 +72,7 @@ def train(
     """
     dtype = torch.float32 if job.arm == "full" else compute_dtype(settings.train)
     name, dropout = settings.model.name, settings.model.dropout
-    model = load_pretrained(name, data.num_labels, dtype, dropout, data.max_length)
+    model = load_for(data, name, dtype, dropout)
     chosen = settings.train if job.sample is None else replace(settings.train, epochs=1)
     if job.arm == "full":
         from study.arms import full

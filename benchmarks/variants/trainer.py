@@ -151,11 +151,14 @@ def accuracy(prediction: EvalPrediction) -> dict[str, float]:
 
 
 class _Turns(TrainerCallback):
-    """Hands Trainer's turns to the clock, stops it after a sample, and keeps the best epoch."""
+    """Hands Trainer's turns to the clock, stops it after a sample, and keeps the best epoch.
+
+    That is the one which the study keeps: see `study.models.objective.Classification`.
+    """
 
     def __init__(self, clock: Clock, sample: int | None, model: Any) -> None:
         self._clock, self._sample, self._model = clock, sample, model
-        self._accuracy = -1.0
+        self._score = (-1.0, 0.0)
         self.best: dict[str, Tensor] = {}
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -168,8 +171,9 @@ class _Turns(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
         self._clock.validated()
-        if metrics["eval_accuracy"] > self._accuracy:
-            self._accuracy = metrics["eval_accuracy"]
+        score = (metrics["eval_accuracy"], -metrics["eval_loss"])
+        if score > self._score:
+            self._score = score
             trained = ((n, p) for n, p in self._model.named_parameters() if p.requires_grad)
             self.best = {name: p.detach().clone() for name, p in trained}
 

@@ -10,9 +10,12 @@ Nothing is written until everything has been read, checked and tokenised.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from study.entry.command import run
 from study.entry.sections import load
 from study.records import prepared
+from study.records.checked import read_batching
 from study.records.json_file import write_json
 from study.settings.model import MODEL
 from study.studies.instruct.pairs.preparing import prepare
@@ -23,6 +26,7 @@ def main() -> None:
     """Prepare the pairs of params.yaml."""
     wanted = load(DATA, MODEL)
     data, report = prepare(wanted.data, wanted.model.name)
+    data = replace(data, batching=read_batching("checked.json"))
     prepared.save(data, "data/prepared")
     write_json("data.json", report)
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)

@@ -9,6 +9,7 @@ gets which test sentence right, by combination, task and head
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from lora import peft_format
 from study.entry import command
 from study.entry.sections import load
 from study.evaluation.attached import read_saved
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records import prepared
 from study.settings.data import DATA
 from study.settings.model import MODEL
@@ -54,7 +55,7 @@ def main() -> None:
                 peft_format.save(adapter, Path(f"stacking/data/combined/{each.name}/s{seed}"))
     longest = max(data.max_length for data in tasks)
     dtype = compute_dtype(chosen.train)
-    model = load_pretrained(chosen.model.name, tasks[0].num_labels, dtype, 0.0, longest)
+    model = load_for(replace(tasks[0], max_length=longest), chosen.model.name, dtype)
     say = partial(print, "stacking:", flush=True)
     right = evaluate(model, stacked, tasks, chosen.stacking.test_size, chosen.train, say)
     save_right(right, Path("stacking/metrics/right.safetensors"))

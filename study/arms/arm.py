@@ -58,11 +58,15 @@ def runs_that_fit(config: PretrainedConfig, data: Prepared, settings: TrainSetti
     sentences = -(-settings.batch_size // settings.gradient_accumulation_steps)
     tokens = float(lengths.mean()) * sentences
     longest = float(lengths.max())
+    config = config.get_text_config()
     hidden = config.hidden_size
     inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    inner = max(inner) if isinstance(inner, list) else inner
+    heads = getattr(config, "num_attention_heads", None) or 1
+    heads = max(heads) if isinstance(heads, list) else heads
     bytes_each = 2 if settings.precision == "bf16" else 4
     per_token = (16 * hidden + 3 * inner) * bytes_each
-    per_token += int(8 * config.num_attention_heads * min(longest, 2 * float(lengths.mean())))
+    per_token += int(8 * heads * min(longest, 2 * float(lengths.mean())))
     layers = config.num_hidden_layers
     if settings.activation_checkpointing:
         per_run = tokens * (per_token + layers * hidden * bytes_each)
@@ -118,7 +122,7 @@ def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecor
     """Pick the learning rate on validation and put the arm's runs into a record.
 
     The rate with the best mean over seeds of the best epoch's validation accuracy is picked, the
-    smaller one of two that are equal.
+    smaller one of two that are equal. Which epoch that is the run says: the loop has found it.
     """
     labels = data.test.labels
     runs = []

@@ -7,7 +7,7 @@ stay fp32, because their gradients add up many rows of the same token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,9 @@ from transformers import PreTrainedModel
 from study.arms.arm import Size
 from study.batches.feeds import TokenFeed
 from study.models.dropout import no_dropout
+from study.models.objective import PROBLEM_TYPE
 from study.models.packed import PackedClassifier, parameter_count
+from study.models.pretrained import batching_of
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.train import TrainSettings
 from study.training.executors import Arm
@@ -34,9 +36,13 @@ from study.training.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class FullArm(Arm):
-    """Full fine-tuning, as work for an executor; `keep_last`: see `study.training.loop.train`."""
+    """Full fine-tuning, as work for an executor.
 
-    keep_last: bool = False
+    Attributes:
+        keep_epochs: by seed, the epoch whose model is kept; None: the best on validation.
+    """
+
+    keep_epochs: Mapping[int, int] | None = None
 
     @cached_property
     def model(self) -> PreTrainedModel:
@@ -51,8 +57,9 @@ class FullArm(Arm):
     def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
         settings = self.settings.train
         used = training_device(settings)
+        keep = None if self.keep_epochs is None else [self.keep_epochs[run.seed] for run in runs]
         return train_full(
-            *(self.model, runs, self.trimmed, settings, used, progress), keep_last=self.keep_last
+            *(self.model, runs, self.trimmed, settings, used, progress), keep_epochs=keep
         )
 
 
@@ -60,11 +67,13 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
     """Keep only the rows of the token embedding that the data uses, and renumber its ids.
 
     Rows of other tokens get no gradient, so that predictions are the same without them, while the
-    optimiser has a third less to do on the default study. The model's own table is replaced.
+    optimiser has a third less to do on the default study. The model's own table is replaced. Where
+    something else of the model reads ids, or an embedding does more than look up, all is left.
     """
     used = ids_in_use(data)
     old = model.get_input_embeddings()
-    assert isinstance(old, nn.Embedding)
+    if batching_of(model) != "packed" or _readers_of_ids(model) != [old]:
+        return data
     new = nn.Embedding.from_pretrained(old.weight.detach()[used.long()].clone(), freeze=True)
     model.set_input_embeddings(new)
 
@@ -83,6 +92,19 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
     )
 
 
+def _readers_of_ids(model: PreTrainedModel) -> list[nn.Module]:
+    """Return the tables that are about as long as the vocabulary; none if one is not plain."""
+    least = 0.9 * model.config.get_text_config().vocab_size
+    tables: list[nn.Module] = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Embedding)
+        and module.num_embeddings >= least
+        and "position" not in name.rpartition(".")[2]
+    ]
+    return tables if all(type(table) is nn.Embedding for table in tables) else []
+
+
 def ids_in_use(data: Prepared) -> Tensor:
     """Return the token ids that any sentence uses, and padding's, ascending, int32."""
     pad = torch.tensor([data.pad_token_id], dtype=torch.int32)
@@ -99,14 +121,14 @@ def train_full(
     device: torch.device,
     progress: Progress,
     *,
-    keep_last: bool = False,
+    keep_epochs: Sequence[int] | None = None,
 ) -> list[RunResult]:
     """Train every parameter of the model for one run. The model's own weights do not change.
 
     Args:
         model: fp32.
         runs: exactly one.
-        keep_last: see `study.training.loop.train`.
+        keep_epochs: see `study.training.loop.train`.
     """
     (run,) = runs
     classifier = PackedClassifier(model, [run.seed]).to(device)
@@ -115,7 +137,8 @@ def train_full(
     try:
         epochs = settings.epochs_of(len(data.train))
         return train(
-            *(classifier, parameters, [run], feed, settings, epochs, progress), keep_last=keep_last
+            *(classifier, parameters, [run], feed, settings, epochs, progress),
+            keep_epochs=keep_epochs,
         )
     finally:
         for hook in hooks:
@@ -135,13 +158,13 @@ def all_parameters(
         if isinstance(module, nn.Embedding)
     }
     hooks = [table.register_forward_hook(_cast_output(dtype)) for table in tables.values()]
-    heads = set(classifier.head_names)
+    heads, in_head = set(classifier.head_names), set(classifier.head_parts)
     parameters = FlatParameters(
         dict(classifier.named_parameters()),
         1,
         dtype,
         has_run_axis=heads.__contains__,
-        keep_fp32=lambda name: name in heads or name.removesuffix(".weight") in tables,
+        keep_fp32=lambda name: name in in_head or name.removesuffix(".weight") in tables,
     )
     return parameters, hooks
 
@@ -159,15 +182,17 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
         if module is model.get_input_embeddings()
     )
     used = ids_in_use(arm.data).long()
+    whole = model.get_input_embeddings().weight.shape[0]
     config = model.config
     config.architectures = [type(model).__name__]
     config.id2label = dict(enumerate(arm.data.label_names))
     config.label2id = {label: i for i, label in config.id2label.items()}
+    config.problem_type = PROBLEM_TYPE  # whatever the base was tuned for
     for result in results:
         tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
         for name, tensor in result.state.items():
             name = name.removeprefix("model.")
-            if name == table:
+            if name == table and len(tensor) < whole:
                 tensors[name] = tensors[name].index_copy(0, used, tensor)
             else:
                 tensors[name] = tensor

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.arms.arm import Size
-from study.batches.feeds import FeatureFeed, TokenFeed
+from study.batches.feeds import FeatureFeed, Feed, TokenFeed
 from study.models.offload import place
 from study.models.packed import PackedClassifier, parameter_count
 from study.records.prepared import SPLITS, Prepared
@@ -39,8 +39,8 @@ class HeadOnlyArm(Arm):
         return self.load(compute_dtype(self.settings.train))
 
     @cached_property
-    def feed(self) -> FeatureFeed:
-        """The sentences' features."""
+    def feed(self) -> Feed:
+        """The sentences' features, or their tokens."""
         settings = self.settings.train
         return features(self.model, self.data, settings, training_device(settings))
 
@@ -52,14 +52,17 @@ class HeadOnlyArm(Arm):
 
 def features(
     model: PreTrainedModel, data: Prepared, settings: TrainSettings, device: torch.device
-) -> FeatureFeed:
+) -> Feed:
     """Feed a head the frozen encoder's hidden states, (hidden,) a sentence, in the model's dtype.
 
-    The encoder runs once over each split, when that is first asked for.
+    The encoder runs once over each split, when that is first asked for. A head that reads more than
+    one state of a sentence is fed the tokens: the encoder then runs in every step.
     """
     classifier = PackedClassifier(model, seeds=[0])
     place(classifier, device, offload=settings.offload_frozen)
     feed = TokenFeed(data, settings.batch_size, device)
+    if not classifier.has_features:
+        return feed
 
     @torch.no_grad()
     def encode(split: str) -> Tensor:
@@ -82,13 +85,16 @@ def features(
 def train_head_only(
     model: PreTrainedModel,
     runs: Sequence[Run],
-    feed: FeatureFeed,
+    feed: Feed,
     settings: TrainSettings,
     epochs: int,
     device: torch.device,
     progress: Progress,
 ) -> list[RunResult]:
-    """Train one head a run on the features, all at once."""
+    """Train one head a run, all at once.
+
+    None stops early unless the settings say after how many epochs: `TrainSettings.of_the_head`.
+    """
     classifier = PackedClassifier(model, [run.seed for run in runs])
     place(classifier, device, offload=settings.offload_frozen)
     every = dict(classifier.named_parameters())
@@ -99,7 +105,8 @@ def train_head_only(
         has_run_axis=lambda _: True,
         keep_fp32=lambda _: True,
     )
-    return train(classifier, parameters, runs, feed, settings, epochs, progress)
+    own = settings.of_the_head()
+    return train(classifier, parameters, runs, feed, own, epochs, progress)
 
 
 def size(model: PreTrainedModel) -> Size:

@@ -132,6 +132,7 @@ class Layout:
     def __init__(self, blocks: Sequence[Block], num_tokens: int, num_sentences: int) -> None:
         self.blocks = tuple(blocks)
         self.num_tokens, self.num_sentences = num_tokens, num_sentences
+        self.longest = max(block.tokens.shape[1] for block in self.blocks)  # padding included
         self._cache: dict[tuple[int, int, bool, torch.dtype, bool], HeadBlocks] = {}
 
     def to(self, device: torch.device) -> Layout:

@@ -7,11 +7,12 @@ against a control, and cannot be told as long as there is none.
 They stand under the key `controls`, which is optional, each under its name:
 
     shuffled_labels    full fine-tuning again, with the labels shuffled among the sentences: the
-                       same sentences, heads and batches, and nothing to be learned. `task` and
-                       `shuffled`, a number a seed each, of the same seeds in the same order: the
-                       mean over matrices, inputs and outputs, of how alike the strongest direction
-                       of that seed's update is to every other seed's of the same labels, phi(1, 1)
-                       in `study.analyses.spectra.similarity`
+                       same sentences, heads and batches, and nothing to be learned, each seed's
+                       kept at the epoch of its run on the task (the stage spectra takes no other).
+                       `task` and `shuffled`, a number a seed each, of the same seeds in the same
+                       order: the mean over matrices, inputs and outputs, of how alike the strongest
+                       direction of that seed's update is to every other seed's of the same labels,
+                       phi(1, 1) in `study.analyses.spectra.similarity`
 """
 
 from __future__ import annotations

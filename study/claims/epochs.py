@@ -2,9 +2,16 @@
 
 What the last quarter of the epochs adds is its mean less that of the quarter before: two means of
 as many epochs, so that noise favours neither, as it would a best epoch.
+
+The epochs are those that every run of the claim took. Runs that stopped early took fewer, and their
+own last quarters lie elsewhere: an interval over seeds is one of the same thing measured again, at
+the same steps of the same schedule, and a quarter that ends where a run stopped for not getting
+better would show what the rule of stopping put there.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,9 +30,9 @@ MANY = 10
 def head_only_plateaus(study: Study) -> Verdict:
     """Head-only gains little in the second half of its epochs, and stays far below full.
 
-    The gain is its mean validation accuracy over the last quarter of the epochs less that over the
-    quarter before: two means of as many epochs, so that noise favours neither, as it would a best
-    epoch. The gap is on test, from the best head alone. Both are held against the middle margin.
+    The gain is its mean validation accuracy over the last quarter of the epochs that all its runs
+    took less that over the quarter before. The gap is on test, from the best head alone. Both are
+    held against the middle margin.
     """
     runs = study.head_only.picked()
     epochs = min(len(run.validation) for run in runs)
@@ -34,14 +41,14 @@ def head_only_plateaus(study: Study) -> Verdict:
             f"the head alone was validated {counted(epochs, 'time')}, too rarely to see a plateau: "
             f"{command('head_only.epochs=30')}"
         )
-    gain = over_seeds([100 * _late_gain(run, "accuracy") for run in runs], "a gain")
+    gain = over_seeds([100 * _late_gain(run, "accuracy", epochs) for run in runs], "a gain")
     gap = study.gain(study.full, study.head_alone)
     head = "head-only" if study.head_alone is study.head_only else "the linear probe"
     return study.every(
         [
             below(
-                "head-only's mean validation accuracy over the last quarter of its epochs minus "
-                "that over the quarter before",
+                f"head-only's mean validation accuracy over the last quarter of "
+                f"{_named(runs, epochs)} minus that over the quarter before",
                 gain,
                 study.similar,
                 "points",
@@ -56,21 +63,25 @@ def head_only_plateaus(study: Study) -> Verdict:
 def many_epochs_overfit(study: Study) -> Verdict:
     """LoRA's validation loss rises in the second half of many epochs, mean over ranks, by seed.
 
-    The mean over the last quarter of the epochs less the quarter before; no best epoch is picked.
+    The mean over the last quarter of the epochs that all runs took less the quarter before; no best
+    epoch is picked.
     """
     arms = [study.lora(rank) for rank in study.ranks]
-    epochs = min(len(run.validation) for arm in arms for run in arm.picked())
+    runs = [run for arm in arms for run in arm.picked()]
+    epochs = min(len(run.validation) for run in runs)
     if epochs < MANY:
         raise CannotTell(
             f"{counted(epochs, 'epoch')} are not many, and of each run only the best one on "
             f"validation is kept: {command(f'train.epochs={MANY}', 'train.early_stopping=null')}"
         )
-    by_seed = np.mean([[_late_gain(run, "loss") for run in arm.picked()] for arm in arms], axis=0)
+    by_seed = np.mean(
+        [[_late_gain(run, "loss", epochs) for run in arm.picked()] for arm in arms], axis=0
+    )
     return study.every(
         [
             above(
-                "LoRA's validation loss over the last quarter of the epochs minus that over the "
-                "quarter before, mean over ranks",
+                f"LoRA's validation loss over the last quarter of {_named(runs, epochs)} minus "
+                "that over the quarter before, mean over ranks",
                 over_seeds(by_seed.tolist(), "the loss"),
             )
         ],
@@ -78,8 +89,19 @@ def many_epochs_overfit(study: Study) -> Verdict:
     )
 
 
-def _late_gain(run: RunRecord, what: str) -> float:
-    """Return the mean of validation over the last quarter of epochs less the quarter before."""
-    values = [getattr(point, what) for point in run.validation]
-    quarter = len(values) // 4
+def _named(runs: Sequence[RunRecord], epochs: int) -> str:
+    """Name the epochs that all runs took, with their number where some took more."""
+    if all(len(run.validation) == epochs for run in runs):
+        return "the epochs"
+    return f"the {counted(epochs, 'epoch')} that every run took"
+
+
+def _late_gain(run: RunRecord, what: str, epochs: int) -> float:
+    """Return the mean of validation over the last quarter of epochs less the quarter before.
+
+    Args:
+        epochs: of the run that are looked at, the first so many, the same in all that are compared.
+    """
+    values = [getattr(point, what) for point in run.validation[:epochs]]
+    quarter = epochs // 4
     return float(np.mean(values[-quarter:]) - np.mean(values[-2 * quarter : -quarter]))

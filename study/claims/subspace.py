@@ -81,13 +81,6 @@ def updates_are_structured(study: Study) -> Verdict:
             "same sentences with shuffled labels would tell, and this study has not trained it",
             **numbers,
         )
-    full = study.full.picked()
-    if any(run.best_epoch < len(run.validation) for run in full):
-        raise CannotTell(
-            "the models on the task are those of the best epoch, some of them before the last, and "
-            "those on shuffled labels of the last: they trained for different times",
-            **numbers,
-        )
     return study.every(
         [above("how alike seeds are, with the task's labels minus shuffled ones,", beyond(found))],
         "whether seeds of full fine-tuning share more of their strongest directions when the "

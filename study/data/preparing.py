@@ -85,7 +85,7 @@ def prepare(
     _check_classes(parts, classes)
 
     tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
-    splits = {
+    splits: dict[str, Any] = {
         name: Split(t.input_ids, t.lengths, torch.tensor(parts[name].labels))
         for name, t in tokens.items()
     }

@@ -63,16 +63,27 @@ class Tokenizer:
             StudyError: there is none, or the model cannot take texts of `max_length` tokens.
         """
         self._tokenizer, config = load_tokenizer(model_name)
-        self._vocabulary: int = config.get_text_config().vocab_size
+        self._config = config.get_text_config()
+        self.vocabulary: int = self._config.vocab_size
         self.max_length = max_length
         self.display_name = display_name(model_name)
-        self._check_length(getattr(config.get_text_config(), "max_position_embeddings", None))
+        self._check_length(getattr(self._config, "max_position_embeddings", None))
 
     @property
     def pad_token_id(self) -> int:
-        """The id that padding would have; 0 if the tokenizer has none, as in GPT-2."""
-        pad = self._tokenizer.pad_token_id
-        return 0 if pad is None else int(pad)
+        """The id that padding would have: the tokenizer's, or else the model's, or else the end's.
+
+        One for which the model has no embedding does not count; 0 if there is none (bytes alone).
+        """
+        end = self._config.eos_token_id
+        ids = (self._tokenizer.pad_token_id, self._config.pad_token_id, end)
+        singles = (i[0] if isinstance(i, list) else i for i in ids)
+        return next((int(i) for i in singles if i is not None and 0 <= i < self.vocabulary), 0)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return a text that has about these ids, without special tokens."""
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
 
     def encode(self, texts: Sequence[str]) -> Tokens:
         """Tokenise texts, cutting those that are too long; special tokens stay at the ends.
@@ -91,10 +102,10 @@ class Tokenizer:
             raise StudyError(f"data.text: {text[:60]!r} has no token in {self.display_name}")
         input_ids = torch.tensor([i for ids in whole for i in ids], dtype=torch.int32)
         largest = int(input_ids.max())
-        if largest >= self._vocabulary:
+        if largest >= self.vocabulary:
             raise StudyError(
                 f"model.name: the tokenizer of {self.display_name} makes the id {largest}; "
-                f"allowed: below the model's {self._vocabulary}"
+                f"allowed: below the model's {self.vocabulary}"
             )
         lengths = torch.tensor([len(ids) for ids in whole], dtype=torch.int32)
         return Tokens(input_ids, lengths, full_lengths)

@@ -23,7 +23,7 @@ from study.batches.packing import PackedBatch, by_length, pack
 from study.entry.errors import StudyError
 from study.evaluation.hidden_states import Outputs, outputs
 from study.models.matrices import linear_modules, weight_of
-from study.models.packed import PackedClassifier, load_pretrained
+from study.models.packed import PackedClassifier, load_for
 from study.records.prepared import Prepared, Split
 from study.training.loop import predict
 from study.training.machine import compute_dtype, device
@@ -42,9 +42,7 @@ class Evaluator:
 
     def __init__(self, settings: Settings, data: Prepared) -> None:
         self._data, self._device = data, device(settings.train)
-        model = load_pretrained(
-            settings.model.name, data.num_labels, torch.float32, 0.0, data.max_length
-        )
+        model = load_for(data, settings.model.name, torch.float32)
         linear = linear_modules(model)
         self.matrices = {name: weight_of(module) for name, module in linear.items()}
         self._transposed = {name for name, m in linear.items() if isinstance(m, Conv1D)}

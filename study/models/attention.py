@@ -27,6 +27,13 @@ from study.batches.layout import HeadBlock, HeadBlocks, Layout
 from study.models.dropout import keep_mask
 
 NAME = "packed"
+# What models hand to attention and attention has no use for.
+_NO_MATTER = frozenset(
+    {
+        *("position_ids", "position_embeddings", "cache_position", "past_key_values", "use_cache"),
+        *("output_attentions", "output_hidden_states", "return_dict", "token_type_ids"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -227,18 +234,28 @@ def packed_attention(
     dropout: float = 0.0,
     packing: Packing | None = None,
     is_causal: bool | None = None,
-    **_: Any,
+    sliding_window: int | None = None,
+    **others: Any,
 ) -> tuple[Tensor, None]:
     """Attention as transformers calls it: (R, heads, N, d) in, (R, N, heads, d) out.
 
     Args:
         packing: passed as a keyword to the model's forward, which hands it on.
+        sliding_window: how many tokens back a token sees; more than the sentences have change
+            nothing.
 
     Raises:
-        ValueError: the model was called without `packing`.
+        ValueError: the model was called without `packing`, or asks attention for something that is
+            not done here (a mask or a bias of its own, a cap on scores, sinks, a shorter window).
     """
     if packing is None:
         raise ValueError("attention 'packed' needs the keyword packing= in the model's forward")
+    asked = {"attention_mask": attention_mask} | others
+    if sliding_window is not None and sliding_window < packing.layout.longest:
+        asked["sliding_window"] = sliding_window
+    not_done = sorted(k for k, v in asked.items() if k not in _NO_MATTER and _asks(v))
+    if not_done:
+        raise ValueError(f"attention 'packed' does not know {', '.join(not_done)}")
     runs, _heads, length, width = query.shape
     causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
 
@@ -250,6 +267,11 @@ def packed_attention(
         flat(query), flat(key), flat(value), packing, scale, dropout, causal
     )
     return out.view(runs, length, -1, width), None
+
+
+def _asks(value: Any) -> bool:
+    """Whether a keyword's value asks for something: neither absent nor switched off."""
+    return value is not None and value is not False
 
 
 def register() -> None:

@@ -1,7 +1,9 @@
 """A pretrained causal language model that reads packed instruction–response pairs.
 
 Hugging Face's own decoder does the work, one row of tokens a run; its output layer is applied where
-a response token is predicted and nowhere else (`study.models.response_loss`).
+a response token is predicted and nowhere else (`study.models.response_loss`). A model that was
+loaded for padded rows computes its own logits of them (`study.models.padded`), of all tokens: some
+families scale or cap them behind the output layer.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from study.models import pretrained
 from study.models.attention import Packing
 from study.models.dropout import replace_dropout, use_generators
 from study.models.objective import PackedModel
-from study.models.response_loss import ResponseLoss, TokenLosses, responses
-from study.records.prepared import Split
+from study.models.padded import PaddedForward, in_order
+from study.models.response_loss import ResponseLoss, TokenLosses, responses, row_losses
+from study.records.prepared import Batching, Prepared, Split
 
 _KIND = "a causal language model"
 
@@ -29,7 +32,7 @@ class PackedCausalLM(PackedModel):
     """A causal language model of transformers, frozen but for adapters inside its decoder.
 
     Args:
-        model: with attention "packed".
+        model: as `load_causal` gives it.
         seeds: of the runs, one row of a packed batch each.
     """
 
@@ -40,6 +43,10 @@ class PackedCausalLM(PackedModel):
         super().__init__()
         self.model = model
         self.runs = len(seeds)
+        how = pretrained.batching_of(model)
+        self._padded: PaddedForward | None = None
+        if how != "packed":
+            self._padded = PaddedForward(model, self.runs, separate=how == "separate")
 
     def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return of every pair the summed loss of its response and its right tokens, (R, B, 2).
@@ -51,6 +58,8 @@ class PackedCausalLM(PackedModel):
             StudyError: the output layer is adapted, or trained.
         """
         assert isinstance(batch, PackedBatch)  # there are no features of a language model to feed
+        if self._padded is not None:
+            return self._padded_losses(self._padded, batch, generators)
         use_generators(self, generators, batch.row_tokens, batch.share)
         head = self.model.get_output_embeddings()
         if not isinstance(head, nn.Linear) or head.weight.requires_grad:
@@ -62,6 +71,33 @@ class PackedCausalLM(PackedModel):
         outputs = outputs.index_add(0, at.pairs, torch.stack([losses, right.float()], dim=1))
         by_run: Tensor = outputs.view(*batch.labels.shape, 2)
         return by_run
+
+    def _padded_losses(
+        self, forward: PaddedForward, batch: PackedBatch, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        found = []
+        for one in forward.passes(generators):
+            rows = forward.rows(batch, one)
+            labels = batch.labels if one.run is None else batch.labels[one.run : one.run + 1]
+            losses = [
+                row_losses(
+                    forward(each, one).logits, each, labels.gather(1, each.columns).flatten()
+                )
+                for each in rows
+            ]
+            found.append(in_order(losses, rows))
+        return torch.cat(found)
+
+
+def load_causal_for(
+    data: Prepared, name: str, dtype: torch.dtype, dropout: float = 0.0
+) -> PreTrainedModel:
+    """Load `model.name` for prepared pairs: their longest, their batching, their padding.
+
+    Raises:
+        StudyError: as `load_causal`.
+    """
+    return load_causal(name, dtype, dropout, data.max_length, data.batching, data.pad_token_id)
 
 
 def _decoded(
@@ -77,24 +113,36 @@ def _decoded(
     return hidden.reshape(-1, hidden.shape[-1])
 
 
-def load_causal(name: str, dtype: torch.dtype, dropout: float, max_length: int) -> PreTrainedModel:
-    """Load `model.name` with packed attention and our dropout, frozen, in evaluation mode.
+def load_causal(
+    name: str,
+    dtype: torch.dtype,
+    dropout: float,
+    max_length: int,
+    batching: Batching = "packed",
+    pad_token_id: int | None = None,
+) -> PreTrainedModel:
+    """Load `model.name` with our dropout, frozen, in evaluation mode.
 
     Args:
         name: as in the settings: a folder, a hub id or a GGUF file; see `study.sources.resolve`.
         dtype: of every weight.
         dropout: of hidden states and attention while training.
         max_length: the most tokens of a pair.
+        batching: how it is to compute; `study.feasibility.batching` finds what it can.
+        pad_token_id: of padded rows; None: its config's.
 
     Raises:
-        StudyError: there is no such model, it is no causal language model of a form this study can
-            read, or it has fewer positions than `max_length`.
+        StudyError: there is no such model, it is packed and no causal language model of a form that
+            can be, or it has fewer positions than `max_length`.
     """
-    model = pretrained.load(AutoModelForCausalLM, _KIND, name, dtype, dropout)
+    model = pretrained.load(
+        AutoModelForCausalLM, _KIND, name, dtype, dropout, batching, pad_token_id
+    )
     pretrained.check_positions(model, name, max_length)
     replace_dropout(model)
     model = model.requires_grad_(False).eval()
-    _check_form(model, name)
+    if batching == "packed":
+        _check_form(model, name)
     return model
 
 
@@ -109,7 +157,7 @@ def _check_form(model: PreTrainedModel, name: str) -> None:
     states = _decoded(model, batch, ())
     other = replace(batch, input_ids=batch.input_ids.clone())
     other.input_ids[0, 5] = 0
-    if not torch.equal(_decoded(model, other, ())[:5], states[:5]):
+    if not _alike(_decoded(model, other, ())[:5], states[:5]):
         raise pretrained.unreadable(name, _KIND, "its tokens see those that come after them")
     head = model.get_output_embeddings()
     logits = model(
@@ -118,5 +166,14 @@ def _check_form(model: PreTrainedModel, name: str) -> None:
         packing=Packing(batch.layout, ()),
         use_cache=False,
     ).logits[0]
-    if not isinstance(head, nn.Linear) or not torch.equal(head(states), logits):
+    if not isinstance(head, nn.Linear) or not _alike(head(states), logits):
         raise pretrained.unknown_form(model, "output layer")
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two computations of the same numbers are equal to rounding.
+
+    A mixture of experts multiplies by other numbers of rows when one token is another.
+    """
+    rounding = 16 * torch.finfo(one.dtype).eps
+    return bool((one - other).abs().max() <= rounding * other.abs().max())

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import PretrainedConfig
 
 from study.batches.share import Share
 from study.entry.errors import StudyError
@@ -113,6 +114,22 @@ class RunDropout(nn.Dropout):
         return input if mask is None else _Dropout.apply(input, mask)
 
 
+def dropout_keys(config: PretrainedConfig) -> list[str]:
+    """Return the names under which a configuration holds probabilities of dropout.
+
+    Families name them as they like: hidden_dropout_prob, classifier_dropout_prob, resid_pdrop,
+    attn_dropout, feat_proj_dropout. None stands for another one's.
+    """
+    return [
+        key
+        for key, value in config.to_dict().items()
+        if ("dropout" in key or key.endswith("pdrop"))
+        and hasattr(config, key)
+        and not isinstance(value, bool)
+        and (value is None or (isinstance(value, int | float) and 0 <= value < 1))
+    ]
+
+
 def replace_dropout(model: nn.Module) -> None:
     """Put a `RunDropout` of the same p in the place of every `nn.Dropout` of the model."""
     for module in list(model.modules()):
@@ -141,9 +158,13 @@ def drawing(dropout: nn.Module) -> RunDropout | None:
 def no_dropout(model: nn.Module) -> bool:
     """Tell whether no mask will be drawn in training, in any layer or in attention.
 
-    Attention is handed its p as a number (Llama keeps it as `attention_dropout`).
+    Attention is handed its p as a number (Llama keeps it as `attention_dropout`), and so is dropout
+    that a family calls as a function.
     """
     drawn = [m.p for m in model.modules() if isinstance(m, RunDropout)]
+    config = getattr(model, "config", None)
+    if isinstance(config, PretrainedConfig):
+        drawn += [getattr(config, key) or 0.0 for key in dropout_keys(config)]
     drawn += [
         float(getattr(m, "attention_dropout", 0.0) or 0.0)
         for m in model.modules()

@@ -43,8 +43,13 @@ def weight_of(module: nn.Module) -> Tensor:
     return weight.detach().T if isinstance(module, Conv1D) else weight.detach()
 
 
-def updates(tuned: PreTrainedModel, pretrained: PreTrainedModel) -> dict[str, Tensor]:
+def updates(
+    tuned: PreTrainedModel, pretrained: PreTrainedModel, folder: Path = FULL, stage: str = "full"
+) -> dict[str, Tensor]:
     """Return tuned minus pretrained (out, in), fp32, of every linear layer by its name.
+
+    Args:
+        folder, stage: where the tuned one was read from, and which stage makes it, for the error.
 
     Raises:
         StudyError: the two are not of one form.
@@ -54,8 +59,8 @@ def updates(tuned: PreTrainedModel, pretrained: PreTrainedModel) -> dict[str, Te
     if shapes[0] != shapes[1]:
         differing = sorted({name for name, _ in shapes[0].items() ^ shapes[1].items()})
         raise StudyError(
-            f"{FULL}: the tuned model and the pretrained one differ in form, at "
-            f"{', '.join(differing[:4])}; run `dvc repro full`"
+            f"{folder}: the tuned model and the pretrained one differ in form, at "
+            f"{', '.join(differing[:4])}; run `dvc repro {stage}`"
         )
     return {
         name: weight_of(after[name]).float() - weight_of(module).float()
@@ -63,15 +68,18 @@ def updates(tuned: PreTrainedModel, pretrained: PreTrainedModel) -> dict[str, Te
     }
 
 
-def read_tuned(seed: int, folder: Path = FULL) -> PreTrainedModel:
+def read_tuned(seed: int, folder: Path = FULL, stage: str = "full") -> PreTrainedModel:
     """Load the fully fine-tuned classifier of one seed: Hugging Face's own modules, fp32, frozen.
 
+    Args:
+        stage: that makes the folder.
+
     Raises:
-        StudyError: it is not there, or is no such folder.
+        StudyError: it is not there, or is no such folder; the command that makes it is named.
     """
-    path = folder / f"s{seed}"
+    path, again = folder / f"s{seed}", f"run `dvc repro {stage}`"
     if not (path / "config.json").is_file():
-        raise StudyError(f"{path}: no fully tuned model is there; run `dvc repro full`")
+        raise StudyError(f"{path}: no fully tuned model is there; {again}")
     loader: Any = AutoModelForSequenceClassification
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -86,14 +94,12 @@ def read_tuned(seed: int, folder: Path = FULL) -> PreTrainedModel:
         )
     except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise StudyError(f"{path}: cannot be loaded ({reason}); run `dvc repro full`") from error
+        raise StudyError(f"{path}: cannot be loaded ({reason}); {again}") from error
     finally:
         if bars:
             logging.enable_progress_bar()
     wrong = sorted({*report["missing_keys"], *report["unexpected_keys"]})
     if wrong:
-        raise StudyError(
-            f"{path}: weights missing or not known: {', '.join(wrong[:4])}; run `dvc repro full`"
-        )
+        raise StudyError(f"{path}: weights missing or not known: {', '.join(wrong[:4])}; {again}")
     tuned: PreTrainedModel = model.requires_grad_(False).eval()
     return tuned

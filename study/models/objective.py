@@ -16,6 +16,9 @@ from torch.nn import functional as F
 from study.batches.packing import Batch
 from study.records.runs import Evaluation
 
+PROBLEM_TYPE = "single_label_classification"
+"""What a saved classifier's config says it was trained for, in transformers' words."""
+
 
 class Objective(Protocol):
     """Reads a model's outputs; examples never mix, so that a batch may hold any of them."""
@@ -37,7 +40,10 @@ class Objective(Protocol):
         ...
 
     def better(self, point: Evaluation, other: Evaluation) -> bool:
-        """Whether `point` is better than `other`, so that its epoch is the one to keep."""
+        """Whether `point` is better than `other`, so that its epoch is the one to keep.
+
+        Of two that are equal neither is, and the earlier one is kept.
+        """
         ...
 
 
@@ -64,7 +70,11 @@ class PackedModel(nn.Module):
 
 
 class Classification:
-    """Cross-entropy of logits (R, B, num_labels); the epoch of the highest accuracy is kept."""
+    """Cross-entropy of logits (R, B, num_labels).
+
+    The epoch of the highest accuracy is kept; of several, that of the lowest loss: on few sentences
+    many epochs get as many right, and being the first of them is no merit.
+    """
 
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return each run's mean over its sentences."""
@@ -81,5 +91,5 @@ class Classification:
         return accuracy, float(F.cross_entropy(outputs.double(), labels))
 
     def better(self, point: Evaluation, other: Evaluation) -> bool:
-        """Whether more sentences are right."""
-        return point.accuracy > other.accuracy
+        """Whether more sentences are right, or as many at a lower loss."""
+        return (point.accuracy, -point.loss) > (other.accuracy, -other.loss)

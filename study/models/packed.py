@@ -2,13 +2,15 @@
 
 Hugging Face's own modules do the work: the encoder sees one row of tokens a run, the head sees the
 one hidden state that stands for each sentence. Only the head's linear layers are replaced, by
-`RunLinear`, which holds one weight a run.
+`RunLinear`, which holds one weight a run. A model that was loaded for padded rows gets its
+sentences as such, and computes all else itself (`study.models.padded`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,40 +19,24 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from study.batches import streams
 from study.batches.packing import Batch, FeatureBatch, PackedBatch
+from study.entry.errors import StudyError
 from study.models import pretrained
 from study.models.attention import Packing
 from study.models.dropout import replace_dropout, use_generators
 from study.models.fused_layer import fuse, picks_readout
 from study.models.objective import Classification, PackedModel
-
-
-class RunLinear(nn.Module):
-    """One fp32 linear layer a run: (R * n, in) or (R * n, 1, in), run-major, to the same with out.
-
-    Attributes:
-        weight: (R, out, in).
-        bias: (R, out), or None.
-    """
-
-    def __init__(self, runs: int, in_features: int, out_features: int, bias: bool) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(runs, out_features, in_features))
-        self.bias = nn.Parameter(torch.zeros(runs, out_features)) if bias else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        runs, out_features, in_features = self.weight.shape
-        by_run = x.reshape(runs, -1, in_features).to(self.weight.dtype)
-        y = torch.bmm(by_run, self.weight.transpose(1, 2))
-        if self.bias is not None:
-            y = y + self.bias.unsqueeze(1)
-        return y.view(*x.shape[:-1], out_features)
+from study.models.padded import PaddedForward, in_order
+from study.models.readout import HeadAlone, find_head, listening, states_of
+from study.models.row_pass import RowPass
+from study.models.run_linear import RunLinear
+from study.records.prepared import Batching, Prepared
 
 
 class PackedClassifier(PackedModel):
     """A sequence classifier of transformers that reads packed batches.
 
     Args:
-        model: with attention "packed"; its head's linear layers become `RunLinear`.
+        model: as `load_pretrained` gives it; its head's linear layers become `RunLinear`.
         seeds: of the runs, one row of a packed batch each; a seed fixes its run's initial head,
             whatever else trains beside it.
     """
@@ -62,8 +48,13 @@ class PackedClassifier(PackedModel):
         self.model = model
         self.runs = len(seeds)
         prefix = model.base_model_prefix + "."
-        self._place_of_head = _head_reader(model)
-        self._encoder_picks = self._place_of_head == "first" and picks_readout(model)
+        how = pretrained.batching_of(model)
+        self._padded: PaddedForward | None = None
+        if how == "packed":
+            self._place_of_head = _head_reader(model)
+            self._encoder_picks = self._place_of_head == "first" and picks_readout(model)
+        else:
+            self._padded = PaddedForward(model, self.runs, separate=how == "separate")
         heads = {
             name: module
             for name, module in model.named_modules()
@@ -74,6 +65,10 @@ class PackedClassifier(PackedModel):
         generators = [streams.generator(seed, "head") for seed in seeds]
         for name, old in heads.items():
             model.set_submodule(name, _seeded_head(old, deviation, generators))
+        rest = {name: p for name, p in model.named_parameters() if not name.startswith(prefix)}
+        self.head_parts = tuple(f"model.{name}" for name in rest)
+        for name in rest.keys() - {name.removeprefix("model.") for name in self.head_names}:
+            rest[name].data = rest[name].data.float()  # a norm between two layers that are fp32
 
     def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return the logits (R, B, num_labels) of every run's sentences, fp32.
@@ -84,11 +79,24 @@ class PackedClassifier(PackedModel):
         if isinstance(batch, FeatureBatch):
             use_generators(self, generators)
             return self.classify(batch.features)
+        if self._padded is not None:
+            return self._padded_logits(self._padded, batch, generators)
         use_generators(self, generators, batch.row_tokens, batch.share)
         return self.classify(self.features(batch, generators))
 
+    @property
+    def has_features(self) -> bool:
+        """Whether one state stands for a sentence, so that the head can train on states alone."""
+        return self._padded is None or self._head_alone is not None
+
     def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
-        """Return the hidden state that stands for each sentence, (R * B, 1, hidden)."""
+        """Return the hidden state that stands for each sentence, (R * B, 1, hidden).
+
+        Raises:
+            StudyError: the model's head reads more than one.
+        """
+        if self._padded is not None:
+            return self._padded_features(self._padded, batch)
         first = self._place_of_head == "first"
         places = (batch.first if first else batch.last).flatten()
         hidden: Tensor = self.model.base_model(
@@ -106,7 +114,9 @@ class PackedClassifier(PackedModel):
         """Return the logits (R, B, num_labels) of features (R * B, 1, hidden)."""
         model: Any = self.model
         logits: Tensor
-        if self._place_of_head == "last":  # GPT-2, Llama: a linear score of the last token
+        if self._padded is not None:
+            logits = self._own_head()(features[:, 0])
+        elif self._place_of_head == "last":  # GPT-2, Llama: a linear score of the last token
             logits = model.score(features[:, 0])
         elif hasattr(model, "pre_classifier"):  # DistilBERT
             logits = model.classifier(
@@ -118,25 +128,71 @@ class PackedClassifier(PackedModel):
             logits = model.classifier(features)
         return logits.view(self.runs, -1, logits.shape[-1]).float()
 
+    def _padded_logits(
+        self, forward: PaddedForward, batch: PackedBatch, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        found = []
+        for one in forward.passes(generators):
+            rows = forward.rows(batch, one)
+            found.append(in_order([forward(each, one).logits for each in rows], rows))
+        return torch.cat(found).float()
+
+    def _padded_features(self, forward: PaddedForward, batch: PackedBatch) -> Tensor:
+        kind, found = self._own_head().kind, []
+        for one in forward.passes(()):
+            rows, states = forward.rows(batch, one), []
+            for each in rows:
+                with listening(self.model) as heard:
+                    forward(each, one)
+                states.append(states_of(heard[0], each)[kind])
+            found.append(in_order(states, rows))
+        return torch.cat(found).flatten(0, 1).unsqueeze(1)
+
+    @cached_property
+    def _head_alone(self) -> HeadAlone | None:
+        assert self._padded is not None
+        forward, training = self._padded, self.training
+        self.eval()
+        try:
+            return find_head(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
+        finally:
+            self.train(training)
+
+    def _own_head(self) -> HeadAlone:
+        if self._head_alone is None:
+            raise StudyError(
+                f"model.name: the head of a {type(self.model).__name__} reads more than one state "
+                "of a sentence, so that there is none to compare or to keep"
+            )
+        return self._head_alone
+
     def _positions(self, positions: Tensor) -> Tensor:
         offset = pretrained.first_position(self.model)
         return positions + offset if offset else positions
 
 
 def load_pretrained(
-    name: str, num_labels: int, dtype: torch.dtype, dropout: float, max_length: int
+    name: str,
+    num_labels: int,
+    dtype: torch.dtype,
+    dropout: float,
+    max_length: int,
+    batching: Batching = "packed",
+    pad_token_id: int | None = None,
 ) -> PreTrainedModel:
-    """Load `model.name` with packed attention and our dropout, frozen, in evaluation mode.
+    """Load `model.name` with our dropout, frozen, in evaluation mode.
 
     Args:
         name: as in the settings; see `study.sources.resolve.resolve_model`.
         dtype: of every weight.
         dropout: of hidden states and attention while training.
         max_length: the most tokens of a sentence.
+        batching: how it is to compute; `study.feasibility.batching` finds what it can.
+        pad_token_id: of padded rows; None: its config's.
 
     Raises:
-        StudyError: there is no such model, it is of a family whose head this study cannot read,
-            or it has fewer positions than `max_length`.
+        StudyError: there is no such model, it is packed and of a family whose head this study
+            cannot read, or it has fewer positions than `max_length`.
     """
     model = pretrained.load(
         AutoModelForSequenceClassification,
@@ -144,13 +200,31 @@ def load_pretrained(
         name,
         dtype,
         dropout,
+        batching,
+        pad_token_id,
         num_labels=num_labels,
     )
-    _head_reader(model)
+    if model.base_model is model:
+        raise pretrained.unknown_form(model, "head")
+    if batching == "packed":
+        _head_reader(model)
     pretrained.check_positions(model, name, max_length)
     replace_dropout(model)
-    fuse(model)
+    if batching == "packed":
+        fuse(model)
     return model.requires_grad_(False).eval()
+
+
+def load_for(
+    data: Prepared, name: str, dtype: torch.dtype, dropout: float = 0.0
+) -> PreTrainedModel:
+    """Load `model.name` for prepared data: their classes, their longest sentence, their batching.
+
+    Raises:
+        StudyError: as `load_pretrained`.
+    """
+    classes, longest, pad = data.num_labels, data.max_length, data.pad_token_id
+    return load_pretrained(name, classes, dtype, dropout, longest, data.batching, pad)
 
 
 def _head_reader(model: PreTrainedModel) -> str:

@@ -1,4 +1,4 @@
-"""Loads a pretrained transformer of any task, as the settings name it, with packed attention."""
+"""Loads a pretrained transformer of any task, as the settings name it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
 from study.entry.errors import StudyError
 from study.models import attention
+from study.models.dequantised import dequantised
+from study.models.dropout import dropout_keys
+from study.records.prepared import Batching
 from study.sources import pickles
 from study.sources.resolve import display_name, pretrained
 
-_DROPOUT_KEYS = (
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"),  # BERT, RoBERTa
-    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),  # GPT-2
-    *("dropout", "attention_dropout", "seq_classif_dropout"),  # DistilBERT, Llama
-)
+_BATCHING = "_batching"  # where a model keeps how it computes
 
 
 def load(
-    auto: Any, kind: str, name: str, dtype: torch.dtype, dropout: float, **config_values: Any
+    auto: Any,
+    kind: str,
+    name: str,
+    dtype: torch.dtype,
+    dropout: float,
+    batching: Batching | None,
+    pad_token_id: int | None = None,
+    **config_values: Any,
 ) -> PreTrainedModel:
     """Load a model; weights that a checkpoint lacks are the same every time.
 
@@ -37,7 +43,11 @@ def load(
         kind: what that makes, for errors.
         name: as in the settings; see `study.sources.resolve`.
         dtype: of every weight.
-        dropout: of hidden states and attention while training.
+        dropout: of hidden states and attention while training, whatever the family calls it.
+        batching: packed: with this study's attention; otherwise with the family's own, eager on a
+            CPU, where the fused one's backward pass is several times slower in bf16. None: as
+            transformers alone has it, but for a padding token.
+        pad_token_id: of the padded rows of a model that is not packed; None: its config's.
         config_values: put into the model's configuration.
 
     Raises:
@@ -52,19 +62,20 @@ def load(
             config = AutoConfig.from_pretrained(
                 path, trust_remote_code=False, **options, **config_values
             )
-            for key in _DROPOUT_KEYS:
-                if hasattr(config, key):
-                    setattr(config, key, dropout)
+            if batching is not None:
+                for part in {id(x): x for x in (config, config.get_text_config())}.values():
+                    for key in dropout_keys(part):
+                        setattr(part, key, dropout)
             model, report = auto.from_pretrained(
                 path,
                 config=config,
                 dtype=dtype,
-                attn_implementation=attention.NAME,
+                attn_implementation=_attention(batching),
                 trust_remote_code=False,
                 use_safetensors=True,  # never a pickle
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # a head of other classes is drawn anew anyway
-                **options,
+                **dequantised(options),
             )
         except (OSError, ValueError, SafetensorError, ImportError) as error:
             if "use_safetensors=True" in str(error):  # a hub's: a folder was looked at before
@@ -82,9 +93,45 @@ def load(
             f"so unless they are trained: {', '.join(absent)}",
             file=sys.stderr,
         )
-    if not model._supports_attention_backend:
+    if batching == "packed" and not model._supports_attention_backend:
         raise unknown_form(model, "attention")
+    if batching != "packed":
+        _set_padding(model, pad_token_id)
+    setattr(model, _BATCHING, batching or "padded")
     return model
+
+
+def batching_of(model: PreTrainedModel) -> Batching:
+    """Return how a model computes batches."""
+    found: Batching = getattr(model, _BATCHING, "packed")
+    return found
+
+
+def _attention(batching: Batching | None) -> str | None:
+    """Return what computes attention, as transformers knows it; None: what the family prefers."""
+    if batching == "packed":
+        return attention.NAME
+    return None if batching is None or torch.cuda.is_available() else "eager"
+
+
+def _set_padding(model: PreTrainedModel, pad_token_id: int | None) -> None:
+    """Let a model know the padding token where it has none, or finds a sentence's end by it.
+
+    Others get along with their own: RoBERTa counts positions from the id in its config on.
+    """
+    config = model.config.get_text_config()
+    own = usable(config.pad_token_id, config)
+    if own is None or (hasattr(model, "score") and pad_token_id is not None):
+        end = config.eos_token_id
+        ids = (pad_token_id, end[0] if isinstance(end, list) else end, 0)
+        own = next(i for i in ids if usable(i, config) is not None)
+    model.config.pad_token_id = config.pad_token_id = own
+
+
+def usable(token_id: int | None, config: PretrainedConfig) -> int | None:
+    """Return a token's id if the model has an embedding for it, else None."""
+    there = token_id is not None and 0 <= token_id < config.vocab_size
+    return token_id if there else None
 
 
 def unreadable(name: str, kind: str, error: Exception | str) -> StudyError:
@@ -109,7 +156,9 @@ def check_positions(model: PreTrainedModel, name: str, max_length: int) -> None:
     Raises:
         StudyError: it has fewer than `max_length`.
     """
-    positions = getattr(model.config, "max_position_embeddings", math.inf) - first_position(model)
+    config = model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None) or math.inf
+    positions -= first_position(model)
     if max_length > positions:
         raise StudyError(
             f"data.max_length: {max_length} is more than the {positions} positions of "

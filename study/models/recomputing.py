@@ -20,6 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from study.models.attention import Packing
+from study.models.row_pass import RowPass, pass_of
 
 MARK = "recomputes"  # on a layer; a fused one sees to it itself
 
@@ -49,6 +50,9 @@ def recomputing(model: nn.Module, wanted: bool) -> Iterator[None]:
 def _forward(
     layer: nn.Module, *inputs: Any, packing: Packing | None = None, **keywords: Any
 ) -> Any:
+    rows = pass_of(layer)
+    if rows is not None:
+        return _checkpointed_rows(layer, rows, *inputs, **keywords)
     if packing is None:
         return type(layer).forward(layer, *inputs, **keywords)
     return checkpointed(layer, *inputs, packing=packing, **keywords)
@@ -58,11 +62,7 @@ def checkpointed(layer: nn.Module, *inputs: Any, packing: Packing, **keywords: A
     """Return what a layer's class computes, and keep none of it but the inputs."""
     if not (layer.training and torch.is_grad_enabled()):
         return type(layer).forward(layer, *inputs, packing=packing, **keywords)
-    # A trainer's tensors stand in the modules during the forward pass alone.
-    tensors: dict[str, Tensor] = {
-        f"layer.{name}": tensor for name, tensor in layer.named_parameters()
-    }
-    again = _Again(layer)
+    again, tensors = _Again(layer), _tensors(layer)
     start = states(packing.generators)
     first = True
 
@@ -76,6 +76,33 @@ def checkpointed(layer: nn.Module, *inputs: Any, packing: Packing, **keywords: A
             return functional_call(again, tensors, inputs, words, tie_weights=False)
 
     return checkpoint(run, *inputs, use_reentrant=False, preserve_rng_state=False)
+
+
+def _checkpointed_rows(layer: nn.Module, rows: RowPass, *inputs: Any, **keywords: Any) -> Any:
+    """Return what a layer's class computes of padded rows, and keep none of it but the inputs.
+
+    Other rows may have gone through the layer by the time that it computes itself anew.
+    """
+    if not (layer.training and torch.is_grad_enabled()):
+        return type(layer).forward(layer, *inputs, **keywords)
+    again, tensors = _Again(layer), _tensors(layer)
+    start = states(rows.generators)
+    first = True
+
+    def run(*inputs: Any) -> Any:
+        nonlocal first
+        if first:
+            first = False
+            return again(*inputs, **keywords)
+        with rows.over(layer), replayed(rows.generators, start):
+            return functional_call(again, tensors, inputs, keywords, tie_weights=False)
+
+    return checkpoint(run, *inputs, use_reentrant=False)  # dropout as a function draws as before
+
+
+def _tensors(layer: nn.Module) -> dict[str, Tensor]:
+    """Return a layer's tensors: a trainer's stand in the modules in the forward pass alone."""
+    return {f"layer.{name}": tensor for name, tensor in layer.named_parameters()}
 
 
 class _Again(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from study.batches.packing import PackedBatch
+from study.models.padded import Rows
 from study.records.runs import Evaluation
 
 _LOGITS_AT_ONCE = 2**25  # numbers, of 4 bytes each
@@ -84,6 +85,24 @@ class TokenLosses(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (gradient,) = ctx.saved_tensors
         return (grads[0].unsqueeze(1) * gradient).to(gradient.dtype), None, None, None
+
+
+def row_losses(logits: Tensor, rows: Rows, lengths: Tensor) -> Tensor:
+    """Return of every row the summed loss of its response and its right tokens, (rows, 2) fp32.
+
+    Args:
+        logits: (rows, L, vocabulary), of every token.
+        lengths: (rows,) int64, of each row's last tokens, which are its response.
+    """
+    place = torch.arange(logits.shape[1] - 1, device=logits.device)  # of the token before each
+    asked = (place < rows.last[:, None]) & (place >= (rows.last - lengths)[:, None])
+    targets = rows.input_ids[:, 1:][asked]
+    chosen = logits[:, :-1][asked].float()
+    losses = F.cross_entropy(chosen, targets, reduction="none")
+    right = (chosen.argmax(dim=1) == targets).float()
+    of_row = asked.nonzero()[:, 0]
+    sums = torch.zeros(len(rows.mask), 2, device=logits.device)
+    return sums.index_add(0, of_row, torch.stack([losses, right], dim=1))
 
 
 class ResponseLoss:

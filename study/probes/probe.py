@@ -11,9 +11,10 @@ from transformers import PreTrainedModel
 
 from study.batches.feeds import TokenFeed
 from study.models.packed import parameter_count
+from study.models.readout import POOLED
 from study.probes.fit import Floats, Labels, best_by_kind, picked
 from study.probes.record import KindRecord, LinearProbe
-from study.probes.states import NO_POOLER, POOLED, kinds, states
+from study.probes.states import NO_POOLER, kinds, states
 from study.records.prepared import Prepared
 
 

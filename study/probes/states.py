@@ -20,13 +20,16 @@ from study.batches.feeds import TokenFeed
 from study.batches.packing import PackedBatch
 from study.models import pretrained
 from study.models.attention import Packing
+from study.models.pretrained import batching_of
+from study.models.readout import FIRST, LAST, MEAN, POOLED, padded_states
 
-POOLED, FIRST, LAST, MEAN = "pooled", "first", "last", "mean"
 NO_POOLER = "the pretrained model has no layer between its last hidden states and its head"
 
 
 def kinds(model: PreTrainedModel) -> tuple[str, ...]:
     """Return the kinds of states that a model has, the one nearest to its own head first."""
+    if batching_of(model) != "packed":  # what its head reads is not known by its form
+        return (FIRST, LAST, MEAN)
     place = LAST if _reads_last(model) else FIRST
     return (POOLED, place, MEAN) if _pooler(model) is not None else (place, MEAN)
 
@@ -53,6 +56,9 @@ def _of_batch(
     model: PreTrainedModel, batch: PackedBatch, wanted: tuple[str, ...]
 ) -> dict[str, Tensor]:
     """Return the states (B, hidden) of a batch of one run."""
+    if batching_of(model) != "packed":
+        found = padded_states(model, batch)
+        return {kind: found[kind] for kind in wanted}
     offset = pretrained.first_position(model)
     hidden = model.base_model(
         input_ids=batch.input_ids,

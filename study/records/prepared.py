@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +19,8 @@ from study.entry.errors import StudyError
 from study.records.json_file import read_json, write_json
 
 SPLITS = ("train", "validation", "test")
+Batching: TypeAlias = Literal["packed", "padded", "separate"]
+"""How a model computes a batch: sentences end to end, as padded rows, or as those run by run."""
 _TENSORS = "data.safetensors"
 _WORDS = "prepared.json"
 
@@ -54,7 +57,8 @@ class Prepared:
         label_names: of class 0, 1, ...
         model_name: display name of the model whose tokenizer made the ids.
         max_length: no sentence is longer, in tokens.
-        pad_token_id: of that tokenizer; 0 if it has none.
+        pad_token_id: of that tokenizer; if it has none, the model's, or the end token's, or 0.
+        batching: how the model computes, as stage check found that it can.
     """
 
     train: Split
@@ -64,6 +68,7 @@ class Prepared:
     model_name: str
     max_length: int
     pad_token_id: int
+    batching: Batching = "packed"
 
     @property
     def num_labels(self) -> int:
@@ -85,6 +90,7 @@ def save(prepared: Prepared, folder: str | Path) -> None:
         "model_name": prepared.model_name,
         "max_length": prepared.max_length,
         "pad_token_id": prepared.pad_token_id,
+        "batching": prepared.batching,
         "label_names": list(prepared.label_names),
     }
     write_json(folder / _WORDS, words)
@@ -110,6 +116,7 @@ def load(folder: str | Path) -> Prepared:
             model_name=words["model_name"],
             max_length=words["max_length"],
             pad_token_id=words["pad_token_id"],
+            batching=words["batching"],
         )
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise StudyError(f"{folder / _TENSORS}: not prepared data ({error!r})") from error

@@ -15,7 +15,7 @@ import torch
 from transformers import PreTrainedModel
 
 from study.entry.errors import StudyError
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.training.loop import Run, RunResult, TrainGroup
 from study.training.progress import Progress
@@ -46,9 +46,7 @@ class Arm(ABC):
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
         """Load the settings' model with a head for the data's classes."""
         model = self.settings.model
-        return load_pretrained(
-            model.name, self.data.num_labels, dtype, model.dropout, self.data.max_length
-        )
+        return load_for(self.data, model.name, dtype, model.dropout)
 
 
 class Executor(Protocol):

@@ -46,13 +46,14 @@ class Run:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run learned, at the epoch that validation liked best.
+    """What a run learned, at the epoch that validation liked best (`Objective.better`).
 
     Attributes:
+        best_epoch: whose model it is; another than validation's, if `train` was told to keep it.
         validation_logits, test_logits: (n, num_labels) fp32 on the CPU; of a model with another
             objective its outputs (n, k).
         state: the trained tensors by name, fp32 on the CPU, without a run axis.
-        validation, loss_steps, loss_values: up to the last epoch, or where the run stopped early.
+        validation, loss_steps, loss_values: up to the last epoch, or where the run ended earlier.
         diverged_at: the step whose loss was not finite, or None. Such a run has no best epoch (0),
             no logits and no state.
     """
@@ -82,7 +83,7 @@ def train(
     epochs: int,
     progress: Progress,
     *,
-    keep_last: bool = False,
+    keep_epochs: Sequence[int] | None = None,
 ) -> list[RunResult]:
     """Train `runs` together, each with its own row of `parameters`.
 
@@ -92,14 +93,19 @@ def train(
             hold the last step's values afterwards.
         settings: schedule, decay, clipping, early stopping and the pieces of a step.
         epochs: passes over the training sentences.
-        keep_last: the last epoch's model, where validation has nothing to say of one that is
-            better; nothing stops early then.
+        keep_epochs: the epoch, from 1 to `epochs`, whose model is kept of each run, where
+            validation has no say in it. A run ends there: nothing that comes later is kept.
 
     Returns:
         One result a run, in order. A run whose loss stops being finite is marked and ends there,
         one that stops early ends too; the others go on as if it had not been, and training ends
         with the last of them. The schedule is that of all epochs in any case.
+
+    Raises:
+        ValueError: an epoch to keep that will not be.
     """
+    if keep_epochs is not None and not all(1 <= epoch <= epochs for epoch in keep_epochs):
+        raise ValueError(f"keep_epochs: {list(keep_epochs)}; allowed: 1 to {epochs}")
     per_epoch = feed.steps_per_epoch
     total = per_epoch * epochs
     optimizer = RunAdamW(
@@ -113,8 +119,8 @@ def train(
     )
     device = parameters.master.device
     generators = [streams.generator(run.seed, "dropout", device=device) for run in runs]
-    patience = None if keep_last else settings.patience(epochs)
-    log = _Log(runs, max(1, total // LOSS_POINTS), model.objective, patience)
+    window, patience = max(1, total // LOSS_POINTS), settings.patience(epochs)
+    log = _Log(runs, window, model.objective, patience, keep_epochs)
     best = parameters.master.clone()
     progress.start(runs, total)
     for epoch in range(1, epochs + 1):
@@ -130,8 +136,6 @@ def train(
         log.losses(torch.stack(losses).cpu())
         outputs = predict(model, parameters, feed, "validation")
         improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
-        if keep_last:
-            improved = log.keep_last(outputs)
         rows = torch.tensor(improved, dtype=torch.int64, device=device)
         best[rows] = parameters.master[rows]
         progress.epoch(epoch, log.last_losses(), log.last_accuracies())
@@ -188,10 +192,16 @@ class _Log:
     """What happened to each run, read from the device once an epoch."""
 
     def __init__(
-        self, runs: Sequence[Run], window: int, objective: Objective, patience: int | None
+        self,
+        runs: Sequence[Run],
+        window: int,
+        objective: Objective,
+        patience: int | None,
+        keep_epochs: Sequence[int] | None = None,
     ) -> None:
         self._window, self._objective, self._patience = window, objective, patience
-        self._stopped: dict[int, int] = {}  # the last step of each run that stopped early
+        self._keep_epochs = keep_epochs
+        self._stopped: dict[int, int] = {}  # the last step of each run that ended early
         self._losses: list[Tensor] = []  # (steps, R) of each epoch
         self._results = [
             RunResult(run, 0, (), (), (), torch.empty(0), torch.empty(0), {}, diverged_at=None)
@@ -208,7 +218,7 @@ class _Log:
                 self._results[i] = replace(result, diverged_at=before + int(bad[0]) + 1)
 
     def validation(self, epoch: int, step: int, outputs: Tensor, labels: Tensor) -> list[int]:
-        """Take in validation outputs (R, n, k); return the runs that are at their best now."""
+        """Take in validation outputs (R, n, k); return the runs whose model is to be kept now."""
         improved = []
         for i, result in enumerate(self._results):
             if i in self._stopped:
@@ -219,29 +229,30 @@ class _Log:
                 continue
             accuracy, loss = self._objective.evaluate(outputs[i], labels)
             point = Evaluation(epoch=epoch, step=step, accuracy=accuracy, loss=loss)
-            if all(self._objective.better(point, other) for other in result.validation):
+            if self._keeps(i, point):
                 result = replace(result, best_epoch=epoch, validation_logits=outputs[i].clone())
                 improved.append(i)
             self._results[i] = replace(result, validation=(*result.validation, point))
-            if self._patience is not None and epoch - result.best_epoch >= self._patience:
+            if self._ends(i, epoch):
                 self._stopped[i] = step
         return improved
 
-    def keep_last(self, outputs: Tensor) -> list[int]:
-        """Take the epoch that ended for every run's best, if it has not gone astray."""
-        going = [i for i, r in enumerate(self._results) if r.diverged_at is None]
-        for i in going:
-            result = self._results[i]
-            self._results[i] = replace(
-                result,
-                best_epoch=result.validation[-1].epoch,
-                validation_logits=outputs[i].clone(),
-            )
-        return going
+    def _keeps(self, i: int, point: Evaluation) -> bool:
+        """Whether a run's model is to be kept now: at the epoch it was told, or as the best yet."""
+        if self._keep_epochs is not None:
+            return point.epoch == self._keep_epochs[i]
+        return all(self._objective.better(point, old) for old in self._results[i].validation)
+
+    def _ends(self, i: int, epoch: int) -> bool:
+        """Whether a run ends with this epoch: it was the one to keep, or patience is at its end."""
+        if self._keep_epochs is not None:
+            return epoch == self._keep_epochs[i]
+        best = self._results[i].best_epoch
+        return self._patience is not None and epoch - best >= self._patience
 
     @property
     def over(self) -> bool:
-        """Whether no run goes on: each has stopped early or went astray, not all of them astray."""
+        """Whether no run goes on: each has ended early or went astray, not all of them astray."""
         lost = sum(result.diverged_at is not None for result in self._results)
         return bool(self._stopped) and len(self._stopped) + lost == len(self._results)
 

@@ -230,3 +230,66 @@ def test_files_that_are_missing_or_broken_are_named(folder, tmp_path):
 def test_saving_and_loading_open_no_socket(tmp_path, no_network):
     save(extract(adapted(BERT, base_model_name="some/model")), tmp_path)
     assert load(tmp_path).config.base_model_name == "some/model"
+
+
+OVERLAPPING = [("query", "0.attention.self.query"), ("0.attention.self.query", "query")]
+
+
+@pytest.mark.parametrize("keys", OVERLAPPING)
+@pytest.mark.parametrize("kind", ["rank_pattern", "alpha_pattern"])
+def test_the_first_pattern_that_matches_counts_as_in_peft_and_stays_first(kind, keys, tmp_path):
+    patterns = {kind: dict(zip(keys, (5, 2), strict=True))}
+    model, ids = adapted(BERT, **patterns), tokens()
+    ours = extract(model)
+    save(ours, tmp_path)
+    other = PeftModel.from_pretrained(BERT.build(), tmp_path).eval()
+    torch.testing.assert_close(logits(other, ids), logits(model, ids), rtol=1e-5, atol=1e-5)
+    fresh = get_peft_model(
+        BERT.build(),
+        LoraConfig(r=3, lora_alpha=4.5, target_modules=list(BERT.targets), **patterns),
+    )
+    scalings = {name: ours.config.scaling_of(name) for name in BERT.adapted}
+    for theirs in (other, fresh):
+        for name, scaling in scalings.items():
+            layer = theirs.base_model.model.get_submodule(name)
+            assert layer.scaling["default"] == pytest.approx(scaling)
+    again = load(tmp_path)
+    assert list(getattr(again.config, kind).items()) == list(patterns[kind].items())
+    attach(back := BERT.build(), again)
+    torch.testing.assert_close(logits(back, ids), logits(model, ids), rtol=1e-5, atol=1e-5)
+
+
+def test_all_other_keys_are_sorted(folder):
+    keys = list(json.loads((folder / CONFIG).read_text()))
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    ("modules", "gone", "named"),
+    [
+        (["classifier", "score"], "classifier", r"names \['classifier', 'score'\].* of them"),
+        (["head", "classifier", "score"], None, r"names \['head'\], and the file has no .* of it"),
+    ],
+)
+def test_a_head_that_the_file_lacks_is_named_with_what_to_do(folder, modules, gone, named):
+    edit(folder, modules_to_save=modules)
+    tensors = load_file(folder / WEIGHTS)
+    kept = {name: t for name, t in tensors.items() if gone is None or f"{gone}." not in name}
+    save_file(kept, folder / WEIGHTS)
+    with pytest.raises(ValueError, match=rf"adapter_model\.safetensors: modules_to_save {named}"):
+        load(folder)
+    with pytest.raises(ValueError, match="save the trained adapter a second time without that"):
+        load(folder)
+
+
+def test_whoever_is_sent_to_pefts_conversion_is_told_that_it_leaves_out_the_head(folder):
+    edit(folder, init_lora_weights="olora")
+    with pytest.raises(ValueError, match=r"which leaves out the head: save .* a second time"):
+        load(folder)
+
+
+def test_an_adapter_without_the_head_of_its_task_is_not_written(tmp_path):
+    headless = replace(extract(adapted(BERT)), head={})
+    with pytest.raises(ValueError, match=r"'SEQ_CLS': a head goes along \(classifier or score"):
+        save(headless, tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()

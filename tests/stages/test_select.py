@@ -156,6 +156,7 @@ def test_merged_and_unmerged_logits_are_the_same(study):
     unmerged = logits(run_lines(ADAPTER / "README.md")["model"])
     assert merged.dtype == torch.float32
     assert merged.config.id2label == {0: "0", 1: "1"}
+    assert merged.config.problem_type == "single_label_classification"
     torch.testing.assert_close(logits(merged), unmerged, rtol=0, atol=1e-5)
 
 

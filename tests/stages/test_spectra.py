@@ -15,6 +15,7 @@ from study.records import prepared
 from study.records.json_file import read_json, write_json
 from tests.study.analyses.rules_of_thumb.test_record import sufficient
 from tests.study.analyses.spectra.cases import write_runs
+from tests.study.fake_records import fake_arm
 from tests.study.toys import prepared as made
 from tests.study.toys import saved
 
@@ -34,6 +35,10 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     prepared.save(made(train=10), tmp_path / "data/prepared")
     write_runs(tmp_path / "data", [1, 3], [2, 4])
     shutil.copytree(tmp_path / "data/full", tmp_path / "data/shuffled_labels")
+    full = fake_arm("full", seeds=[2, 4], num_sentences=20)
+    write_json(tmp_path / "metrics/runs/full.json", full.to_json())
+    epochs = {str(run.seed): run.best_epoch for run in full.picked()}
+    write_json(tmp_path / "metrics/shuffled_labels.json", {"trained": True, "epochs": epochs})
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -74,5 +79,19 @@ def test_what_another_stage_has_not_made_is_named(workplace: Path) -> None:
     (workplace / "data/adapters/r3/s2/adapter_model.safetensors").unlink()
     with pytest.raises(StudyError, match=r"run `dvc repro lora@3`"):
         spectra.main()
+    write_runs(workplace / "data", [1, 3], [2, 4])
+    (workplace / "data/shuffled_labels/s4/config.json").unlink()
+    with pytest.raises(StudyError, match=r"shuffled_labels/s4: .* run `dvc repro shuffled_labels`"):
+        spectra.main()
     with pytest.raises(StudyError, match=r"metrics/spectra.json: no such file"):
         rules_of_thumb.main()
+
+
+@pytest.mark.parametrize("epochs", [{"2": 1, "4": 9}, {"2": 1}, None])
+def test_a_control_of_other_epochs_is_refused(
+    workplace: Path, epochs: dict[str, int] | None
+) -> None:
+    record = {"trained": True} if epochs is None else {"trained": True, "epochs": epochs}
+    write_json("metrics/shuffled_labels.json", record)
+    with pytest.raises(StudyError, match=r"at epochs .*; run `dvc repro shuffled_labels`"):
+        spectra.main()

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ import torch
 from ray.cluster_utils import Cluster
 from transformers import AutoModelForSequenceClassification
 
-from stages import full, head_only, headline, lora
+from stages import full, head_only, headline, lora, shuffled_labels
 from study.arms import rank
 from study.arms.full import ids_in_use
 from study.entry import command as cli
 from study.records import prepared
-from study.records.json_file import read_json
+from study.records.json_file import read_json, write_json
 from study.records.logits import read_logits
 from study.records.prepared import Prepared, Split
 from study.records.runs import read_arm
 from tests.pipeline import toys as study_toys
 from tests.study import toys
+from tests.study.fake_records import fake_arm
 
 ROOT = Path(__file__).resolve().parents[2]
 Stage = Callable[[], None]
@@ -245,6 +247,25 @@ def test_a_headline_of_a_sweep_that_has_not_run(study: Path, call: Any, capsys: 
         assert missing in refused(call, capsys, headline)
         call(lora, "--rank", "1")
         shutil.rmtree(study / "data/adapters/r1")
+
+
+def test_the_control_is_kept_at_each_seeds_epoch_on_the_task(
+    study: Path, call: Callable[..., None], capsys: Any
+) -> None:
+    task = fake_arm("full", seeds=[0, 1], num_sentences=30, learning_rates=(0.003,))
+    for epochs in ({0: 1, 1: 2}, {0: 2, 1: 2}):
+        runs = tuple(replace(run, best_epoch=epochs[run.seed]) for run in task.runs)
+        write_json(study / "metrics/runs/full.json", replace(task, runs=runs).to_json())
+        call(shuffled_labels)
+        record = read_json(study / "metrics/shuffled_labels.json")
+        assert record["epochs"] == {str(seed): epoch for seed, epoch in epochs.items()}
+        for seed, epoch in epochs.items():
+            (study / f"data/shuffled_labels/s{seed}").rename(study / f"s{seed}-{epoch}-{epochs[0]}")
+    models = {p.name: (p / "model.safetensors").read_bytes() for p in study.glob("s*-*")}
+    assert models["s1-2-1"] == models["s1-2-2"]
+    assert models["s0-1-1"] != models["s0-2-2"]
+    study_toys.change(study / "params.yaml", {"train.epochs": 1})
+    assert "run `dvc repro full`" in refused(call, capsys, shuffled_labels)
 
 
 def test_one_runs_result_does_not_depend_on_which_others_are_tried(

@@ -161,7 +161,7 @@ def _run(
         )
         for epoch in range(1, epochs + 1)
     ]
-    best = max(validation, key=lambda point: point.accuracy)
+    best = max(validation, key=lambda point: (point.accuracy, -point.loss))
     return RunRecord(
         seed=seed,
         learning_rate=rate,

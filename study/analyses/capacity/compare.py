@@ -20,7 +20,7 @@ from study.entry.errors import StudyError
 from study.evaluation.attached import read_adapter
 from study.evaluation.evaluator import Evaluator, first
 from study.models.matrices import read_tuned
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.records.runs import RunRecord
 from study.training.machine import compute_dtype
@@ -114,7 +114,7 @@ def _adapters(
     predicted: Predicted = defaultdict(list)
     differing = []
     dtype = compute_dtype(settings.train)
-    model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
+    model = load_for(data, settings.model.name, dtype)
     for run in results.lora[largest].picked():
         whole = read_adapter(largest, run.seed, folder)
         every = [truncated(whole, rank) for rank in ranks[:-1]]

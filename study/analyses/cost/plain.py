@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from study.entry.errors import StudyError
-from study.models.packed import load_pretrained
+from study.models.dequantised import read_config
+from study.models.packed import load_for
 from study.records.prepared import Prepared, Split
-from study.sources.resolve import resolve_model
 
 Inputs = dict[str, Tensor]  # input_ids and attention_mask, (batch, longest)
 
@@ -26,12 +26,10 @@ def load_plain(name: str, data: Prepared, dtype: torch.dtype) -> PreTrainedModel
         data: says how many classes the head has, and which token pads.
 
     Raises:
-        StudyError: as `study.models.packed.load_pretrained`, which reads and checks the files.
+        StudyError: as `study.models.packed.load_for`, which reads and checks the files.
     """
-    packed = load_pretrained(name, data.num_labels, dtype, 0.0, data.max_length)
-    config = AutoConfig.from_pretrained(
-        resolve_model(name), trust_remote_code=False, num_labels=data.num_labels
-    )
+    packed = load_for(data, name, dtype)
+    config = read_config(name, num_labels=data.num_labels)
     if config.pad_token_id is None:  # a decoder finds a sentence's end by it
         config.pad_token_id = data.pad_token_id
     model: Any = AutoModelForSequenceClassification.from_config(config, dtype=dtype)

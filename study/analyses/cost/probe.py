@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from study.analyses.operations.flops import Flops, fit, without_weights
+from study.models.dequantised import read_config
 from study.probes.record import LinearProbe
-from study.sources.resolve import resolve_model
 from study.statistics.crossed import crossed_interval
 
 _FP32 = 4  # bytes
@@ -36,7 +36,7 @@ def probe_cost(
     Args:
         model_name: as in the settings; lengths: tokens of the training sentences, (n,).
     """
-    config = AutoConfig.from_pretrained(resolve_model(model_name), trust_remote_code=False)
+    config = read_config(model_name)
     sentences, tokens = len(lengths), float(lengths.sum())
     passed = encoder_flops(config).of(sentences, tokens, float(lengths.square().sum()))
     interval = crossed_interval(probe.right(), confidence, least=0, most=1)

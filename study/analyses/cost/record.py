@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig
 
 from lora import peft_format
 from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
@@ -34,11 +33,11 @@ from study.analyses.operations.flops import Flops, inference_flops, training_flo
 from study.analyses.results.sweep import scores
 from study.arms import lora
 from study.entry.errors import StudyError
+from study.models.dequantised import read_config
 from study.probes.record import read_probe
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, read_arm
-from study.sources.resolve import resolve_model
 from study.statistics.crossed import crossed_interval
 from study.training.machine import device
 
@@ -98,7 +97,7 @@ def _flops(
     settings: Settings, data: Prepared, ranks: list[int]
 ) -> dict[tuple[str, int | None], tuple[Flops, Flops]]:
     """Return the operations of training and of inference of every arm."""
-    config = AutoConfig.from_pretrained(resolve_model(settings.model.name), trust_remote_code=False)
+    config = read_config(settings.model.name)
     labels = data.num_labels
     plain = inference_flops(config, labels)
     found: dict[tuple[str, int | None], tuple[Flops, Flops]] = {

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from study.analyses.cost.plain import first
 from study.arms import full, head_only, lora
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.training.loop import Run
@@ -92,7 +92,7 @@ class Trainer:
 
     def _load(self, dtype: torch.dtype) -> PreTrainedModel:
         name, dropout = self._settings.model.name, self._settings.model.dropout
-        return load_pretrained(name, self._data.num_labels, dtype, dropout, self._data.max_length)
+        return load_for(self._data, name, dtype, dropout)
 
 
 class StepTimer(Progress):

@@ -1,5 +1,8 @@
 """The base model as anybody loads it: plain transformers, in fp32, without the study's own parts.
 
+Its config says that it tells one class of several, whatever the checkpoint was tuned for: a
+pipeline takes from there how logits become scores.
+
 What a checkpoint lacks (a pooler, where it was saved without one) is drawn at random when a model
 is loaded. Training drew it once, kept it, and every adapter was learned on top of it; whoever loads
 the base again draws another one. So these weights belong to what is handed out.
@@ -15,9 +18,12 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from lora.adapter import Adapter
-from study.models.packed import load_pretrained
+from study.models.dequantised import dequantised
+from study.models.objective import PROBLEM_TYPE
+from study.models.packed import load_for
 from study.models.pretrained import quiet
-from study.sources.resolve import resolve_model
+from study.records.prepared import Prepared
+from study.sources.resolve import pretrained
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +50,10 @@ def load_base(name: str, label_names: Sequence[str]) -> Base:
         StudyError: there is no such model.
     """
     labels = dict(enumerate(label_names))
+    path, options = pretrained(name)
     arguments: dict[str, Any] = {
         "num_labels": len(labels),
+        "problem_type": PROBLEM_TYPE,
         "id2label": labels,
         "label2id": {label: i for i, label in labels.items()},
         "trust_remote_code": False,
@@ -56,7 +64,7 @@ def load_base(name: str, label_names: Sequence[str]) -> Base:
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(0)
         model, report = AutoModelForSequenceClassification.from_pretrained(
-            resolve_model(name), dtype=torch.float32, **arguments
+            path, dtype=torch.float32, **dequantised(options), **arguments
         )
     prefix = f"{model.base_model_prefix}."
     stored = getattr(model.config, "dtype", None)
@@ -69,18 +77,18 @@ def load_base(name: str, label_names: Sequence[str]) -> Base:
 
 
 def with_lacking(
-    adapter: Adapter, base: Base, name: str, dtype: torch.dtype, max_length: int
+    adapter: Adapter, base: Base, name: str, dtype: torch.dtype, data: Prepared
 ) -> Adapter:
     """Put what the base's checkpoint lacks beside the adapter's head, as training drew it.
 
     Args:
-        name: as in the settings; dtype: that training computed in; max_length: of a sentence.
+        name: as in the settings; dtype: that training computed in; data: trained on.
 
     Raises:
-        StudyError: as `load_pretrained`.
+        StudyError: as `load_for`.
     """
     if not base.lacks:
         return adapter
-    trained_on = load_pretrained(name, base.model.config.num_labels, dtype, 0.0, max_length)
+    trained_on = load_for(data, name, dtype)
     drawn = {key: trained_on.get_parameter(key).detach().float() for key in base.lacks}
     return replace(adapter, head=dict(sorted({**adapter.head, **drawn}.items())))

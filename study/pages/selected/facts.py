@@ -14,6 +14,7 @@ from study.entry.errors import StudyError
 from study.pages.selected import hub
 from study.pages.selected.base import Base
 from study.pages.selected.merging import Checked
+from study.pages.selected.padding import Padding
 from study.pages.selected.pick import Recommendation
 from study.records.runs import ArmRecord, RunRecord
 from study.sources.resolve import display_name, resolve
@@ -32,6 +33,7 @@ class Facts:
         picked: the recommended rank; run: of it, the one that is handed out; arm: all its runs.
         config: of the adapter.
         checked: what the merged model was found to compute, in fp32.
+        padding: of a batch, in what is handed out.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Facts:
     config: LoRAConfig
     base: Base
     checked: Checked
+    padding: Padding
 
     @property
     def base_id(self) -> str | None:

@@ -6,32 +6,53 @@ They are to be run in the study's folder, offline if the base is a package's or 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
+from study.models.objective import PROBLEM_TYPE
 from study.pages.selected.base import Base
-from study.sources.resolve import PACKAGE_PREFIX, resolve
+from study.pages.selected.padding import Padding
+from study.sources.resolve import PACKAGE_PREFIX, pretrained, resolve
 
 _CALL = 'classify("A text to classify.", truncation=True)  # [{"label": ..., "score": ...}]'
 
 
-def adapter_lines(name: str, base: Base, folder: str, max_length: int) -> tuple[str, ...]:
+def adapter_lines(
+    name: str, base: Base, padding: Padding, folder: str, max_length: int
+) -> tuple[str, ...]:
     """Return lines that load a base, put an adapter into it, as `model`, and classify with it.
 
-    The last three load the tokenizer and go from a text to its class.
+    The last three load the tokenizer and go from a text to its class; a GGUF file's needs more.
 
     Args:
         name: of the base, as in the settings; folder: of the adapter.
+        padding: of a batch.
         max_length: tokens at which a text is cut, as in training.
     """
     named = base.model.config.id2label.items()
     labels = ", ".join(f"{i}: {json.dumps(label, ensure_ascii=False)}" for i, label in named)
-    options = f"id2label={{{labels}}}"
+    options = f'id2label={{{labels}}}, problem_type="{PROBLEM_TYPE}"'
+    options += _arguments(padding.to_config)
+    told: tuple[tuple[str, str | int], ...] = (
+        ("model_max_length", max_length),
+        *padding.to_tokenizer,
+    )
+    of_tokenizer = _arguments(told)
+    afterwards: tuple[str, ...] = ()
+    imported = "AutoModelForSequenceClassification, AutoTokenizer, pipeline"
+    file = pretrained(name)[1].get("gguf_file")
     if base.other_head:
         options += ", ignore_mismatched_sizes=True"
-    if base.dtype != "float32":
+    if base.dtype != "float32" or file is not None:
         options += ', dtype="float32"'
-    place: tuple[str, ...] = (f'base = "{_place(name)}"',)
+    if file is not None:
+        options += f', gguf_file="{file}", quantization_config=GgufConfig(dequantize=True)'
+        of_tokenizer = f', gguf_file="{file}"'  # beside which transformers forgets pad_token
+        afterwards = tuple(f"tokenizer.{key} = {json.dumps(value)}" for key, value in told)
+        imported = imported.replace("pipeline", "GgufConfig, pipeline")
+    folder_of_base = _place(name) if file is None else _place(name).rpartition(file)[0] or "."
+    place: tuple[str, ...] = (f'base = "{folder_of_base}"',)
     if name.startswith(PACKAGE_PREFIX):  # whose folder is not known beforehand
-        package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
+        package, _, inside = folder_of_base.removeprefix(PACKAGE_PREFIX).partition("/")
         path = f'find_spec("{package}").submodule_search_locations[0]'
         place = (
             "from importlib.util import find_spec",
@@ -39,11 +60,12 @@ def adapter_lines(name: str, base: Base, folder: str, max_length: int) -> tuple[
         )
     return (
         "from peft import PeftModel",
-        "from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline",
+        f"from transformers import {imported}",
         *place,
         f"model = AutoModelForSequenceClassification.from_pretrained(base, {options})",
         f'model = PeftModel.from_pretrained(model, "{folder}")',
-        f"tokenizer = AutoTokenizer.from_pretrained(base, model_max_length={max_length})",
+        f"tokenizer = AutoTokenizer.from_pretrained(base{of_tokenizer})",
+        *afterwards,
         'classify = pipeline("text-classification", model=model, tokenizer=tokenizer)',
         _CALL,
     )
@@ -56,6 +78,11 @@ def merged_lines(folder: str) -> tuple[str, ...]:
         f'classify = pipeline("text-classification", model="{folder}")',
         _CALL,
     )
+
+
+def _arguments(changes: Iterable[tuple[str, str | int]]) -> str:
+    """Return changes as arguments, each after a comma."""
+    return "".join(f", {key}={json.dumps(value, ensure_ascii=False)}" for key, value in changes)
 
 
 def _place(name: str) -> str:

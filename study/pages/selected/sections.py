@@ -85,17 +85,14 @@ def adapter_note(facts: Facts) -> str:
             "they are saved with the adapter: "
             f"{listed([f'`{name}`' for name in facts.base.lacks])}."
         )
-    return " ".join([*notes, _classes(facts)])
+    return " ".join([*notes, *_padding(facts), _classes(facts)])
 
 
 def merged_note(facts: Facts) -> str:
     """Say what to know when loading the merged model."""
-    several = ""
-    if facts.base.model.config.pad_token_id is None:
-        several = " It has no padding token: give it one text at a time."
     return (
         f"`truncation=True` cuts texts at {facts.settings.data.max_length} tokens, as in "
-        f"training.{several} {_classes(facts)}"
+        f"training. {' '.join([*_padding(facts), _classes(facts)])}"
     )
 
 
@@ -196,6 +193,17 @@ def licence(facts: Facts) -> str:
         "weights here derive from both: check them before you pass these on. The study's code is "
         "MIT."
     )
+
+
+def _padding(facts: Facts) -> list[str]:
+    """Say what pads a batch, where the base does not say it itself."""
+    pad = facts.padding
+    if not pad.to_tokenizer and not pad.to_config:
+        return []
+    return [
+        f"The token `{pad.token}` (id {pad.token_id}) pads a batch, on the right; the base says "
+        "nothing of it, or another one."
+    ]
 
 
 def _classes(facts: Facts) -> str:

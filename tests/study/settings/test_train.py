@@ -31,4 +31,11 @@ def test_auto_waits_half_of_all_epochs_for_a_better_one(epochs, patience):
 
 @pytest.mark.parametrize("asked", [None, 1, 7])
 def test_a_patience_that_was_asked_for_is_kept(asked):
-    assert train_settings(early_stopping=asked).patience(90) == asked
+    train = train_settings(early_stopping=asked)
+    assert train.patience(90) == train.of_the_head().patience(90) == asked
+
+
+def test_auto_never_stops_the_head_alone():
+    train = train_settings(early_stopping="auto")
+    assert train.of_the_head().patience(100) is None
+    assert train.of_the_head() == train_settings(early_stopping=None)

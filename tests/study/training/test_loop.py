@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -12,7 +14,9 @@ from study.arms import lora
 from study.batches.packing import epoch_order
 from study.models.objective import Classification
 from study.models.packed import PackedClassifier
-from study.training.loop import _Log
+from study.records.runs import Evaluation
+from study.training.loop import Run, RunResult, _Log, train
+from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES
 from tests.study import toys
@@ -75,6 +79,46 @@ def test_head_and_batches_of_a_seed_are_the_same_in_every_arm() -> None:
     assert alone[0][1] != alone[1][1]
 
 
+def kept(points: Sequence[Evaluation]) -> int:
+    """Return the epoch of the highest accuracy; of several, of the lowest loss; then the first."""
+    return min(points, key=lambda point: (-point.accuracy, point.loss, point.epoch)).epoch
+
+
+def logits(right: Sequence[bool], sure: float, labels: Tensor) -> Tensor:
+    """Return logits (n, 2) that are right where it says so, the surer the larger."""
+    signs = torch.where(torch.tensor(right), 1.0, -1.0)
+    return sure * signs[:, None] * (2 * torch.nn.functional.one_hot(labels, 2) - 1)
+
+
+def test_of_equally_accurate_epochs_the_one_of_the_lowest_loss_is_kept() -> None:
+    """All right at epochs 2 to 5, surer at 3 than at 2, as sure at 4, and less so at 5."""
+    labels = torch.tensor([0, 1, 1])
+    epochs = [([True, True, False], 9.0), *[([True] * 3, sure) for sure in (1.0, 2.0, 2.0, 1.5)]]
+    log = _Log([lora_run(0)], 3, Classification(), patience=None)
+    improved = []
+    for epoch, (right, sure) in enumerate(epochs, 1):
+        log.losses(torch.ones(4, 1))
+        found = logits(right, sure, labels)[None]
+        improved.append(log.validation(epoch, 4 * epoch, found, labels))
+    assert improved == [[0], [0], [0], [], []]
+    (result,) = log.results(torch.zeros(1, 3, 2), [{}])
+    assert result.best_epoch == kept(result.validation) == 3
+    assert torch.equal(result.validation_logits, logits([True] * 3, 2.0, labels))
+
+
+def test_an_epoch_of_lower_loss_is_a_better_one_for_patience_too() -> None:
+    """As accurate throughout: the loss falls to epoch 3 and rises from there."""
+    labels = torch.tensor([0, 1, 1])
+    log = _Log([lora_run(0)], 3, Classification(), patience=2)
+    for epoch, sure in enumerate((1.0, 2.0, 3.0, 2.5, 2.0), 1):
+        assert not log.over
+        log.losses(torch.ones(4, 1))
+        log.validation(epoch, 4 * epoch, logits([True] * 3, sure, labels)[None], labels)
+    assert log.over
+    (result,) = log.results(torch.zeros(1, 3, 2), [{}])
+    assert (result.best_epoch, len(result.validation)) == (3, 5)
+
+
 def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
     runs = [lora_run(seed, 0.05) for seed in (0, 1, 2, 3)]
     results = train_lora(runs, epochs=4)
@@ -84,7 +128,7 @@ def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
         accuracies = [point.accuracy for point in result.validation]
         assert [point.epoch for point in result.validation] == [1, 2, 3, 4]
         assert [point.step for point in result.validation] == [8, 16, 24, 32]
-        assert result.best_epoch == 1 + accuracies.index(max(accuracies))
+        assert result.best_epoch == kept(result.validation)
         model = toys.load(saved("bert"))
         classifier = PackedClassifier(model, [0])
         lora.adapt(model, [config], [0])
@@ -110,12 +154,11 @@ def test_a_run_stops_early_and_is_what_it_would_be_alone_with_fewer_validations(
     together = train_lora(runs, epochs=6, early_stopping=2)
     lengths = []
     for run, long, result in zip(runs, whole, together, strict=True):
-        accuracies = [point.accuracy for point in long.validation]
-        firsts = [1 + accuracies.index(max(accuracies[:n])) for n in range(1, 7)]  # best so far
-        end = next((n for n, best in enumerate(firsts, 1) if n - best >= 2), 6)
+        bests = [kept(long.validation[:n]) for n in range(1, 7)]  # so far
+        end = next((n for n, best in enumerate(bests, 1) if n - best >= 2), 6)
         lengths.append(end)
         assert result.validation == long.validation[:end]
-        assert result.best_epoch == firsts[end - 1]
+        assert result.best_epoch == bests[end - 1]
         assert result.loss_steps == long.loss_steps[: 8 * end]
         assert result.loss_values == long.loss_values[: 8 * end]
         (alone,) = train_lora([run], epochs=6, early_stopping=2)
@@ -136,7 +179,7 @@ def test_training_ends_when_no_run_goes_on_and_a_lost_run_holds_up_nobody() -> N
             self.epochs += 1
 
     settings = toys.train_settings(epochs=9, early_stopping=1, warmup_share=0.0)
-    runs = [lora_run(0, 1e-9), lora_run(1, 1e38)]  # the one never gets better, the other is lost
+    runs = [lora_run(0, 1e-30), lora_run(1, 1e38)]  # the one stays as it is, the other is lost
     counted = Counted("toy", 2)
     config = toys.lora_config(FAMILIES["bert"])
     model = toys.load(saved("bert"))
@@ -165,6 +208,37 @@ def test_what_becomes_of_a_run_after_it_stopped_is_nobodys_concern() -> None:
     assert (stopped.diverged_at, stopped.best_epoch) == (None, 1)
     assert (stopped.loss_steps, stopped.loss_values) == ((3, 6, 8), (1.0, 5 / 3, 2.0))
     assert (other.best_epoch, other.loss_steps) == (2, (3, 6, 9, 12))
+
+
+def train_heads(runs: Sequence[Run], keep: Sequence[int], **changes: Any) -> list[RunResult]:
+    """Train heads on a frozen model and keep the epoch that is told of each run."""
+    classifier = PackedClassifier(toys.load(saved("bert")), [run.seed for run in runs])
+    every = dict(classifier.named_parameters())
+    heads = {name: every[name] for name in classifier.head_names}
+    parameters = FlatParameters(
+        *(heads, len(runs), torch.float32), has_run_axis=lambda _: True, keep_fp32=lambda _: True
+    )
+    settings, feed = toys.train_settings(**changes), toys.token_feed(toys.prepared())
+    assert isinstance(settings.epochs, int)
+    given = (classifier, parameters, runs, feed, settings, settings.epochs)
+    return train(*given, Progress("toy", len(runs)), keep_epochs=keep)
+
+
+def test_runs_that_are_told_their_epochs_keep_them_whoever_trains_beside_them() -> None:
+    runs = [Run("head_only", None, 0.05, seed) for seed in (0, 1, 2)]
+    together = train_heads(runs, [3, 1, 2], epochs=4, early_stopping=1)
+    assert [result.best_epoch for result in together] == [3, 1, 2]
+    for run, result in zip(runs, together, strict=True):
+        (alone,) = train_heads([run], [result.best_epoch], epochs=4, early_stopping=1)
+        assert len(result.validation) == result.best_epoch
+        assert result.loss_steps[-1] == 8 * result.best_epoch
+        check_equal(result, alone)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_an_epoch_that_will_not_be_cannot_be_kept(epoch: int) -> None:
+    with pytest.raises(ValueError, match="allowed: 1 to 2"):
+        train_heads([Run("head_only", None, 0.05, 0)], [epoch], epochs=2)
 
 
 def test_the_loss_curve_covers_every_step_once() -> None:

@@ -26,7 +26,7 @@ from study.evaluation.attached import attached, read_adapter
 from study.evaluation.evaluator import Evaluator
 from study.evaluation.hidden_states import outputs
 from study.models.matrices import read_tuned
-from study.models.packed import load_pretrained
+from study.models.packed import load_for
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared, Split
 from study.studies.drift.outputs.given import Given, Name
@@ -50,7 +50,7 @@ def every_arm(
     """
     data, seeds = replace(data, test=text), sorted(settings.seeds)
     dtype = compute_dtype(settings.train)
-    model = load_pretrained(settings.model.name, data.num_labels, dtype, 0.0, data.max_length)
+    model = load_for(data, settings.model.name, dtype)
     feed = TokenFeed(data, 1, device(settings.train))  # nothing is trained
     heads = [read_head(seed, folder / "head_only") for seed in seeds]
     pretrained = outputs(*with_heads(model, heads, settings.train), feed, "test")

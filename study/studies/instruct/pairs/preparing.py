@@ -42,8 +42,9 @@ def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, An
     parts = dict(zip(("test", "validation", "train"), found, strict=True))
     pairs = {name: [source.pairs[i] for i in part.chosen] for name, part in parts.items()}
     encoded = {name: tokenizer.encode(some) for name, some in pairs.items()}
+    splits: dict[str, Any] = {name: part.split for name, part in encoded.items()}
     prepared = Prepared(
-        **{name: part.split for name, part in encoded.items()},
+        **splits,
         label_names=(),
         model_name=tokenizer.display_name,
         max_length=data.max_length,

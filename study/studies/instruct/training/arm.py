@@ -14,7 +14,7 @@ from lora import peft_format
 from lora.adapter import Adapter
 from study.arms.lora import LoraArm, Pack
 from study.arms.rank import adapters_of, run_rank
-from study.models.causal import PackedCausalLM, load_causal
+from study.models.causal import PackedCausalLM, load_causal_for
 from study.records.prepared import Prepared
 from study.studies.instruct.training.operations import epoch_operations
 from study.studies.instruct.training.records import PairRun, RankRecord
@@ -35,7 +35,7 @@ class CausalLoraArm(LoraArm):
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
         """Load the settings' model with its output layer."""
         model = self.settings.model
-        return load_causal(model.name, dtype, model.dropout, self.data.max_length)
+        return load_causal_for(self.data, model.name, dtype, model.dropout)
 
 
 @dataclass(frozen=True)

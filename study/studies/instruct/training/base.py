@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from study.batches.feeds import TokenFeed
-from study.models.causal import PackedCausalLM, load_causal
+from study.models.causal import PackedCausalLM, load_causal_for
 from study.records.prepared import Prepared
 from study.studies.instruct.training.records import BaseRecord
 from study.training.machine import compute_dtype, device
@@ -21,11 +21,11 @@ def evaluate_base(settings: InstructSettings, data: Prepared) -> BaseRecord:
     """Return the losses of the untrained model on the held-out pairs.
 
     Raises:
-        StudyError: the model cannot be loaded; see `study.models.causal.load_causal`.
+        StudyError: the model cannot be loaded; see `study.models.causal.load_causal_for`.
     """
     used = device(settings.train)
     name, dtype = settings.model.name, compute_dtype(settings.train)
-    model = PackedCausalLM(load_causal(name, dtype, 0.0, data.max_length), [0]).to(used).eval()
+    model = PackedCausalLM(load_causal_for(data, name, dtype), [0]).to(used).eval()
     feed = TokenFeed(data, settings.train.batch_size, used)
 
     def outputs(split: str) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, PretrainedConfig
+from transformers import PretrainedConfig
 
 from study.analyses.cost.plain import load_plain
 from study.analyses.operations.flops import (
@@ -26,9 +26,9 @@ from study.analyses.operations.flops import (
 )
 from study.arms import lora
 from study.batches.packing import pack
+from study.models.dequantised import read_config
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared, Split
-from study.sources.resolve import resolve_model
 from study.studies.methods.settings import OTHER_METHODS
 from study.studies.methods.training.choose import choose, lora_settings
 from study.studies.methods.training.prefix import PrefixTuning
@@ -46,8 +46,7 @@ def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[Fl
     Raises:
         NotApplicable: the method has no place in the settings' model.
     """
-    path = resolve_model(settings.model.name)
-    config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+    config = read_config(settings.model.name)
     labels = data.num_labels
     if name in (FULL, HEAD_ONLY):
         return training_flops(config, labels, name), inference_flops(config, labels)

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from study.arms import lora
 from study.entry.errors import StudyError
 from study.models.packed import load_pretrained
+from study.records.prepared import Batching
 from study.studies.methods.training.choose import choose, lora_settings
 from study.studies.methods.training.method import NotApplicable
 from study.training.machine import compute_dtype
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from study.studies.methods.settings import MethodsStudy
 
 
-def check(settings: MethodsStudy) -> None:
+def check(settings: MethodsStudy, batching: Batching) -> None:
     """Load the model, and try on it an adapter of the variants' rank and every other method.
 
     Raises:
@@ -30,6 +31,7 @@ def check(settings: MethodsStudy) -> None:
         dtype=compute_dtype(settings.train),
         dropout=settings.model.dropout,
         max_length=settings.data.max_length,
+        batching=batching,
     )
     _rank(settings, model)
     for name in settings.methods.others:  # last: what each tries stays in the model

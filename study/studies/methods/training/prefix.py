@@ -23,7 +23,7 @@ from study.entry.errors import StudyError
 from study.models.dropout import use_generators
 from study.models.fused_layer import unfuse
 from study.models.packed import PackedClassifier
-from study.models.pretrained import first_position
+from study.models.pretrained import batching_of, first_position
 from study.studies.methods.training.method import Method, NotApplicable
 from study.studies.methods.training.peft_library import load_peft
 
@@ -60,6 +60,11 @@ class PrefixTuning(Method):
                 f"methods/params.yaml:prefix.virtual_tokens: {self.virtual_tokens}; allowed: "
                 f"at most {positions - max_length}, since the model has {positions} positions and "
                 f"data.max_length is {max_length}"
+            )
+        if batching_of(model) != "packed":
+            raise NotApplicable(
+                "prefix tuning feeds a model with rows of its own, and this model's sentences "
+                "cannot be packed"
             )
         unfuse(model)
         model.set_attn_implementation("eager")  # a CPU's fused kernel goes back slowly in bf16

@@ -74,7 +74,7 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
     new: dict[str, Any] = {
         name: _unknown(name, getattr(drawn, name), study, settings) for name in SPLITS
     }
-    other = replace(drawn, **new)
+    other = replace(drawn, **new, batching=data.batching)
     report["kept"] = {name: len(getattr(other, name)) for name in SPLITS}
     report["left_out"] = {
         name: len(getattr(drawn, name)) - kept for name, kept in report["kept"].items()

@@ -7,7 +7,7 @@ import torch
 
 from study.analyses.cost.plain import first, load_plain, padded_batches
 from tests.lora.models import Family
-from tests.study import toys
+from tests.study import tiny_models, toys
 from tests.study.analyses.cost import small
 from tests.study.toys import each_family
 
@@ -32,6 +32,14 @@ def test_the_base_is_the_pretrained_one_and_the_head_is_the_datas():
         assert torch.equal(weight, pretrained[name].to(weight.dtype))
     assert not plain.training
     assert not any(p.requires_grad for p in plain.parameters())
+
+
+def test_it_is_read_from_a_gguf_file_too(tmp_path):
+    name = str(tiny_models.write_gguf(tmp_path / "toy.gguf"))
+    made = small.data("llama")
+    plain, packed = load_plain(name, made, torch.float32), toys.load(name)
+    for weight, expected in zip(plain.parameters(), packed.parameters(), strict=True):
+        assert torch.equal(weight, expected)
 
 
 def test_batches_hold_every_sentence_once_and_the_mask_tells_padding():

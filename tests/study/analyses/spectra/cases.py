@@ -62,7 +62,7 @@ def write_runs(
         model.save_pretrained(root / f"full/s{seed}")
     shapes = {n: weight_of(m).shape for n, m in linear_modules(load(saved(family))).items()}
     for rank in ranks:
-        config = LoRAConfig(rank, 2.0 * rank, targets, base_model_name="toy", task_type="SEQ_CLS")
+        config = LoRAConfig(rank, 2.0 * rank, targets, base_model_name="toy")
         for seed in seeds:
             factors = {
                 name: (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from scipy.stats import t as student
 
+from study.claims.evidence import Study
 from tests.study.claims.cases.case import NO, OPEN, YES, Case
 from tests.study.claims.made import CAPACITY, study
 
@@ -36,6 +38,13 @@ def replicated(*directions: int, reasons: dict[str, str] | None = None, **contro
 def shuffled(task: Sequence[float], control: Sequence[float]) -> Any:
     """Seeds share a direction everywhere, and so alike are they, with either labels, by seed."""
     return replicated(1, 1, 1, shuffled_labels={"task": list(task), "shuffled": list(control)})
+
+
+def kept_early(made: Study) -> Study:
+    """The same study, whose runs of full fine-tuning were kept before their last epoch."""
+    full = made.results.full
+    runs = tuple(replace(run, best_epoch=1) for run in full.runs)
+    return replace(made, results=replace(made.results, full=replace(full, runs=runs)))
 
 
 def gap(points: float, width: float, by_seed: Sequence[float] = (0.0,) * 3) -> dict[str, Any]:
@@ -151,6 +160,10 @@ CASES = [
         YES,
         shuffled((0.40, 0.41, 0.42), (0.20, 0.21, 0.22)),
         numbers={"value": 0.2, "over": "seeds", "shared": 3, "comparisons": 3},
+    ),
+    # The control is kept at the same epochs, whichever these are.
+    Case(
+        "updates_are_structured", YES, kept_early(shuffled((0.40, 0.41, 0.42), (0.20, 0.21, 0.22)))
     ),
     Case("updates_are_structured", NO, shuffled((0.20, 0.21, 0.22), (0.40, 0.41, 0.42))),
     Case("updates_are_structured", OPEN, shuffled((0.40, 0.41, 0.42), (0.43, 0.40, 0.40))),

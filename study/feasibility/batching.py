@@ -1,0 +1,210 @@
+"""How a model's batches are to be computed: packed where that is what the model computes itself.
+
+Packed sentences share one row, which only a model whose tokens mix in attention alone allows, and
+attention is this study's own. So a handful of sentences of all lengths goes through the model as
+transformers alone computes it, padded, and then through the study's passes, at one run and at two,
+with adapters; logits and the adapters' gradients must be equal to rounding. The first way that
+passes is taken: packed, padded, padded with one run at a time. A model that passes none is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from lora.config import LoRAConfig
+from lora.inject import adapted_modules
+from study.arms.lora import adapt
+from study.batches.packing import BLOCKS, pack
+from study.data.tokenising import Tokenizer
+from study.entry.errors import StudyError
+from study.feasibility import trial
+from study.feasibility.own_pass import Classifying, Continuing, Task, own, own_outputs
+from study.feasibility.trial import Outcome
+from study.models.objective import PackedModel
+from study.records.prepared import Batching, Split
+from study.sources.resolve import display_name
+
+WAYS: tuple[Batching, ...] = ("packed", "padded", "separate")
+LOGITS, GRADIENTS = 2e-5, 1e-4
+"""How far logits may be apart, of the largest (or of 1), and gradients, of the largest; fp32."""
+ROUNDING = 10
+"""Where the model itself differs from one batch to another: how many times as far they may be."""
+PADDED = 1e-2
+"""How far padding may move the model's own logits."""
+WORDS = {
+    "packed": "packed, sentences end to end",
+    "padded": "padded rows through the model's own forward",
+    "separate": "padded rows through the model's own forward, one run at a time",
+}
+_FAULTS = (
+    *(StudyError, ValueError, TypeError, RuntimeError, AttributeError, AssertionError),
+    *(LookupError, NotImplementedError, ArithmeticError),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How batches are to be computed.
+
+    Attributes:
+        batching: the way.
+        why: in words, for people.
+    """
+
+    batching: Batching
+    why: str
+
+
+def choose_batching(name: str, max_length: int, config: LoRAConfig | None = None) -> Choice:
+    """Choose for a classifier.
+
+    Args:
+        name: as in `model.name`.
+        config: whose modules are adapted; None: every linear layer.
+
+    Raises:
+        StudyError: the model cannot be computed as transformers computes it, or not at all.
+    """
+    return _choose(Classifying(), name, max_length, config)
+
+
+def choose_causal_batching(name: str, max_length: int, config: LoRAConfig | None = None) -> Choice:
+    """Choose for a causal language model; see `choose_batching`."""
+    return _choose(Continuing(), name, max_length, config)
+
+
+def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -> Choice:
+    tokenizer = Tokenizer(name, max_length)
+    split, pad = trial.sentences(tokenizer), tokenizer.pad_token_id
+    truths, used, rounding = _truths(task, name, max_length, pad, split, config)
+    reasons: list[str] = []
+    for way in WAYS:
+        fault = _fault(task, name, max_length, way, pad, split, used, truths, rounding)
+        if fault is None:
+            reasons = [f"{WORDS[way]}, as transformers computes it", *reasons]
+            return Choice(way, "; ".join(reasons))
+        reasons.append(f"not {way}: {fault}")
+    raise StudyError(
+        f"model.name: {display_name(name)!r} is not computed here as transformers computes it: "
+        + "; ".join(reasons)
+    )
+
+
+def _truths(
+    task: Task, name: str, max_length: int, pad: int, split: Split, config: LoRAConfig | None
+) -> tuple[list[Outcome], LoRAConfig, float]:
+    """Return what the model itself gives for each run, the adapter, and how far it differs itself.
+
+    Raises:
+        StudyError: it gives nothing, or something else for another padding.
+    """
+    try:
+        model = task.plain(name, max_length, pad)
+        base = model.base_model_prefix
+        linear = LoRAConfig(2, 4.0, trial.all_linear(model, base)) if config is None else config
+        used = trial.config_like(linear)
+        truths = [own(task, model, used, split, seed) for seed in range(trial.RUNS)]
+        with torch.no_grad():  # with the last run's numbers, which the model has now
+            alone = [own_outputs(task, model, _one(split, i)) for i in range(len(split))]
+    except StudyError:
+        raise
+    except _FAULTS as error:
+        raise StudyError(
+            f"model.name: {display_name(name)!r} cannot be computed by transformers itself: "
+            f"{_first_line(error)}"
+        ) from error
+    moved = _apart(torch.cat(alone), truths[-1].outputs)
+    if moved > PADDED:
+        raise StudyError(
+            f"model.name: {display_name(name)!r} gives a sentence other logits when others in its "
+            f"batch are longer (by {moved:.2g} of the largest): its results would depend on which "
+            "sentences meet in a batch"
+        )
+    return truths, used, moved
+
+
+def _one(split: Split, index: int) -> Split:
+    offsets = split.offsets
+    ids = split.input_ids[offsets[index] : offsets[index + 1]]
+    return Split(ids, split.lengths[index : index + 1], split.labels[index : index + 1])
+
+
+def _fault(
+    task: Task,
+    name: str,
+    max_length: int,
+    way: Batching,
+    pad: int,
+    split: Split,
+    config: LoRAConfig,
+    truths: list[Outcome],
+    rounding: float,
+) -> str | None:
+    """Return what is wrong with a way to compute, in words; None: nothing."""
+    allowed = max(1.0, ROUNDING * rounding / LOGITS)
+    for runs in (1, trial.RUNS):
+        together = "" if runs == 1 else " with two runs"
+        try:
+            packed = task.studied(name, max_length, way, pad, runs)
+            outcomes = _outcomes(task, packed, config, split, pad, runs)
+        except _FAULTS as error:
+            return _first_line(error)
+        for truth, outcome in zip(truths, outcomes, strict=False):
+            apart = _apart(outcome.outputs, truth.outputs)
+            if not apart <= LOGITS * allowed:
+                return f"logits{together} {apart:.1g} off"
+            apart = _gradients_apart(outcome, truth)
+            if not apart <= GRADIENTS * allowed:
+                return f"gradients{together} {apart:.1g} off"
+    return None
+
+
+def _outcomes(
+    task: Task, packed: PackedModel, config: LoRAConfig, split: Split, pad: int, runs: int
+) -> list[Outcome]:
+    """Return what each run gives; the second has the sentences in another order."""
+    model: Module = packed.get_submodule("model")
+    adapt(model, [config] * runs, range(runs))
+    trial.set_factors(model, {run: run for run in range(runs)})
+    orders = [torch.arange(len(split)).roll(run) for run in range(runs)]
+    batch = pack(split, orders, pad, BLOCKS)
+    outputs = packed(batch)
+    if outputs.shape[-1] == 2 and isinstance(task, Continuing):  # sums, and right tokens
+        outputs = outputs[..., :1] / batch.labels.unsqueeze(-1)
+    in_order = [rows.roll(-run, 0) for run, rows in enumerate(outputs)]
+    factors: dict[str, Tensor] = {}
+    for name, layer in adapted_modules(model).items():
+        factors |= {f"{name}.lora_A": layer.lora_A, f"{name}.lora_B": layer.lora_B}
+    total = torch.stack([task.loss(rows) for rows in in_order]).sum()
+    grads = torch.autograd.grad(total, list(factors.values()), allow_unused=True)
+    return [
+        Outcome(
+            in_order[run].detach(),
+            {
+                name: torch.zeros_like(p[run]) if g is None else g[run]
+                for (name, p), g in zip(factors.items(), grads, strict=True)
+            },
+        )
+        for run in range(runs)
+    ]
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max() / other.abs().max().clamp(min=1.0))
+
+
+def _gradients_apart(one: Outcome, other: Outcome) -> float:
+    scale = max(float(g.abs().max()) for g in other.gradients.values())
+    furthest = max(
+        float((one.gradients[name] - g).abs().max()) for name, g in other.gradients.items()
+    )
+    return furthest / scale if scale else furthest
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

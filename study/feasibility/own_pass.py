@@ -1,0 +1,169 @@
+"""The model's own pass: transformers alone, with its own attention, its own head and its own mask.
+
+This is what the study's passes are held against, and what users of an adapter will compute.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    PreTrainedModel,
+)
+
+from lora.config import LoRAConfig
+from lora.inject import is_adapted
+from study.arms.lora import adapt
+from study.feasibility import trial
+from study.feasibility.trial import Outcome
+from study.models import pretrained
+from study.models.causal import PackedCausalLM, load_causal
+from study.models.objective import PackedModel
+from study.models.packed import PackedClassifier, load_pretrained
+from study.models.run_linear import RunLinear
+from study.records.prepared import Batching, Split
+
+CLASSES = 2
+
+
+class Task(ABC):
+    """What a model is for, and how it is loaded, plainly and for the study."""
+
+    auto: ClassVar[Any]
+    kind: ClassVar[str]
+    words: ClassVar[dict[str, Any]] = {}
+
+    def plain(self, name: str, longest: int, pad: int) -> PreTrainedModel:
+        """Load a model as anybody does, in fp32, with a padding token, in evaluation mode.
+
+        Raises:
+            StudyError: there is none, or it has fewer positions than `longest`.
+        """
+        load = pretrained.load
+        model = load(self.auto, self.kind, name, torch.float32, 0.0, None, pad, **self.words)
+        pretrained.check_positions(model, name, longest)
+        return model.requires_grad_(False).eval()
+
+    @abstractmethod
+    def studied(
+        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+    ) -> PackedModel:
+        """Load a model as the study does, in fp32; its runs' seeds are 0, 1, ..."""
+
+    @abstractmethod
+    def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
+        """Return what the study reads of a model's logits on padded ids, (sentences, k)."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor) -> Tensor:
+        """Return a number to take gradients of, from outputs (sentences, k)."""
+
+
+class Classifying(Task):
+    """Sequence classification with two classes."""
+
+    auto = AutoModelForSequenceClassification
+    kind = "a sequence classifier"
+    words: ClassVar = {"num_labels": CLASSES}
+
+    def studied(
+        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+    ) -> PackedModel:
+        """Load the classifier with a head a run."""
+        model = load_pretrained(name, CLASSES, torch.float32, 0.0, longest, batching, pad)
+        packed = PackedClassifier(model, range(runs))
+        for path, module in model.named_modules():
+            if isinstance(module, RunLinear):
+                for run in range(runs):
+                    bias = None if module.bias is None else module.bias[run]
+                    trial.set_head(module.weight[run], bias, path, run)
+        return packed
+
+    def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
+        """Return the logits."""
+        return logits.float()
+
+    def loss(self, outputs: Tensor) -> Tensor:
+        """Return the cross-entropy of labels that alternate."""
+        labels = torch.arange(len(outputs), device=outputs.device) % CLASSES
+        return F.cross_entropy(outputs, labels)
+
+
+class Continuing(Task):
+    """Causal language modelling, of which the second halves of the sentences are read."""
+
+    auto = AutoModelForCausalLM
+    kind = "a causal language model"
+
+    def studied(
+        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+    ) -> PackedModel:
+        """Load the language model."""
+        return PackedCausalLM(
+            load_causal(name, torch.float32, 0.0, longest, batching, pad), range(runs)
+        )
+
+    def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
+        """Return each response's mean loss, (sentences, 1)."""
+        found = []
+        for row, row_ids, length, own in zip(logits, ids, split.lengths, split.labels, strict=True):
+            asked = slice(max(1, int(length - own)), int(length))
+            before = slice(asked.start - 1, asked.stop - 1)
+            found.append(F.cross_entropy(row[before].float(), row_ids[asked]))
+        return torch.stack(found).unsqueeze(1)
+
+    def loss(self, outputs: Tensor) -> Tensor:
+        """Return the mean over the sentences."""
+        return outputs.mean()
+
+
+@torch.no_grad()
+def set_plain_head(model: PreTrainedModel, seed: int) -> None:
+    """Give the head of a plain model the numbers of the run of one seed."""
+    prefix = f"{model.base_model_prefix}."
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and not name.startswith(prefix):
+            trial.set_head(module.weight, module.bias, name, seed)
+
+
+def own(task: Task, model: PreTrainedModel, config: LoRAConfig, split: Split, seed: int) -> Outcome:
+    """Return what a plain model gives for a padded batch, with the adapter of one seed.
+
+    Raises:
+        StudyError: the adapter does not fit the model.
+    """
+    if isinstance(task, Classifying):
+        set_plain_head(model, seed)
+    if not is_adapted(model):
+        adapt(model, [config], [seed])
+    trial.set_factors(model, {0: seed})
+    factors = {n: p for n, p in model.named_parameters() if n.endswith(("lora_A", "lora_B"))}
+    outputs = own_outputs(task, model, split)
+    grads = torch.autograd.grad(task.loss(outputs), list(factors.values()), allow_unused=True)
+    return Outcome(
+        outputs.detach(),
+        {n: torch.zeros_like(p[0]) if g is None else g[0] for (n, p), g in
+         zip(factors.items(), grads, strict=True)},
+    )  # fmt: skip
+
+
+def own_outputs(task: Task, model: PreTrainedModel, split: Split) -> Tensor:
+    """Return what a plain model gives for a padded batch, (sentences, k)."""
+    ids, mask = padded(split, int(model.config.get_text_config().pad_token_id))
+    return task.outputs(model(input_ids=ids, attention_mask=mask).logits, ids, split)
+
+
+def padded(split: Split, pad: int) -> tuple[Tensor, Tensor]:
+    """Return (ids, mask), (sentences, longest) each, padded on the right as a collator pads."""
+    offsets = split.offsets.tolist()
+    rows = [split.input_ids[a:b].long() for a, b in pairwise(offsets)]
+    ids = pad_sequence(rows, batch_first=True, padding_value=pad)
+    return ids, pad_sequence([torch.ones_like(r) for r in rows], batch_first=True)

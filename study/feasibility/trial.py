@@ -1,0 +1,99 @@
+"""What a model is tried on: a handful of made-up sentences, an adapter and a head with numbers.
+
+Everything is drawn from fixed seeds, so that the same model is tried in the same way every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lora.config import LoRAConfig
+from lora.inject import adapted_modules
+from lora.layer import LoRALinear, unsupported
+from lora.targets import layer_index
+from study.batches import streams
+from study.data.tokenising import Tokenizer
+from study.records.prepared import Split
+
+RUNS = 2  # as many as it takes to see one change the other
+_SHARES = (2.0, 0.0, 0.5, 0.25, 2.0, 0.125, 0.75)  # of the longest, before texts are cut
+_FEW, _LONG = 4, 1024  # sentences, where they may be longer than so many tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one run gives.
+
+    Attributes:
+        outputs: (sentences, k).
+        gradients: of every factor by its name, without a run axis.
+    """
+
+    outputs: Tensor
+    gradients: Mapping[str, Tensor]
+
+
+def sentences(tokenizer: Tokenizer) -> Split:
+    """Return random texts as the tokenizer makes them, of all lengths up to its longest.
+
+    Labels are the number of tokens of their second halves, one at least: a response's.
+    """
+    longest = tokenizer.max_length
+    draw = streams.generator(0, "trial sentences")
+    shares = _SHARES[:_FEW] if longest > _LONG else _SHARES
+    texts = []
+    for share in shares:
+        ids = torch.randint(tokenizer.vocabulary, (max(3, int(share * longest)),), generator=draw)
+        texts.append(tokenizer.decode(ids.tolist()) or "a")
+    tokens = tokenizer.encode(texts)
+    rows = tokens.input_ids.split(tokens.lengths.tolist())
+    used = [row for row in rows if len(row) > 1]  # a language model predicts no first token
+    lengths = torch.tensor([len(row) for row in used], dtype=torch.int32)
+    return Split(torch.cat(used), lengths, lengths.long() // 2)
+
+
+def all_linear(model: nn.Module, base: str) -> tuple[str, ...]:
+    """Return the names of the linear layers in a model's numbered layers, as far as LoRA goes."""
+    return tuple(
+        name
+        for name, module in model.named_modules()
+        if name.startswith(f"{base}.")
+        and layer_index(name) is not None
+        and hasattr(module, "weight")
+        and unsupported(module) is None
+    )
+
+
+def config_like(config: LoRAConfig) -> LoRAConfig:
+    """Return a small adapter of the same modules, without anything that draws."""
+    return LoRAConfig(2, 4.0, config.target_modules, config.layers, task_type=config.task_type)
+
+
+@torch.no_grad()
+def set_factors(model: nn.Module, seeds: Mapping[int, int]) -> None:
+    """Give adapters numbers: A and B of each run (key) from its seed, B none of them zero."""
+    for name, layer in adapted_modules(model).items():
+        for run, seed in seeds.items():
+            _draw(layer, run, streams.generator(seed, f"trial {name}"))
+
+
+def _draw(layer: LoRALinear, run: int, generator: torch.Generator) -> None:
+    for factor in (layer.lora_A, layer.lora_B):
+        drawn = torch.empty(factor[run].shape)
+        deviation = factor.shape[-1] ** -0.5 / 2
+        factor[run].copy_(drawn.normal_(0, deviation, generator=generator))
+
+
+@torch.no_grad()
+def set_head(weight: Tensor, bias: Tensor | None, name: str, seed: int) -> None:
+    """Give a head's linear layer (out, in) numbers that make logits of the order of one."""
+    generator = streams.generator(seed, f"trial head {name}")
+    weight.copy_(
+        torch.empty(weight.shape).normal_(0, weight.shape[-1] ** -0.5, generator=generator)
+    )
+    if bias is not None:
+        bias.copy_(torch.empty(bias.shape).normal_(0, 0.1, generator=generator))
