@@ -65,15 +65,15 @@ def compare(family: str, kind: str) -> Outcome:
             layers = plain.layers(split)
         except Exception as error:
             return Outcome(family, kind, NOT_MADE, _brief(error))
+        if not layers:
+            none = "it has no linear layers that an adapter could be put on"
+            return Outcome(family, kind, REFUSED, none, padding=padding)
         try:
-            model, way = ours.load(path, kind)
+            model, choice = ours.load(path, kind, layers)
         except StudyError as error:
             return Outcome(family, kind, REFUSED, str(error), padding=padding)
         except Exception:
             return Outcome(family, kind, FAULT, traceback.format_exc(), padding=padding)
-        if not layers:
-            none = "it has no linear layers that an adapter could be put on"
-            return Outcome(family, kind, REFUSED, none, padding=padding)
         try:
             logits, gradients = [], []
             for runs in (1, 2):
@@ -84,7 +84,7 @@ def compare(family: str, kind: str) -> Outcome:
         except Exception:
             return Outcome(family, kind, FAULT, traceback.format_exc(), padding=padding)
         worst = max(logits), max(gradients)
-        return Outcome(family, kind, way.batching, way.why, *worst, padding=padding)
+        return Outcome(family, kind, choice.batching, choice.why, *worst, padding=padding)
 
 
 def _apart(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:

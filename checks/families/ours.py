@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,31 +18,32 @@ from lora.inject import adapted_modules, adapter_parameters, eject
 from study.arms.lora import adapt
 from study.batches import streams
 from study.batches.packing import pack
+from study.feasibility.batching import Choice, choose_batching, choose_causal_batching
 from study.models.causal import PackedCausalLM, load_causal
 from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
 from study.records.prepared import Split
 
-_BLOCKS = 2
+_BLOCKS, _DROPOUT = 2, 0.0
 
 
-class Way(NamedTuple):
-    """How the study computes with a model, and why so."""
-
-    batching: str
-    why: str
-
-
-def load(folder: Path, kind: str) -> tuple[PreTrainedModel, Way]:
-    """Load a folder as the stages do.
+def load(folder: Path, kind: str, layers: Sequence[str]) -> tuple[PreTrainedModel, Choice]:
+    """Choose how to compute and load a folder, as the stages do.
 
     Raises:
         StudyError: the study refuses it.
     """
-    name, nothing = str(folder), 0.0
+    choose = choose_causal_batching if kind == CAUSAL else choose_batching
+    choice = choose(str(folder), LONGEST, adapter(layers))
+    how = torch.float32, _DROPOUT, LONGEST, choice.batching, sizes.PAD
     if kind == CAUSAL:
-        return load_causal(name, torch.float32, nothing, LONGEST), Way("packed", "")
-    return load_pretrained(name, LABELS, torch.float32, nothing, LONGEST), Way("packed", "")
+        return load_causal(str(folder), *how), choice
+    return load_pretrained(str(folder), LABELS, *how), choice
+
+
+def adapter(layers: Sequence[str]) -> LoRAConfig:
+    """Return an adapter of these layers whose update is B A."""
+    return LoRAConfig(sizes.RANK, float(sizes.RANK), tuple(layers))
 
 
 def answers(
@@ -55,8 +55,7 @@ def answers(
     """
     seeds = list(range(runs))
     packed: PackedModel = (PackedCausalLM if kind == CAUSAL else PackedClassifier)(model, seeds)
-    config = LoRAConfig(sizes.RANK, float(sizes.RANK), tuple(layers))
-    adapt(model, [config] * runs, seeds)
+    adapt(model, [adapter(layers)] * runs, seeds)
     try:
         own = dict(packed.named_parameters())
         heads = {name.removeprefix("model."): own[name] for name in packed.head_names}
