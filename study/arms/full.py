@@ -27,6 +27,7 @@ from study.models.packed import PackedClassifier, other_names, parameter_count
 from study.models.pretrained import batching_of
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.train import TrainSettings
+from study.sources.configs import vocabulary
 from study.training.executors import Arm
 from study.training.loop import Run, RunResult, train
 from study.training.machine import compute_dtype, training_device
@@ -94,7 +95,7 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
 
 def _readers_of_ids(model: PreTrainedModel) -> list[nn.Module]:
     """Return the tables that are about as long as the vocabulary; none if one is not plain."""
-    least = 0.9 * model.config.get_text_config().vocab_size
+    least = 0.9 * (vocabulary(model.config) or 0)
     tables: list[nn.Module] = [
         module
         for name, module in model.named_modules()
