@@ -181,6 +181,8 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
     "qwen4_exp_text": {
         **{"layer_types": ["linear_attention", "full_attention"] * 2, "layers": 4},
         **{"ple_embed_dim": 16, "split_ngram_parts": 1, "ple_layer_ids": [1]},
+        **{"indexer_n_heads": HEADS, "indexer_kv_heads": 1, "indexer_head_dim": HEAD},
+        **{"indexer_budget": WINDOW, "indexer_compress_ratio": 4},
     },
     "dots3_note_text": {
         **{"swa_num_attention_heads": HEADS, "swa_num_key_value_heads": HEADS},
