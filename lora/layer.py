@@ -164,6 +164,12 @@ class LoRALinear(nn.Module):
         self.register_state_dict_pre_hook(_refuse_while_merged)
 
     @property
+    def weight(self) -> Tensor:
+        """The base's weight: some models read its dtype. Its product lacks the adapter."""
+        weight: Tensor = self.base.weight
+        return weight
+
+    @property
     def runs(self) -> int:
         """How many independent adapters share the base."""
         return len(self.ranks)

@@ -7,10 +7,12 @@ A target is one of
                                                   "...self.query", never "...pre_query"
     "glob:*.attention.self.*"                     a shell pattern for the full name
     "regex:.*\\.(query|value)"                     a regular expression for the full name
+    "all-linear"                                  as PEFT has it, every linear layer of the base
+                                                  model, so neither its head nor its output layer
 
-All but the first reach the model's numbered layers only: poolers, classification and language
-model heads stand outside them and must be named in full. (PEFT's "dense" reaches BERT's pooler:
-peft 3554, 3658.)
+All but the first and the last reach the model's numbered layers only: poolers, classification and
+language model heads stand outside them and must be named in full. (PEFT's "dense" reaches BERT's
+pooler: peft 3554, 3658.)
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from transformers.pytorch_utils import Conv1D
 
 from lora.layer import LoRALinear, unsupported
 
+ALL_LINEAR = "all-linear"
 _SHOWN = 12
 
 # What PEFT takes for the head of these tasks: every module whose name ends like this, with or
@@ -63,7 +66,8 @@ def find_targets(
                     f"layers {index}: the modules that {list(patterns)} reach have the layer "
                     f"indices {_spans(indices)}"
                 )
-        found = {name for name in found if layer_index(name) in (None, *layers)}
+        outside = (None,) if ALL_LINEAR not in patterns else ()  # PEFT's, which names none in full
+        found = {name for name in found if layer_index(name) in (*outside, *layers)}
         for pattern in patterns:
             if not any(_matches(pattern, name, model) for name in found):
                 raise ValueError(f"target {pattern!r} matches no module in layers {list(layers)}")
@@ -104,6 +108,10 @@ def _linear_names(model: nn.Module) -> list[str]:
 def _matches(pattern: str, name: str, model: nn.Module) -> bool:
     if pattern == name:
         return True
+    if pattern == ALL_LINEAR:
+        module = model.get_submodule(name)
+        linear = isinstance(module, LoRALinear) or unsupported(module) is None
+        return linear and _in_base(name, model)
     if layer_index(name) is None or not _in_base(name, model):
         return False
     kind, _, body = pattern.partition(":")

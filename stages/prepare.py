@@ -12,6 +12,7 @@ and the report metrics/data.json:
                             or are quoted by, a sentence in it (see `study.data.near_duplicates`)
     training                epochs of full fine-tuning and LoRA, steps of them all together, and
                             whether the number was chosen by the study (train.epochs: auto)
+    batching                how the model computes, as stage check found
     splits.SPLIT            sentences, class counts and shares; mean, quantiles and maximum of the
                             lengths in tokens before long texts were cut, the number of tokens
                             after, and the share of sentences that were cut
@@ -45,8 +46,9 @@ REPORT = "metrics/data.json"
 def main() -> None:
     """Prepare the data of params.yaml."""
     wanted = load(DATA, MODEL, TRAIN)
+    batching = read_batching()
     data, report = prepare(wanted.data, wanted.model.name)
-    data = replace(data, batching=read_batching())
+    data = replace(data, batching=batching)
     train, sentences = wanted.train, len(data.train)
     epochs = train.epochs_of(sentences)
     training = {
@@ -55,7 +57,7 @@ def main() -> None:
         "chosen": train.epochs == "auto",
     }
     prepared.save(data, FOLDER)
-    write_json(REPORT, report | {"training": training})
+    write_json(REPORT, report | {"training": training, "batching": batching})
     for path in clear(Path(), data, FOLDER):
         print(f"{path}: trained on other data; removed")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)

@@ -25,8 +25,9 @@ from study.studies.instruct.settings.pairs import DATA
 def main() -> None:
     """Prepare the pairs of params.yaml."""
     wanted = load(DATA, MODEL)
+    batching = read_batching("checked.json")
     data, report = prepare(wanted.data, wanted.model.name)
-    data = replace(data, batching=read_batching("checked.json"))
+    data = replace(data, batching=batching)
     prepared.save(data, "data/prepared")
     write_json("data.json", report)
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)

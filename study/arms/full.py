@@ -23,10 +23,11 @@ from study.arms.arm import Size
 from study.batches.feeds import TokenFeed
 from study.models.dropout import no_dropout
 from study.models.objective import PROBLEM_TYPE
-from study.models.packed import PackedClassifier, parameter_count
+from study.models.packed import PackedClassifier, other_names, parameter_count
 from study.models.pretrained import batching_of
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.train import TrainSettings
+from study.sources.configs import vocabulary
 from study.training.executors import Arm
 from study.training.loop import Run, RunResult, train
 from study.training.machine import compute_dtype, training_device
@@ -94,7 +95,7 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
 
 def _readers_of_ids(model: PreTrainedModel) -> list[nn.Module]:
     """Return the tables that are about as long as the vocabulary; none if one is not plain."""
-    least = 0.9 * model.config.get_text_config().vocab_size
+    least = 0.9 * (vocabulary(model.config) or 0)
     tables: list[nn.Module] = [
         module
         for name, module in model.named_modules()
@@ -152,11 +153,7 @@ def all_parameters(
 
     Embeddings and head stay fp32; hooks, returned too, cast what embeddings give.
     """
-    tables = {
-        name: module
-        for name, module in classifier.named_modules()
-        if isinstance(module, nn.Embedding)
-    }
+    tables = classifier.embeddings()
     hooks = [table.register_forward_hook(_cast_output(dtype)) for table in tables.values()]
     heads, in_head = set(classifier.head_names), set(classifier.head_parts)
     parameters = FlatParameters(
@@ -165,6 +162,7 @@ def all_parameters(
         dtype,
         has_run_axis=heads.__contains__,
         keep_fp32=lambda name: name in in_head or name.removesuffix(".weight") in tables,
+        other_names=other_names(classifier),  # T5's and BART's encoder and decoder share a table
     )
     return parameters, hooks
 
@@ -188,8 +186,13 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
     config.id2label = dict(enumerate(arm.data.label_names))
     config.label2id = {label: i for i, label in config.id2label.items()}
     config.problem_type = PROBLEM_TYPE  # whatever the base was tuned for
+    shared = other_names(model)
     for result in results:
-        tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
+        tensors = {
+            name: tensor.detach()
+            for name, tensor in model.state_dict().items()
+            if name not in shared  # transformers ties them again
+        }
         for name, tensor in result.state.items():
             name = name.removeprefix("model.")
             if name == table and len(tensor) < whole:

@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer
 
 from study.entry.errors import StudyError
+from study.sources.configs import positions, token_id, vocabulary
 from study.sources.resolve import display_name, pretrained, resolve
 
 
@@ -63,11 +64,11 @@ class Tokenizer:
             StudyError: there is none, or the model cannot take texts of `max_length` tokens.
         """
         self._tokenizer, config = load_tokenizer(model_name)
-        self._config = config.get_text_config()
-        self.vocabulary: int = self._config.vocab_size
+        self._config = config
+        self.vocabulary: int = vocabulary(config) or len(self._tokenizer)
         self.max_length = max_length
         self.display_name = display_name(model_name)
-        self._check_length(getattr(self._config, "max_position_embeddings", None))
+        self._check_length(positions(config))
 
     @property
     def pad_token_id(self) -> int:
@@ -75,10 +76,10 @@ class Tokenizer:
 
         One for which the model has no embedding does not count; 0 if there is none (bytes alone).
         """
-        end = self._config.eos_token_id
-        ids = (self._tokenizer.pad_token_id, self._config.pad_token_id, end)
-        singles = (i[0] if isinstance(i, list) else i for i in ids)
-        return next((int(i) for i in singles if i is not None and 0 <= i < self.vocabulary), 0)
+        own = self._tokenizer.pad_token_id
+        own = own if own is not None and own < self.vocabulary else None
+        ids = (own, token_id(self._config, "pad"), token_id(self._config, "eos"))
+        return next((int(i) for i in ids if i is not None), 0)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return a text that has about these ids, without special tokens."""

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from study.entry.rules import columns, flag, number, optional, or_auto, several, whole, words
+from study.entry.rules import (
+    columns,
+    flag,
+    number,
+    optional,
+    or_auto,
+    several,
+    several_or_one,
+    whole,
+    words,
+)
 
 Auto: TypeAlias = Literal["auto"]
 
 Text = Annotated[str, words()]
 TextOrNull = Annotated[str | None, optional(words())]
 Texts = Annotated[tuple[str, ...], several(words())]
+TextOrTexts = Annotated[tuple[str, ...], several_or_one(words())]
 Count = Annotated[int, whole(1)]
 CountOrNull = Annotated[int | None, optional(whole(1))]
 CountOrAuto = Annotated[int | Auto, or_auto(whole(1))]

@@ -152,6 +152,17 @@ def several(rule: Rule) -> Rule:
     return Rule(f"a list, not empty and without duplicates, each item {rule.allowed}", read)
 
 
+def several_or_one(rule: Rule) -> Rule:
+    """What `several` takes, or one value alone; read as a tuple in both cases."""
+    many = several(rule)
+
+    def read(value: object) -> tuple[Any, ...]:
+        items: tuple[Any, ...] = many.read(value if isinstance(value, list) else [value])
+        return items
+
+    return Rule(f"{rule.allowed}, or {many.allowed}", read)
+
+
 def columns() -> Rule:
     """Column names and the one value wanted in each; read as a tuple of pairs.
 

@@ -27,19 +27,15 @@ from study.feasibility.trial import Outcome
 from study.models.objective import PackedModel
 from study.records.prepared import Batching, Split
 from study.sources.resolve import display_name
+from study.words.batches import BATCHES
 
 WAYS: tuple[Batching, ...] = ("packed", "padded", "separate")
 LOGITS, GRADIENTS = 2e-5, 1e-4
 """How far logits may be apart, of the largest (or of 1), and gradients, of the largest; fp32."""
 ROUNDING = 10
 """Where the model itself differs from one batch to another: how many times as far they may be."""
-PADDED = 1e-2
-"""How far padding may move the model's own logits."""
-WORDS = {
-    "packed": "packed, sentences end to end",
-    "padded": "padded rows through the model's own forward",
-    "separate": "padded rows through the model's own forward, one run at a time",
-}
+PADDED = 2e-4
+"""How far padding may move the model's own logits: more is no rounding, in fp32."""
 _FAULTS = (
     *(StudyError, ValueError, TypeError, RuntimeError, AttributeError, AssertionError),
     *(LookupError, NotImplementedError, ArithmeticError),
@@ -85,7 +81,7 @@ def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -
     for way in WAYS:
         fault = _fault(task, name, max_length, way, pad, split, used, truths, rounding)
         if fault is None:
-            reasons = [f"{WORDS[way]}, as transformers computes it", *reasons]
+            reasons = [f"{BATCHES[way]}, as transformers computes it", *reasons]
             return Choice(way, "; ".join(reasons))
         reasons.append(f"not {way}: {fault}")
     raise StudyError(
@@ -107,7 +103,10 @@ def _truths(
         base = model.base_model_prefix
         linear = LoRAConfig(2, 4.0, trial.all_linear(model, base)) if config is None else config
         used = trial.config_like(linear)
-        truths = [own(task, model, used, split, seed) for seed in range(trial.RUNS)]
+        adapt(model, [used], [0])
+        with trial.calls(model) as called:
+            truths = [own(task, model, split, seed) for seed in range(trial.RUNS)]
+        _refuse_uncalled(model, called)
         with torch.no_grad():  # with the last run's numbers, which the model has now
             alone = [own_outputs(task, model, _one(split, i)) for i in range(len(split))]
     except StudyError:
@@ -125,6 +124,19 @@ def _truths(
             "sentences meet in a batch"
         )
     return truths, used, moved
+
+
+def _refuse_uncalled(model: Module, called: set[str]) -> None:
+    """Refuse adapters on layers whose weight the model multiplies by itself, as routers' are.
+
+    An expert that no token was sent to is not called either.
+    """
+    left = [n for n in adapted_modules(model) if n not in called and "expert" not in n]
+    if left:
+        raise StudyError(
+            f"lora.target_modules: {left[0]} and {len(left) - 1} more are never called: the model "
+            "reads their weights, and an adapter there would change nothing; name other modules"
+        )
 
 
 def _one(split: Split, index: int) -> Split:

@@ -19,9 +19,6 @@ from transformers import (
     PreTrainedModel,
 )
 
-from lora.config import LoRAConfig
-from lora.inject import is_adapted
-from study.arms.lora import adapt
 from study.feasibility import trial
 from study.feasibility.trial import Outcome
 from study.models import pretrained
@@ -30,6 +27,7 @@ from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Split
+from study.sources.configs import token_id
 
 CLASSES = 2
 
@@ -134,16 +132,10 @@ def set_plain_head(model: PreTrainedModel, seed: int) -> None:
             trial.set_head(module.weight, module.bias, name, seed)
 
 
-def own(task: Task, model: PreTrainedModel, config: LoRAConfig, split: Split, seed: int) -> Outcome:
-    """Return what a plain model gives for a padded batch, with the adapter of one seed.
-
-    Raises:
-        StudyError: the adapter does not fit the model.
-    """
+def own(task: Task, model: PreTrainedModel, split: Split, seed: int) -> Outcome:
+    """Return what an adapted plain model gives for a padded batch, with the numbers of one seed."""
     if isinstance(task, Classifying):
         set_plain_head(model, seed)
-    if not is_adapted(model):
-        adapt(model, [config], [seed])
     trial.set_factors(model, {0: seed})
     factors = {n: p for n, p in model.named_parameters() if n.endswith(("lora_A", "lora_B"))}
     outputs = own_outputs(task, model, split)
@@ -157,7 +149,7 @@ def own(task: Task, model: PreTrainedModel, config: LoRAConfig, split: Split, se
 
 def own_outputs(task: Task, model: PreTrainedModel, split: Split) -> Tensor:
     """Return what a plain model gives for a padded batch, (sentences, k)."""
-    ids, mask = padded(split, int(model.config.get_text_config().pad_token_id))
+    ids, mask = padded(split, token_id(model.config, "pad") or 0)
     return task.outputs(model(input_ids=ids, attention_mask=mask).logits, ids, split)
 
 

@@ -5,7 +5,8 @@ Everything is drawn from fixed seeds, so that the same model is tried in the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -97,3 +98,18 @@ def set_head(weight: Tensor, bias: Tensor | None, name: str, seed: int) -> None:
     )
     if bias is not None:
         bias.copy_(torch.empty(bias.shape).normal_(0, 0.1, generator=generator))
+
+
+@contextmanager
+def calls(model: nn.Module) -> Iterator[set[str]]:
+    """Yield a set that collects the names of the adapted modules that are called in the `with`."""
+    called: set[str] = set()
+    hooks = [
+        layer.register_forward_hook(lambda *_, name=name: called.add(name))
+        for name, layer in adapted_modules(model).items()
+    ]
+    try:
+        yield called
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -24,6 +24,7 @@ from study.models.objective import PackedModel
 from study.models.padded import PaddedForward, in_order
 from study.models.response_loss import ResponseLoss, TokenLosses, responses, row_losses
 from study.records.prepared import Batching, Prepared, Split
+from study.sources.configs import vocabulary
 
 _KIND = "a causal language model"
 
@@ -151,7 +152,7 @@ def _check_form(model: PreTrainedModel, name: str) -> None:
     """Refuse a model that looks ahead, or whose logits are not its output layer of its decoder's
     states: some families scale or cap them in between.
     """
-    ids = torch.arange(6, dtype=torch.int32) % model.config.vocab_size
+    ids = torch.arange(6, dtype=torch.int32) % (vocabulary(model.config) or 2)
     split = Split(ids, torch.tensor([6], dtype=torch.int32), torch.tensor([5]))
     batch = pack(split, [torch.tensor([0])], 0, blocks=1)
     states = _decoded(model, batch, ())

@@ -9,14 +9,15 @@ sentences as such, and computes all else itself (`study.models.padded`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from lora.inject import disabled
 from study.batches import streams
 from study.batches.packing import Batch, FeatureBatch, PackedBatch
 from study.entry.errors import StudyError
@@ -26,10 +27,12 @@ from study.models.dropout import replace_dropout, use_generators
 from study.models.fused_layer import fuse, picks_readout
 from study.models.objective import Classification, PackedModel
 from study.models.padded import PaddedForward, in_order
-from study.models.readout import HeadAlone, find_head, listening, states_of
+from study.models.readout import HeadAlone, find_head, listening, looked_up, states_of
 from study.models.row_pass import RowPass
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Prepared
+
+_Found = TypeVar("_Found")
 
 
 class PackedClassifier(PackedModel):
@@ -96,7 +99,7 @@ class PackedClassifier(PackedModel):
             StudyError: the model's head reads more than one.
         """
         if self._padded is not None:
-            return self._padded_features(self._padded, batch)
+            return self._padded_features(self._padded, batch, generators)
         first = self._place_of_head == "first"
         places = (batch.first if first else batch.last).flatten()
         hidden: Tensor = self.model.base_model(
@@ -137,9 +140,11 @@ class PackedClassifier(PackedModel):
             found.append(in_order([forward(each, one).logits for each in rows], rows))
         return torch.cat(found).float()
 
-    def _padded_features(self, forward: PaddedForward, batch: PackedBatch) -> Tensor:
+    def _padded_features(
+        self, forward: PaddedForward, batch: PackedBatch, generators: Sequence[torch.Generator]
+    ) -> Tensor:
         kind, found = self._own_head().kind, []
-        for one in forward.passes(()):
+        for one in forward.passes(generators):
             rows, states = forward.rows(batch, one), []
             for each in rows:
                 with listening(self.model) as heard:
@@ -148,15 +153,28 @@ class PackedClassifier(PackedModel):
             found.append(in_order(states, rows))
         return torch.cat(found).flatten(0, 1).unsqueeze(1)
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """Return the embeddings that rows are looked up in, by name."""
+        found = {n: m for n, m in self.named_modules() if isinstance(m, nn.Embedding)}
+        if self._padded is None:
+            return found
+        used = self._tried(looked_up)  # DeBERTa reads its table of relative positions whole
+        return {name: module for name, module in found.items() if module in used}
+
     @cached_property
     def _head_alone(self) -> HeadAlone | None:
+        return self._tried(find_head)
+
+    def _tried(self, find: Callable[..., _Found]) -> _Found:
+        """Return what is found by trying the model, without dropout and adapters."""
         assert self._padded is not None
-        forward, training = self._padded, self.training
-        self.eval()
+        forward, training = self._padded, self.model.training
+        self.model.eval()
         try:
-            return find_head(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
+            with disabled(self.model):  # their rows may be no run's own, all runs being in one pass
+                return find(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
         finally:
-            self.train(training)
+            self.model.train(training)
 
     def _own_head(self) -> HeadAlone:
         if self._head_alone is None:
@@ -257,6 +275,17 @@ def _seeded_head(
         for row, generator in zip(new.weight, generators, strict=True):
             row.normal_(0, deviation, generator=generator)
     return new.to(old.weight.device)
+
+
+def other_names(module: nn.Module) -> dict[str, str]:
+    """Return the further names of parameters that have several, and the first name of each."""
+    first: dict[int, str] = {}
+    found = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        own = first.setdefault(id(parameter), name)
+        if own != name:
+            found[name] = own
+    return found
 
 
 def parameter_count(module: nn.Module) -> int:

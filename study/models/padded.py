@@ -23,6 +23,7 @@ from transformers import PreTrainedModel
 from study.batches.packing import BLOCKS, PackedBatch
 from study.models.dropout import no_dropout
 from study.models.row_pass import RowPass, seeded
+from study.sources.configs import token_id
 
 
 class Rows(NamedTuple):
@@ -87,7 +88,7 @@ class PaddedForward:
 
     def __init__(self, model: PreTrainedModel, runs: int, *, separate: bool) -> None:
         self._model, self._runs, self._separate = model, runs, separate
-        self._pad = int(model.config.get_text_config().pad_token_id)
+        self._pad = token_id(model.config, "pad") or 0
         accepted = inspect.signature(model.forward).parameters
         self._options: dict[str, Any] = {"use_cache": False} if "use_cache" in accepted else {}
 

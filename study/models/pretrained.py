@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import logging
 
 from study.entry.errors import StudyError
@@ -19,6 +19,7 @@ from study.models.dequantised import dequantised
 from study.models.dropout import dropout_keys
 from study.records.prepared import Batching
 from study.sources import pickles
+from study.sources.configs import positions, token_id
 from study.sources.resolve import display_name, pretrained
 
 _BATCHING = "_batching"  # where a model keeps how it computes
@@ -119,19 +120,11 @@ def _set_padding(model: PreTrainedModel, pad_token_id: int | None) -> None:
 
     Others get along with their own: RoBERTa counts positions from the id in its config on.
     """
-    config = model.config.get_text_config()
-    own = usable(config.pad_token_id, config)
+    own = token_id(model.config, "pad")
     if own is None or (hasattr(model, "score") and pad_token_id is not None):
-        end = config.eos_token_id
-        ids = (pad_token_id, end[0] if isinstance(end, list) else end, 0)
-        own = next(i for i in ids if usable(i, config) is not None)
-    model.config.pad_token_id = config.pad_token_id = own
-
-
-def usable(token_id: int | None, config: PretrainedConfig) -> int | None:
-    """Return a token's id if the model has an embedding for it, else None."""
-    there = token_id is not None and 0 <= token_id < config.vocab_size
-    return token_id if there else None
+        ids = (pad_token_id, token_id(model.config, "eos"), 0)
+        own = next(i for i in ids if i is not None)
+    model.config.pad_token_id = model.config.get_text_config().pad_token_id = own
 
 
 def unreadable(name: str, kind: str, error: Exception | str) -> StudyError:
@@ -156,12 +149,10 @@ def check_positions(model: PreTrainedModel, name: str, max_length: int) -> None:
     Raises:
         StudyError: it has fewer than `max_length`.
     """
-    config = model.config.get_text_config()
-    positions = getattr(config, "max_position_embeddings", None) or math.inf
-    positions -= first_position(model)
-    if max_length > positions:
+    there = (positions(model.config) or math.inf) - first_position(model)
+    if max_length > there:
         raise StudyError(
-            f"data.max_length: {max_length} is more than the {positions} positions of "
+            f"data.max_length: {max_length} is more than the {there} positions of "
             f"model.name {display_name(name)!r}"
         )
 

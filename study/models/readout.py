@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from study.batches import streams
 from study.batches.packing import PackedBatch
 from study.models.padded import PaddedForward, Rows, in_order
+from study.sources.configs import token_id, vocabulary
 
 POOLED, FIRST, LAST, MEAN = "pooled", "first", "last", "mean"
 KINDS = (POOLED, FIRST, LAST, MEAN)
@@ -76,10 +77,7 @@ class HeadAlone:
         self.kind = kind
         self._model, self._output = model, type(output)
         self._pooler = getattr(output, "pooler_output", None) is not None
-        config = model.config.get_text_config()
-        ends = config.eos_token_id
-        end = ends[0] if isinstance(ends, list) else ends
-        pad = config.pad_token_id
+        end, pad = token_id(model.config, "eos"), token_id(model.config, "pad")
         # A token that heads which look for padding or for the end take for a sentence's last.
         self._token = end if end not in (None, pad) else _other_than(pad, end)
 
@@ -132,19 +130,38 @@ def find_head(
     return None
 
 
+@torch.no_grad()
+def looked_up(model: PreTrainedModel, runs: int, forward: Callable[[Rows], Any]) -> set[nn.Module]:
+    """Return the embeddings that rows are looked up in, as against tables that are read whole.
+
+    Args:
+        model, runs, forward: as of `find_head`.
+    """
+    found: set[nn.Module] = set()
+    handles = [
+        module.register_forward_hook(lambda module, _, __: found.add(module))
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+    ]
+    try:
+        forward(_trial(model, runs))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
 def _other_than(*tokens: int | None) -> int:
     return next(i for i in range(3) if i not in tokens)
 
 
 def _trial(model: PreTrainedModel, runs: int) -> Rows:
     """Return a few made-up sentences of every run, padded."""
-    config, device = model.config.get_text_config(), model.device
-    ends = config.eos_token_id
-    end = ends[0] if isinstance(ends, list) else ends
-    pad = int(config.pad_token_id)
+    device, size = model.device, vocabulary(model.config) or 2**15
+    end, pad = token_id(model.config, "eos"), token_id(model.config, "pad") or 0
     draw = streams.generator(0, "readout")
     lengths = torch.tensor(_LENGTHS)
-    ids = torch.randint(config.vocab_size, (len(lengths), max(_LENGTHS)), generator=draw)
+    ids = torch.randint(size, (len(lengths), max(_LENGTHS)), generator=draw)
     ids[(ids == pad) | (ids == (pad if end is None else end))] = _other_than(pad, end)
     real = torch.arange(max(_LENGTHS)) < lengths[:, None]
     ids[~real] = pad

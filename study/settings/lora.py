@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from study.entry.kinds import Count, Dropout, Flag, Positive, Ranks, RatesOrAuto, Texts
+from study.entry.kinds import Count, Dropout, Flag, Positive, Ranks, RatesOrAuto, TextOrTexts
 from study.entry.rules import number, one_of, optional, several, whole
 from study.entry.sections import Section
 
@@ -18,7 +18,7 @@ class LoraSettings:
         ranks: of the sweep; rank: the one that the headline is about, in the sweep or not.
         alpha, scaling: the update is s B A with s = alpha/rank (fixed), alpha (proportional: PEFT's
             lora_alpha is alpha times rank) or alpha/sqrt(rank) (rslora).
-        target_modules: names or patterns of the modules that are adapted.
+        target_modules: names or patterns of the modules that are adapted, or all-linear.
         layers: indices of the layers that are adapted, None for all.
         use_dora: learn each output's magnitude apart from its direction (Liu et al. 2024, arXiv
             2402.09353).
@@ -33,7 +33,7 @@ class LoraSettings:
     alpha: Positive
     scaling: Annotated[str, one_of("fixed", "proportional", "rslora")]
     dropout: Dropout
-    target_modules: Texts
+    target_modules: TextOrTexts
     layers: Annotated[tuple[int, ...] | None, optional(several(whole(0)))]
     use_dora: Flag
     init: Annotated[str, one_of("default", "pissa")]

@@ -48,6 +48,7 @@ class FlatParameters:
         keep_fp32: names whose views stay fp32 whatever `dtype` is.
         also_decays: names of vectors that decay nevertheless.
         rate_factor: of the run's learning rate, by a tensor's name and shape without the run axis.
+        other_names: that a tensor has in the model besides its own, and its own.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class FlatParameters:
         keep_fp32: Callable[[str], bool],
         also_decays: Callable[[str], bool] = lambda _: False,
         rate_factor: Callable[[str, torch.Size], float] = lambda *_: 1.0,
+        other_names: Mapping[str, str] | None = None,
     ) -> None:
         self.runs, self.dtype = runs, dtype
         pieces = []
@@ -86,6 +88,8 @@ class FlatParameters:
             piece.name: _shaped(part, piece.shape).requires_grad_()
             for piece, part in zip(self.pieces, parts, strict=True)
         }
+        others = (other_names or {}).items()
+        self._named = self._views | {other: self._views[name] for other, name in others}
 
     def _count(self, cast: bool) -> int:
         return sum(piece.cast == cast for piece in self.pieces)
@@ -98,7 +102,7 @@ class FlatParameters:
         """
         with torch.no_grad():
             self._cast.copy_(self._to_cast)
-        return self._views
+        return self._named
 
     def gradient(self, loss: Tensor, *, add: bool = False) -> Tensor:
         """Return the gradient (R, P) of a scalar that was computed from the views.

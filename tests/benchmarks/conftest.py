@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from study.records.checked import CHECKED, write_checked
 from tests.benchmarks.command import ROOT
 from tests.pipeline import toys
 
@@ -18,4 +19,5 @@ def study(tmp_path: Path) -> Path:
     toys.write_csv(tmp_path / "toys/sentences.csv", toys.sentences())
     shutil.copy(ROOT / "params.yaml", tmp_path)
     toys.change(tmp_path / "params.yaml", toys.SETTINGS)
+    write_checked(tmp_path / CHECKED, "packed", "fit")
     return tmp_path

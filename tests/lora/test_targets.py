@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import GPT2LMHeadModel
 
 from lora.inject import inject
-from lora.targets import find_targets, peft_reach
+from lora.targets import find_targets, layer_index, peft_reach
 from tests.lora.models import FAMILIES, config, generator
 
 BERT = FAMILIES["bert"]
@@ -149,3 +150,23 @@ def test_an_adapted_model_has_no_plain_targets_left():
     inject(model, config(), generator(0))
     with pytest.raises(ValueError, match="adapted already"):
         find_targets(model, ["query"])
+
+
+def test_all_linear_is_what_peft_takes_for_it_in_the_base_model(family):
+    model = family.build()
+    config = LoraConfig(target_modules="all-linear", r=2)
+    adapted = {
+        name.removeprefix("base_model.model.").removesuffix(".lora_A")
+        for name, _ in get_peft_model(family.build(), config).named_modules()
+        if name.endswith(".lora_A")
+    }
+    base = f"{model.base_model_prefix}."
+    assert find_targets(model, ["all-linear"]) == [
+        name for name, _ in model.named_modules() if name in adapted and name.startswith(base)
+    ]
+
+
+def test_all_linear_of_some_layers_leaves_what_stands_in_none():
+    names = find_targets(BERT.build(), ["all-linear"], layers=[1])
+    assert {layer_index(name) for name in names} == {1}
+    assert len(names) == 6

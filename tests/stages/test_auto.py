@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages import full, lora, prepare
+from study.records.checked import CHECKED, write_checked
 from study.records.json_file import read_json
 from study.records.runs import read_arm
 from tests.pipeline import toys
@@ -26,6 +27,7 @@ def test_every_arm_trains_as_long_and_tries_two_rates(
     automatic = {"train.epochs": "auto", "train.early_stopping": None}
     automatic |= {"lora.learning_rates": "auto", "full.learning_rates": "auto"}
     toys.change(tmp_path / "params.yaml", toys.SETTINGS | automatic | {"seeds": [0]})
+    write_checked(tmp_path / CHECKED, "packed", "fit")
     monkeypatch.chdir(tmp_path)
     for stage, *arguments in ((prepare,), (full,), (lora, "--rank", "2")):
         monkeypatch.setattr(sys, "argv", ["stage", *arguments])

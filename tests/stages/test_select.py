@@ -24,6 +24,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from stages import aggregate, full, head_only, headline, linear_probe, lora, prepare, select
 from study.entry import command
 from study.records import prepared
+from study.records.checked import CHECKED, write_checked
 from study.records.json_file import read_json, write_json
 from study.records.runs import ArmRecord, read_arm
 from tests.pipeline import toys
@@ -45,6 +46,7 @@ def _study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toys.change(folder / "params.yaml", toys.SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        write_checked(CHECKED, "packed", "fit")
         for stage, *arguments in (
             *((prepare,), (head_only,), (full,), (lora, "--rank", "1"), (lora, "--rank", "2")),
             *((linear_probe,), (headline,), (aggregate,)),

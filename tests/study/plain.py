@@ -15,7 +15,7 @@ from lora.inject import adapted_modules
 from study.arms import lora
 from study.batches.packing import epoch_order
 from study.models.packed import PackedClassifier
-from study.records.prepared import Prepared
+from study.records.prepared import Batching, Prepared
 from tests.lora.models import Family
 from tests.study import toys
 from tests.study.toys import saved
@@ -100,7 +100,9 @@ def lend_head(model: Any, folder_model: Any) -> list[str]:
     return names
 
 
-def peft_of(family: Family, rank: int, **options: Any) -> tuple[Any, list[str]]:
+def peft_of(
+    family: Family, rank: int, batching: Batching = "packed", **options: Any
+) -> tuple[Any, list[str]]:
     """Return PEFT's model with the factors and head that the seed's run starts from.
 
     And the names that the head's parameters have in the model below.
@@ -108,7 +110,8 @@ def peft_of(family: Family, rank: int, **options: Any) -> tuple[Any, list[str]]:
     Args:
         options: of PEFT's LoraConfig.
     """
-    plain, ours = toys.reference(saved(family.name)), toys.load(saved(family.name))
+    plain = toys.reference(saved(family.name))
+    ours = toys.load(saved(family.name), batching=batching)
     names = lend_head(plain, ours)
     lora.adapt(ours, [toys.lora_config(family, rank)], [SEED])
     adapted = peft.get_peft_model(

@@ -19,13 +19,15 @@ from lora.config import LoRAConfig
 from study.arms import lora
 from study.batches.feeds import TokenFeed
 from study.models.packed import load_pretrained
-from study.records.prepared import Prepared, Split
+from study.records.prepared import Batching, Prepared, Split
 from study.settings.train import TrainSettings
 from study.training.loop import Run, RunResult
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES, VOCABULARY, Family, generator
+from tests.study.other_families import OTHERS
 
 CPU = torch.device("cpu")
+EVERY = FAMILIES | OTHERS
 LONGEST = 12
 each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
 _SAVED = tempfile.TemporaryDirectory()  # removed when the tests end
@@ -35,7 +37,7 @@ def saved(name: str) -> Path:
     """Give the folder of a family's saved model."""
     folder = Path(_SAVED.name, name)
     if not folder.exists():
-        save_model(FAMILIES[name], folder)
+        save_model(EVERY[name], folder)
     return folder
 
 
@@ -53,9 +55,14 @@ def save_model(family: Family, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def load(folder: Path, dropout: float = 0.0, dtype: torch.dtype = torch.float32) -> Any:
+def load(
+    folder: Path,
+    dropout: float = 0.0,
+    dtype: torch.dtype = torch.float32,
+    batching: Batching = "packed",
+) -> Any:
     """Load a saved model as the stages do."""
-    return load_pretrained(str(folder), 2, dtype, dropout, LONGEST)
+    return load_pretrained(str(folder), 2, dtype, dropout, LONGEST, batching)
 
 
 def reference(folder: Path) -> Any:
@@ -72,6 +79,13 @@ def split(sentences: int, seed: int, longest: int = LONGEST) -> Split:
     ids = [torch.randint(5, VOCABULARY, (int(n),), generator=draw) for n in lengths]
     labels = torch.tensor([int(x.double().mean() < 32) for x in ids])
     return Split(torch.cat(ids).to(torch.int32), lengths.to(torch.int32), labels)
+
+
+def ended(data: Split, end: int = 2) -> Split:
+    """Let every sentence end in a token, by which BART and T5 find its end."""
+    ids = data.input_ids.clone()
+    ids[data.offsets[1:] - 1] = end
+    return replace(data, input_ids=ids)
 
 
 def prepared(train: int = 32, validation: int = 24, test: int = 40, pad: int = 0) -> Prepared:
@@ -135,6 +149,7 @@ def train_lora(
     data: Prepared | None = None,
     variant: Mapping[str, Any] | None = None,
     loraplus_ratio: float = 1.0,
+    batching: Batching = "packed",
     **changes: Any,
 ) -> list[RunResult]:
     """Train LoRA on a freshly loaded model; `dropout` goes to base and adapters alike.
@@ -144,10 +159,10 @@ def train_lora(
     settings = train_settings(**changes)
     dtype = torch.bfloat16 if settings.precision == "bf16" else torch.float32
     return lora.train_lora(
-        load(saved(family), dropout, dtype),
-        [lora_config(FAMILIES[family], run.rank or 1, dropout, **variant or {}) for run in runs],
+        load(saved(family), dropout, dtype, batching),
+        [lora_config(EVERY[family], run.rank or 1, dropout, **variant or {}) for run in runs],
         runs,
-        data or prepared(pad=FAMILIES[family].config.pad_token_id or 0),
+        data or prepared(pad=EVERY[family].config.pad_token_id or 0),
         settings,
         CPU,
         Progress("toy", len(runs)),

@@ -21,6 +21,7 @@ from study.pages.report.html import (
 )
 from study.pages.report.inputs import MACHINE, Study
 from study.pages.report.numbers import number, stored
+from study.words.batches import BATCHES
 from study.words.phrases import listed
 
 Record = Mapping[str, Any]
@@ -57,6 +58,11 @@ def data(study: Study) -> Html:
             rows,
         ),
         *(_source(name, source) for name, source in record["sources"].items()),
+        paragraph(
+            f"The model computed batches as {BATCHES[record['batching']]}. Before training this "
+            "was held against transformers' own pass, logits and gradients.",
+            "note",
+        ),
     )
 
 

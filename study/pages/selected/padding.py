@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel
 
 from study.records.prepared import SPLITS, Prepared
+from study.sources.configs import token_id, vocabulary
 from study.sources.resolve import pretrained
 
 
@@ -52,7 +53,7 @@ def pad_with(model: PreTrainedModel, tokenizer: Any, data: Prepared) -> Padding:
     to_tokenizer: dict[str, str] = {}
     to_config: dict[str, int] = {}
     config = model.config.get_text_config()
-    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= config.vocab_size:
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= (vocabulary(config) or 10**9):
         packed = data.batching == "packed"
         chosen = _unused(tokenizer, config, data) if packed else data.pad_token_id
         tokenizer.pad_token = to_tokenizer["pad_token"] = tokenizer.convert_ids_to_tokens(chosen)
@@ -60,8 +61,8 @@ def pad_with(model: PreTrainedModel, tokenizer: Any, data: Prepared) -> Padding:
         tokenizer.padding_side = to_tokenizer["padding_side"] = "right"
     pad = int(tokenizer.pad_token_id)
     # Others get along without: RoBERTa counts positions from the id in its config on.
-    decides = config.pad_token_id is None or hasattr(model, "score")
-    if decides and config.pad_token_id != pad:
+    own = getattr(config, "pad_token_id", None)
+    if (own is None or hasattr(model, "score")) and own != pad:
         config.pad_token_id = to_config["pad_token_id"] = pad
     return Padding(tokenizer.pad_token, pad, tuple(to_tokenizer.items()), tuple(to_config.items()))
 
@@ -73,8 +74,8 @@ def _unused(tokenizer: Any, config: PretrainedConfig, data: Prepared) -> int:
     """
     splits = [getattr(data, name) for name in SPLITS]
     ends = {i for split in splits for i in last_tokens(split.input_ids, split.lengths).tolist()}
-    size = min(len(tokenizer), config.vocab_size)
-    for token in (config.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id):
+    size = min(len(tokenizer), vocabulary(config) or len(tokenizer))
+    for token in (token_id(config, "pad"), tokenizer.eos_token_id, tokenizer.unk_token_id):
         if token is not None and 0 <= token < size and token not in ends:
             return int(token)
     used = torch.cat([split.input_ids for split in splits]).unique().tolist()

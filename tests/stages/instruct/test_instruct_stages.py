@@ -21,6 +21,7 @@ from study.batches.feeds import TokenFeed
 from study.entry import command
 from study.models.causal import PackedCausalLM
 from study.records import prepared
+from study.records.checked import write_checked
 from study.records.json_file import read_json
 from study.studies.instruct.training.records import read_base, read_rank
 from tests.pipeline.toys import change
@@ -38,6 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study's folder beside which the stages run."""
     toys.write_study(tmp_path / "mine", model)
+    write_checked(tmp_path / "mine/checked.json", "packed", "fit")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "mine"
 
@@ -86,7 +88,13 @@ def test_the_same_bytes_twice_and_the_seed_documents_names(study: Path, call: Ca
     assert sorted(first) == sorted(
         [
             *("data/prepared/data.safetensors", "data/prepared/prepared.json", "data.json"),
-            *("base.json", "all_results.json", "rank_comparison.png", "rank_comparison.svg"),
+            *(
+                "checked.json",
+                "base.json",
+                "all_results.json",
+                "rank_comparison.png",
+                "rank_comparison.svg",
+            ),
             *(f"ranks/rank_{r}/run_data.json" for r in (2, 4)),
             *(f"data/adapters/r{r}/s0/{name}" for r in (2, 4) for name in adapter),
         ]

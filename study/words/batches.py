@@ -1,0 +1,11 @@
+"""How a model computes its batches, in words."""
+
+from __future__ import annotations
+
+from study.records.prepared import Batching
+
+BATCHES: dict[Batching, str] = {
+    "packed": "packed, sentences end to end",
+    "padded": "padded rows through the model's own forward",
+    "separate": "padded rows through the model's own forward, one run at a time",
+}
