@@ -18,6 +18,7 @@ from study.entry.errors import StudyError
 
 LOGITS = 2e-5  # relative to the largest logit if that is above one
 GRADIENTS = 1e-4  # relative to the largest gradient
+_FRAMES = -3  # of a traceback, the last
 NOT_MADE, REFUSED, FAULT = "not made", "refused", "fault"
 
 
@@ -73,7 +74,9 @@ def compare(family: str, kind: str) -> Outcome:
         except StudyError as error:
             return Outcome(family, kind, REFUSED, str(error), padding=padding)
         except Exception:
-            return Outcome(family, kind, FAULT, traceback.format_exc(), padding=padding)
+            return Outcome(
+                family, kind, FAULT, traceback.format_exc(limit=_FRAMES), padding=padding
+            )
         try:
             logits, gradients = [], []
             for runs in (1, 2):
@@ -82,7 +85,9 @@ def compare(family: str, kind: str) -> Outcome:
                     logits.append(truth.off_by(found.outputs, expected.outputs))
                     gradients.append(_apart(found.gradients, expected.gradients))
         except Exception:
-            return Outcome(family, kind, FAULT, traceback.format_exc(), padding=padding)
+            return Outcome(
+                family, kind, FAULT, traceback.format_exc(limit=_FRAMES), padding=padding
+            )
         worst = max(logits), max(gradients)
         return Outcome(family, kind, choice.batching, choice.why, *worst, padding=padding)
 

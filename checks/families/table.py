@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from checks.families.compare import FAULT, GRADIENTS, LOGITS, NOT_MADE, REFUSED, Outcome
+from checks.families.compare import FAULT, GRADIENTS, LOGITS, Outcome
 from checks.families.making import CAUSAL, CLASSIFIER, multimodal
 
 GOALS = {CLASSIFIER: 105, CAUSAL: 60}  # families that the study takes
@@ -71,8 +72,10 @@ def _number(value: float | None) -> str:
 
 
 def _why(outcome: Outcome) -> str:
+    """Return what speaks against the ways that were not taken, or of a fault its last line."""
+    why = outcome.why.strip()
     if outcome.how == FAULT:
-        return outcome.why.strip().splitlines()[-1].replace("|", "\\|")
-    if outcome.how in (NOT_MADE, REFUSED):
-        return outcome.why.replace("|", "\\|").replace("\n", " ")
-    return outcome.why
+        why = why.splitlines()[-1]
+    elif outcome.accepted:
+        why = why.partition("; ")[2]
+    return textwrap.shorten(why, 200, placeholder=" …").replace("|", "\\|")

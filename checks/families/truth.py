@@ -13,12 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.pytorch_utils import Conv1D
 
-from checks.families import sizes
+from checks.families.layers import adaptable
 from checks.families.making import AUTO, CAUSAL
 from checks.families.sentences import padded
-from lora.targets import layer_index
 from study.records.prepared import Split
 
 
@@ -62,31 +60,8 @@ class Model:
         self._model.config.use_cache = False
 
     def layers(self, split: Split) -> list[str]:
-        """Return the linear layers that can be adapted.
-
-        They stand in the numbered layers of the model without its head, and a pass calls them: a
-        weight that is only read has no place for an adapter.
-        """
-        prefix = self._model.base_model_prefix
-        base = f"{prefix}." if hasattr(self._model, prefix) else ""
-        called: list[str] = []
-        plain = {
-            name: module
-            for name, module in self._model.named_modules()
-            if type(module) in (nn.Linear, Conv1D)
-            and name.startswith(base)
-            and layer_index(name) is not None
-            and min(module.weight.shape) >= sizes.RANK
-        }
-        hooks = [
-            module.register_forward_hook(lambda *_, name=name: called.append(name))
-            for name, module in plain.items()
-        ]
-        with torch.no_grad():
-            self._outputs(split, torch.arange(2))
-        for hook in hooks:
-            hook.remove()
-        return [name for name in plain if name in called]
+        """Return the linear layers that can be adapted."""
+        return adaptable(self._model, padded(split, torch.arange(2)))
 
     def answers(self, split: Split, run: Run) -> Answers:
         """Return what the model answers as one run has changed it."""
