@@ -1,16 +1,19 @@
 """Stage sufficient_rank: which rank is enough, chosen on validation and told on test.
 
 Reads `metrics/runs/`, `metrics/logits/` and `metrics/undertraining.json`; writes
-`metrics/sufficient_rank.json`. Ranks that did not train are not recommended.
+`metrics/sufficient_rank.json`. Ranks that did not train are not recommended. Verdicts by a sharper
+measure than accuracy stand beside the others, under `sharper`.
 """
 
 from __future__ import annotations
 
 from study.analyses.results.sweep import read_sweep
-from study.analyses.results.validation import read_answers
+from study.analyses.results.validation import read_answers, read_arms
 from study.analyses.sufficiency.record import sufficient_rank
+from study.analyses.sufficiency.sharper import sharper
 from study.entry import command
 from study.entry.sections import load
+from study.records.arm_names import FULL
 from study.records.arm_names import LORA as LORA_ARM
 from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
@@ -21,12 +24,16 @@ from study.settings.statistics import STATISTICS
 def main() -> None:
     """Run the stage."""
     chosen = load(SEEDS, LORA, STATISTICS)
-    results, answers = read_sweep(chosen), read_answers(chosen)
+    results, answers, logits = read_sweep(chosen), read_answers(chosen), read_arms(chosen)
     validation = {rank: answers.correct[LORA_ARM, rank] for rank in results.lora}
     arms = read_json("metrics/undertraining.json")["arms"]
     untrained = {arm["rank"] for arm in arms if arm["arm"] == LORA_ARM and not arm["trained"]}
     record = sufficient_rank(results, validation, untrained, chosen.statistics)
-    write_json("metrics/sufficient_rank.json", record)
+    lora = {rank: logits[LORA_ARM, rank] for rank in results.lora}
+    by_probability = sharper(
+        logits[FULL, None], lora, record["recommended"]["rank"], chosen.statistics
+    )
+    write_json("metrics/sufficient_rank.json", record | {"sharper": by_probability})
 
 
 if __name__ == "__main__":

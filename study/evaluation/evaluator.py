@@ -98,12 +98,22 @@ class Evaluator:
         self._classifier.eval()
         views = self._parameters.views()
         inputs = _Inputs({name: views[f"model.{name}.weight"] for name in self.matrices})
-        for chosen in by_length(sentences, EVALUATION_TOKENS):
+        packed = self._data.batching == "packed"
+        for chosen in (by_length if packed else of_one_length)(sentences, EVALUATION_TOKENS):
             batch = pack(sentences, [chosen], self._data.pad_token_id, blocks=2).to(self._device)
-            inputs.begin(batch)
+            inputs.begin(batch, padded=not packed)
             with inputs:
                 functional_call(self._classifier, views, (batch,), tie_weights=False)
         return inputs.moments()
+
+
+def of_one_length(split: Split, tokens: int) -> list[Tensor]:
+    """Cut a split into parts (b,) of at most about `tokens` tokens, each of sentences as long."""
+    parts = []
+    for length in split.lengths.unique().tolist():
+        alike = (split.lengths == length).nonzero()[:, 0]
+        parts += list(alike.split(max(1, tokens // length)))
+    return parts
 
 
 def first(split: Split, count: int | None) -> Split:
@@ -131,8 +141,13 @@ class _Inputs(TorchFunctionMode):
         self._rows: dict[str, int] = {}
         self._x: Tensor | None = None
 
-    def begin(self, batch: PackedBatch) -> None:
-        """Announce a batch of one run."""
+    def begin(self, batch: PackedBatch, *, padded: bool) -> None:
+        """Announce a batch of one run.
+
+        Args:
+            padded: as rows of one length, so that there is no padding and every row counts.
+        """
+        self._padded = padded
         self._places, self._tokens = batch.input_ids.numel(), batch.row_tokens[0]
         self._sentences = batch.labels.numel()
 
@@ -152,7 +167,8 @@ class _Inputs(TorchFunctionMode):
             # Tokens, without the padding behind them, or a row a sentence. (BERT's base model also
             # calls its pooler with the first token of all; nobody reads what comes of it.)
             counted = {self._places: self._tokens, self._sentences: self._sentences}
-            rows = rows[: counted.get(len(rows), 0)].float()
+            real = len(rows) if self._padded else counted.get(len(rows), 0)
+            rows = rows[:real].float()
             self._x, self._gram, self._count = x, rows.T @ rows, len(rows)
         self._rows[name] = self._rows.get(name, 0) + self._count
         if name in self._sums:
@@ -162,4 +178,8 @@ class _Inputs(TorchFunctionMode):
 
     def moments(self) -> dict[str, Tensor]:
         """Return the means, on the CPU."""
-        return {name: (total / self._rows[name]).cpu() for name, total in self._sums.items()}
+        return {
+            name: (total / self._rows[name]).cpu()
+            for name, total in self._sums.items()
+            if self._rows[name]
+        }

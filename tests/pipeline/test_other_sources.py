@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from peft import PeftModel
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoModelForSequenceClassification
 
+from study.records import prepared
+from study.records.logits import read_logits
+from study.records.prepared import Prepared
 from tests.pipeline import toys
 from tests.pipeline.study import ALL_STAGES, Study
 
@@ -25,18 +32,42 @@ def write_other(path: Path) -> None:
 
 
 def test_another_model_and_other_data_give_the_same_study(study: Study) -> None:
-    (study.root / "toys/model").rename(study.root / "toys/other-model")
+    """A family that cannot be packed, every linear layer of it adapted, and another file."""
+    toys.write_modernbert(study.root / "toys/other-model")
     write_other(study.root / "toys/other.jsonl")
     done = study.experiment(
         "model.name=toys/other-model",
+        "lora.target_modules=all-linear",
         "data.name=toys/other.jsonl",
         "data.text=sentence",
         "data.label=mood",
+        "select.force=true",
     )
-    assert set(done.ran) == ALL_STAGES - {"theory", "theory_bound"}
+    assert set(done.ran) == ALL_STAGES - {"theory"}
+    assert json.loads(study.text("metrics/checked.json"))["batching"] == "padded"
     record = json.loads(study.text("metrics/runs/lora-r2.json"))
     assert record["label_names"] == ["glad", "sad"]
     assert json.loads(study.text("metrics/summary.json"))["headline"]["test_accuracy"] > 0
+    logits = read_logits(study.root / "metrics/logits/lora-r2.safetensors").test[0]
+    adapted = of_peft(study.root / "toys/other-model", study.root / "data/adapters/r2/s0")
+    found = answers(adapted, prepared.load(study.root / "data/prepared"))
+    torch.testing.assert_close(found, torch.tensor(logits), rtol=1e-5, atol=1e-5)
+
+
+def of_peft(base: Path, adapter: Path) -> PeftModel:
+    """Load an adapter as anybody does."""
+    plain = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2)
+    return PeftModel.from_pretrained(plain, adapter).eval()
+
+
+@torch.no_grad()
+def answers(model: PeftModel, data: Prepared) -> torch.Tensor:
+    """The logits of the test sentences, in one padded batch."""
+    rows = data.test.input_ids.long().split(data.test.lengths.tolist())
+    ids = pad_sequence(list(rows), batch_first=True, padding_value=data.pad_token_id)
+    mask = torch.arange(ids.shape[1]) < data.test.lengths[:, None]
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask.long()).logits
+    return logits
 
 
 def test_every_format_is_prepared_to_the_same_bytes(study: Study) -> None:

@@ -12,7 +12,13 @@ from typing import Any
 import torch
 from ruamel.yaml import YAML
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    PreTrainedTokenizerFast,
+)
 
 GOOD = ("great", "warm", "witty", "moving", "bright", "clever")
 BAD = ("dull", "cold", "stale", "empty", "loud", "clumsy")
@@ -58,6 +64,45 @@ SETTINGS: dict[str, Any] = {
 
 def write_model(folder: Path) -> None:
     """Save a random two-layer BERT with a WordPiece tokeniser of the words above."""
+    vocabulary = _write_tokenizer(folder)
+    config = BertConfig(**_sizes(vocabulary))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertForMaskedLM(config).save_pretrained(folder)
+
+
+def write_modernbert(folder: Path) -> None:
+    """Save a random ModernBERT, whose tokens see few neighbours in every other layer, as above."""
+    vocabulary = _write_tokenizer(folder)
+    config = ModernBertConfig(
+        **_sizes(vocabulary),
+        cls_token_id=vocabulary["[CLS]"],
+        sep_token_id=vocabulary["[SEP]"],
+        bos_token_id=None,
+        eos_token_id=None,
+        global_attn_every_n_layers=2,
+        local_attention=4,
+        classifier_pooling="mean",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ModernBertForMaskedLM(config).save_pretrained(folder)
+
+
+def _sizes(vocabulary: dict[str, int]) -> dict[str, Any]:
+    return {
+        "vocab_size": len(vocabulary),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 32,
+        "pad_token_id": vocabulary["[PAD]"],
+        "initializer_range": 0.2,  # ten times the usual, so that something is learned in few steps
+    }
+
+
+def _write_tokenizer(folder: Path) -> dict[str, int]:
     words = [*SPECIAL, *GOOD, *BAD, *SUBJECTS, *OPENINGS, "is", "and"]
     vocabulary = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -75,19 +120,7 @@ def write_model(folder: Path) -> None:
         sep_token="[SEP]",
         mask_token="[MASK]",
     ).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=32,
-        pad_token_id=vocabulary["[PAD]"],
-        initializer_range=0.2,  # ten times the usual, so that something is learned in a few steps
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        BertForMaskedLM(config).save_pretrained(folder)
+    return vocabulary
 
 
 def sentences(seed: int = 0) -> list[dict[str, Any]]:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from study.analyses.results.sweep import Sweep, scores
-from study.analyses.sufficiency.answer import needed, verdicts_of
+from study.analyses.sufficiency.answer import verdicts_of
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
-from study.analyses.sufficiency.equivalence import judge
-from study.analyses.sufficiency.planning import Question
-from study.analyses.sufficiency.reasons import reason
+from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalence_rows, points_of
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.trend import trend
-from study.analyses.sufficiency.verdicts import EQUIVALENT, NONE
+from study.analyses.sufficiency.verdicts import NONE
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import Crossed, crossed
-from study.statistics.resampling import Floats, Scores
+from study.statistics.crossed import crossed
+from study.statistics.resampling import Scores
 from study.words.phrases import margin as margin_words
 
 RULE = "the smallest rank within one paired standard error of the best"
@@ -38,10 +35,11 @@ def sufficient_rank(
     - `recommended`, `one_standard_error`: see `_picked`, and the words of the `rule`. Ranks that
       did not train (`untrained`) are not recommended; where none is left the `rank` is None.
       `of_all` is the rank that the rule picks of all ranks, trained or not.
-    - `answer`: the verdicts on the recommended rank; see `study.analyses.sufficiency.verdict`.
-    - `differences`: of every rank to full fine-tuning, and of every seed; see `_difference`.
+    - `answer`: the verdicts on the recommended rank; see `study.analyses.sufficiency.answer`.
+    - `differences`: of every rank to full fine-tuning, and of every seed.
     - `equivalence`: at every margin the smallest equivalent `rank`, or None, and every rank's
-      verdict; see `_equivalence`. `alpha` and `power`: of these tests, and of what they would take.
+      verdict; for both see `study.analyses.sufficiency.rows`. `alpha` and `power`: of these tests,
+      and of what they would take.
     - `choice`: by rule, in which share of resamples each rank, or "none", is chosen.
     - `trend`: see `study.analyses.sufficiency.trend`.
     - `seeds` and `sentences`: what the means are over; `validation_sentences` those of the
@@ -56,7 +54,7 @@ def sufficient_rank(
     of_full = scores(results.full).astype(np.float64)
     on_validation = np.stack([np.asarray(validation[rank]) for rank in ranks])
     differences = [crossed(arm - of_full) for arm in correct.astype(np.float64)]
-    alpha = _alpha(statistics)
+    alpha = alpha_of(statistics)
     _, num_seeds, num_sentences = correct.shape
     by_margin = shares_of_equivalence(correct, of_full, ranks, statistics)
     trained = [place for place, rank in enumerate(ranks) if rank not in untrained]
@@ -67,12 +65,13 @@ def sufficient_rank(
         "answer": None if picked is None else verdicts_of(differences[picked], statistics),
         "one_standard_error": _picked(correct, ranks) | {"rule": RULE, "split": "test"},
         "differences": [
-            _difference(rank, difference, alpha, len(ranks))
+            difference_row(rank, difference, alpha, len(ranks))
             | {"by_seed": (100 * (arm.mean(axis=1) - of_full.mean(axis=1))).tolist()}
             for rank, arm, difference in zip(ranks, correct, differences, strict=True)
         ],
         "equivalence": [
-            _equivalence(ranks, differences, margin, statistics) for margin in statistics.margins
+            equivalence_rows(ranks, differences, margin, statistics)
+            for margin in statistics.margins
         ],
         "alpha": alpha,
         "power": statistics.power,
@@ -134,78 +133,8 @@ def _picked(correct: Scores, ranks: Sequence[int]) -> dict[str, Any]:
                 "rank": rank,
                 "accuracy": float(accuracy),
                 "behind_best": 100 * float(behind),
-                "standard_error": _points(error),
+                "standard_error": points_of(error),
             }
             for rank, accuracy, behind, error in rows
         ],
     }
-
-
-def _difference(rank: int, difference: Crossed, alpha: float, num_ranks: int) -> dict[str, Any]:
-    """Return a difference and its intervals of confidence 1 - 2 alpha, which match the tests.
-
-    - `low`, `high`: for this rank alone; `low_together`, `high_together`: for all ranks at once
-      (Bonferroni). Within the margins a rank alone is equivalent if its first interval is, and
-      certainly if its second one is; Holm's procedure is in between.
-    """
-    mean = float(difference.mean[0])
-    alone, together = difference.half_width(alpha), difference.half_width(alpha / num_ranks)
-    return {
-        "rank": rank,
-        "difference": 100 * mean,
-        "low": _points(mean - alone),
-        "high": _points(mean + alone),
-        "low_together": _points(mean - together),
-        "high_together": _points(mean + together),
-    } | _error(difference)
-
-
-def _error(difference: Crossed) -> dict[str, Any]:
-    return {
-        "standard_error": _points(difference.standard_error()),
-        "degrees_of_freedom": _finite(difference.degrees_of_freedom()[0]),
-    }
-
-
-def _equivalence(
-    ranks: Sequence[int],
-    differences: Sequence[Crossed],
-    margin: float,
-    statistics: StatisticsSettings,
-) -> dict[str, Any]:
-    """Return the verdicts at a margin.
-
-    What it would take: see `study.analyses.sufficiency.verdict.needed`, whatever the other ranks
-    are.
-    """
-    alpha = _alpha(statistics)
-    judged = judge(differences, margin / 100, alpha)
-    rows = []
-    for rank, difference, of_rank in zip(ranks, differences, judged, strict=True):
-        question = Question(margin / 100, alpha / len(ranks), statistics.power)
-        row = {
-            "rank": rank,
-            "verdict": of_rank.verdict,
-            "difference": 100 * float(difference.mean[0]),
-            **_error(difference),
-            "p_equivalent": of_rank.p_equivalent,
-            "p_worse": of_rank.p_worse,
-            "p_better": of_rank.p_better,
-            **needed(difference, question),
-        }
-        row["reason"] = reason(row, margin, difference.num_seeds, difference.num_sentences)
-        rows.append(row)
-    found = [row["rank"] for row in rows if row["verdict"] == EQUIVALENT]
-    return {"margin": margin, "rank": found[0] if found else None, "ranks": rows}
-
-
-def _alpha(statistics: StatisticsSettings) -> float:
-    return round(1 - statistics.confidence, 12)
-
-
-def _points(fractions: Floats) -> float | None:
-    return _finite(100 * float(np.ravel(fractions)[0]))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -122,7 +122,8 @@ def _how_sure(rank: int, sufficient_rank: Record) -> str:
         lead = f"**{counted(seeds, 'seed')}** and {of}"
     are = "is" if seeds == sentences == 1 else "are"
     told = [f"{lead} {are} {_told(rank, sufficient_rank)}"]
-    told += [_too_few(sufficient_rank), _too_far(sufficient_rank), _again(rank, sufficient_rank)]
+    told += [_too_few(sufficient_rank), _too_far(sufficient_rank), _sharper(sufficient_rank)]
+    told += [_again(rank, sufficient_rank)]
     return " ".join(f"{sentence}." for sentence in told if sentence)
 
 
@@ -134,8 +135,25 @@ def _told(rank: int, sufficient_rank: Record) -> str:
     return f"too few to say whether rank {rank} is within {within} of full fine-tuning"
 
 
+def _sharper(sufficient_rank: Record) -> str:
+    """Say what the sharper measure tells of the rank where accuracy leaves a margin open."""
+    accuracy, sharper = (by_verdict(each) for each in (sufficient_rank, sufficient_rank["sharper"]))
+    told = {verdict: margins for verdict, margins in sharper.items() if verdict != UNTOLD}
+    if all(m not in accuracy.get(UNTOLD, []) for margins in told.values() for m in margins):
+        return ""
+    return (
+        "By the probability that the models give the right class, a sharper measure than right and "
+        f"wrong, it {_verdicts_in_words(told)}"
+    )
+
+
 def _shown(sufficient_rank: Record) -> str:
     margins = by_verdict(sufficient_rank)
+    told = {verdict: of for verdict, of in margins.items() if verdict != UNTOLD}
+    return _verdicts_in_words(told) if told else _side(sufficient_rank)
+
+
+def _verdicts_in_words(margins: Mapping[str, list[float]]) -> str:
     found = [
         words.format(margin(of_these(margins[verdict])))
         for verdict, words, of_these in (
@@ -147,7 +165,7 @@ def _shown(sufficient_rank: Record) -> str:
     ]
     if _EQUIVALENT not in margins:
         found = [each.replace(" it", " full fine-tuning") for each in found]
-    return f"is {listed(found)}" if found else _side(sufficient_rank)
+    return f"is {listed(found)}"
 
 
 def _too_few(sufficient_rank: Record) -> str:

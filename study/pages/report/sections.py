@@ -15,6 +15,7 @@ from study.pages.report.figures import pictured
 from study.pages.report.html import Html, Text, folded, joined, paragraph
 from study.pages.report.inputs import Study
 from study.pages.report.rates import learning_rate, unequal
+from study.pages.report.sharper import sharper
 from study.pages.report.speed import speed
 from study.pages.report.untrained import signs_table
 from study.words.arms import PROBE
@@ -31,6 +32,7 @@ def rank(study: Study) -> Html:
         pictured("accuracy_vs_rank", study),
         pictured("sufficient_rank", study),
         tables.equivalence(record),
+        sharper(record["sharper"]),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"]),
         tables.arms(study["summary"], record["recommended"]["rank"]),

@@ -38,6 +38,7 @@ from study.analyses.rules_of_thumb.record import rules_record
 from study.analyses.spectra.record import spectra_record
 from study.analyses.spectra.updates import Matrix, Updates
 from study.analyses.sufficiency.record import sufficient_rank
+from study.analyses.sufficiency.sharper import sharper
 from study.analyses.undertraining.record import undertraining
 from study.pages.report import show
 from study.pages.report.contents import TITLES
@@ -45,6 +46,8 @@ from study.pages.report.inputs import PATHS, PICTURES, Study
 from study.pages.report.page import render
 from study.probes.record import LinearProbe
 from study.records.json_file import write_json
+from study.records.logits import Logits
+from study.settings.statistics import StatisticsSettings
 from study.settings.whole import Settings
 from tests.study.fake_records import fake_arm, fake_probe, with_study
 from tests.study.fake_theory import toy_settings, toy_theory
@@ -93,6 +96,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
     validation = {rank: scores(record) for rank, record in results.lora.items()}
     bound, theory = toy_theory()
     enough = sufficient_rank(results, validation, (), statistics)
+    enough["sharper"] = _sharper(results, shape, enough["recommended"]["rank"], statistics)
     spectra = spectra_record(*_updates(shape), settings.spectra)
     return {
         "summary": summary,
@@ -186,6 +190,20 @@ def _logits(results: Results, shape: Shape) -> dict[tuple[str, int | None], Any]
         sure = stream.uniform(1, 4, predicted.shape)
         found[arm.arm, arm.rank] = np.eye(shape.classes)[predicted] * sure[..., None]
     return found
+
+
+def _sharper(
+    results: Results, shape: Shape, recommended: int, statistics: StatisticsSettings
+) -> dict[str, Any]:
+    labels = np.array(results.full.test_labels)
+
+    def read(found: Any) -> Logits:
+        by_seed = dict(zip(shape.seeds, found.astype(np.float32), strict=True))
+        return Logits(by_seed, by_seed, labels, labels)
+
+    logits = _logits(results, shape)
+    lora = {rank: read(logits["lora", rank]) for rank in results.lora}
+    return sharper(read(logits["full", None]), lora, recommended, statistics)
 
 
 def _capacity(results: Results, settings: Settings) -> dict[str, Any]:

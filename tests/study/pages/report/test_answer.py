@@ -25,6 +25,7 @@ def made(
     untrained: tuple[int, ...] = (),
     choice: dict[str, float] | None = None,
     sentences: int = 3000,
+    sharper: dict[float, str] | None = None,
 ):
     """A summary and a record of the sufficient rank that agree with each other."""
     entry = {
@@ -75,6 +76,14 @@ def made(
                 }
                 for margin, verdict in verdicts.items()
             ],
+        },
+        "sharper": {
+            "answer": {
+                "margins": [
+                    {"margin": margin, "verdict": (sharper or {}).get(margin, "cannot be told")}
+                    for margin in verdicts
+                ]
+            }
         },
         "one_standard_error": {"rank": rank, "ranks": [{"rank": r} for r in reversed(ranks)]},
         "equivalence": [
@@ -343,3 +352,16 @@ def check(sentence: str) -> None:
     assert sentence.count("**") % 2 == 0
     assert plain.count("(") == plain.count(")")
     assert not re.search(r"\b(\w+) \1\b", plain), plain
+
+
+def test_the_sharper_measure_is_named_where_it_tells_what_accuracy_leaves_open():
+    said = "By the probability that the models give the right class, a sharper measure"
+    open_ones = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
+    _, _, sure = answer(*made(verdicts=open_ones, sharper={0.5: "worse", 2.0: "equivalent"}))
+    assert (
+        f"{said} than right and wrong, it is within 2 points of full fine-tuning and more than "
+        "0.5 points below it."
+    ) in sure
+    _, _, alike = answer(*made(verdicts={2.0: "equivalent"}, sharper={2.0: "equivalent"}))
+    _, _, neither = answer(*made(verdicts=open_ones))
+    assert said not in alike + neither
