@@ -11,7 +11,10 @@ It answers another question than accuracy and stands beside it, never in its pla
 as often right and less sure. A temperature comes from the validation sentences, so that it differs
 from run to run; that is part of the difference between seeds, and is tested as such.
 
-SIMULATED
+Simulated coverage of its intervals at 95 %, 400 studies each, of runs that know more or less, that
+are more or less sure than they should be, and that hear other noise; 1,000 validation sentences for
+the temperatures, three and five seeds, 1,000 and 3,000 test sentences: 93 to 97 % where seeds are
+alike and where they differ; 91 to 94 % where the seeds of one arm differ and the other's do not.
 """
 
 from __future__ import annotations
