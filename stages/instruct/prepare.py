@@ -29,7 +29,7 @@ def main() -> None:
     data, report = prepare(wanted.data, wanted.model.name)
     data = replace(data, batching=batching)
     prepared.save(data, "data/prepared")
-    write_json("data.json", report)
+    write_json("data.json", report | {"batching": batching})
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     print(f"prepared instruction–response pairs: {sizes}")
 

@@ -10,6 +10,7 @@ passes is taken: packed, padded, padded with one run at a time. A model that pas
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,8 @@ LOGITS, GRADIENTS = 2e-5, 1e-4
 """How far logits may be apart, of the largest (or of 1), and gradients, of the largest; fp32."""
 ROUNDING = 10
 """Where the model itself differs from one batch to another: how many times as far they may be."""
+MOST = 5.0
+"""And no more than so many times as far as a model that differs by nothing may be."""
 PADDED = 2e-4
 """How far padding may move the model's own logits: more is no rounding, in fp32."""
 _FAULTS = (
@@ -82,16 +85,18 @@ def _choose(
     task: Task, name: str, max_length: int, config: LoRAConfig | None, dropout: float
 ) -> Choice:
     tokenizer = Tokenizer(name, max_length)
-    split, pad = trial.sentences(tokenizer), tokenizer.pad_token_id
+    split = trial.sentences(tokenizer, task.rows(tokenizer.vocabulary, max_length))
+    pad = tokenizer.pad_token_id
     truths, used, rounding = _truths(task, name, max_length, pad, split, config)
     reasons: list[str] = []
     for way in WAYS:
-        fault = _fault(task, name, max_length, way, pad, split, used, truths, rounding)
+        fault, apart = _tried(task, name, max_length, way, pad, split, used, truths, rounding)
         if fault is None and way == "packed" and dropout > 0:
             packed = task.studied(name, max_length, way, pad, 1, dropout)
             fault = _drawn_elsewhere(packed, split, pad)
         if fault is None:
-            reasons = [f"{BATCHES[way]}, as transformers computes it", *reasons]
+            equal = f"as transformers computes it (logits differ by {apart:.0e} of the largest)"
+            reasons = [f"{BATCHES[way]}, {equal}", *reasons]
             return Choice(way, "; ".join(reasons))
         reasons.append(f"not {way}: {fault}")
     raise StudyError(
@@ -144,8 +149,10 @@ def _refuse_uncalled(model: Module, called: set[str]) -> None:
     left = [n for n in adapted_modules(model) if n not in called and "expert" not in n]
     if left:
         raise StudyError(
-            f"lora.target_modules: {left[0]} and {len(left) - 1} more are never called: the model "
-            "reads their weights, and an adapter there would change nothing; name other modules"
+            f"lora.target_modules: {left[0]} (of {len(left)} such modules) is never called when "
+            "text is read: it belongs to a part that reads something else, or the model multiplies "
+            "by its weight itself. An adapter there would change nothing; name other modules, such "
+            "as glob:*language_model*"
         )
 
 
@@ -155,7 +162,7 @@ def _one(split: Split, index: int) -> Split:
     return Split(ids, split.lengths[index : index + 1], split.labels[index : index + 1])
 
 
-def _fault(
+def _tried(
     task: Task,
     name: str,
     max_length: int,
@@ -165,24 +172,76 @@ def _fault(
     config: LoRAConfig,
     truths: list[Outcome],
     rounding: float,
-) -> str | None:
-    """Return what is wrong with a way to compute, in words; None: nothing."""
-    allowed = max(1.0, ROUNDING * rounding / LOGITS)
+) -> tuple[str | None, float]:
+    """Return what is wrong with a way to compute, in words, and how far logits were off.
+
+    Raises:
+        StudyError: the model computes otherwise in training, whichever the way.
+    """
+    allowed = min(max(1.0, ROUNDING * rounding / LOGITS), MOST)
+    furthest = 0.0
     for runs in (1, trial.RUNS):
         together = "" if runs == 1 else " with two runs"
         try:
             packed = task.studied(name, max_length, way, pad, runs)
             outcomes = _outcomes(task, packed, config, split, pad, runs)
+        except StudyError as error:
+            return _cannot(_first_line(error)), furthest
         except _FAULTS as error:
-            return _first_line(error)
+            return f"it takes no such rows ({type(error).__name__}: {_first_line(error)})", furthest
         for truth, outcome in zip(truths, outcomes, strict=False):
             apart = _apart(outcome.outputs, truth.outputs)
+            furthest = max(furthest, apart)
             if not apart <= LOGITS * allowed:
-                return f"logits{together} {apart:.1g} off"
+                return f"logits{together} {apart:.1g} off", furthest
             apart = _gradients_apart(outcome, truth)
             if not apart <= GRADIENTS * allowed:
-                return f"gradients{together} {apart:.1g} off"
-    return None
+                return f"gradients{together} {apart:.1g} off", furthest
+    _refuse_other_in_training(task, name, packed, split, pad, outcomes)
+    return None, furthest
+
+
+def _cannot(said: str) -> str:
+    """Say why a family is not packed, without the words of a refusal."""
+    if "is of no form" in said:
+        part = "head" if "the head of" in said else "attention"
+        return f"its {part} is none of those that can be"
+    return said
+
+
+@torch.no_grad()
+def _refuse_other_in_training(
+    task: Task,
+    name: str,
+    packed: PackedModel,
+    split: Split,
+    pad: int,
+    outcomes: list[Outcome],
+) -> None:
+    """Refuse a model that drops or shifts something in training by a number of its own.
+
+    Raises:
+        StudyError: outputs in training, with nothing dropped, are not those of evaluation.
+    """
+    orders = [torch.arange(len(split)).roll(run) for run in range(len(outcomes))]
+    batch = pack(split, orders, pad, BLOCKS)
+    found = packed.train()(batch, [torch.Generator() for _ in outcomes])
+    packed.eval()
+    found = task.read(found, batch.labels)
+    for run, outcome in enumerate(outcomes):
+        if not _apart(found[run].roll(-run, 0), outcome.outputs) <= LOGITS * MOST:
+            config: Any = packed.get_submodule("model").config
+            own = {
+                key: value
+                for key, value in config.to_dict().items()
+                if ("drop" in key or "jitter" in key) and isinstance(value, float) and value > 0
+            }
+            told = ", ".join(f"{key} {value:g}" for key, value in own.items())
+            raise StudyError(
+                f"model.name: {display_name(name)!r} computes otherwise in training, though "
+                f"model.dropout is taken as 0: what does that is not known here"
+                f"{f'; its config has {told}: set these to 0 there' if told else ''}"
+            )
 
 
 def _outcomes(
@@ -194,9 +253,7 @@ def _outcomes(
     trial.set_factors(model, {run: run for run in range(runs)})
     orders = [torch.arange(len(split)).roll(run) for run in range(runs)]
     batch = pack(split, orders, pad, BLOCKS)
-    outputs = packed(batch)
-    if outputs.shape[-1] == 2 and isinstance(task, Continuing):  # sums, and right tokens
-        outputs = outputs[..., :1] / batch.labels.unsqueeze(-1)
+    outputs = task.read(packed(batch), batch.labels)
     in_order = [rows.roll(-run, 0) for run, rows in enumerate(outputs)]
     factors: dict[str, Tensor] = {}
     for name, layer in adapted_modules(model).items():
@@ -234,11 +291,11 @@ def _apart(one: Tensor, other: Tensor) -> float:
 
 
 def _gradients_apart(one: Outcome, other: Outcome) -> float:
-    scale = max(float(g.abs().max()) for g in other.gradients.values())
-    furthest = max(
-        float((one.gradients[name] - g).abs().max()) for name, g in other.gradients.items()
-    )
-    return furthest / scale if scale else furthest
+    """Return the largest difference, of the largest gradient; nan where anything is."""
+    scale = torch.stack([g.abs().max() for g in other.gradients.values()]).max()
+    apart = [(one.gradients[name] - g).abs().max() for name, g in other.gradients.items()]
+    furthest = torch.stack(apart).max()
+    return float(furthest / scale) if scale != 0 else float(furthest)
 
 
 def _first_line(error: BaseException) -> str:

@@ -30,6 +30,7 @@ from study.records.prepared import Batching, Split
 from study.sources.configs import token_id
 
 CLASSES = 2
+_LOGITS = 2**27  # numbers of 4 bytes
 
 
 class Task(ABC):
@@ -61,6 +62,16 @@ class Task(ABC):
         dropout: float = 0.0,
     ) -> PackedModel:
         """Load a model as the study does, in fp32; its runs' seeds are 0, 1, ..."""
+
+    def rows(self, vocabulary: int, longest: int) -> int:
+        """Return how many sentences may be tried together."""
+        del vocabulary, longest
+        return trial.MOST
+
+    def read(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return what `outputs` reads, of a packed model's outputs (R, B, k)."""
+        del labels
+        return outputs
 
     @abstractmethod
     def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
@@ -126,6 +137,14 @@ class Continuing(Task):
         return PackedCausalLM(
             load_causal(name, torch.float32, dropout, longest, batching, pad), range(runs)
         )
+
+    def rows(self, vocabulary: int, longest: int) -> int:
+        """Return as many as have half a gigabyte of logits."""
+        return max(2, min(trial.MOST, _LOGITS // (vocabulary * longest)))
+
+    def read(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return each response's mean loss, of its sum and its right tokens."""
+        return outputs[..., :1] / labels.unsqueeze(-1)
 
     def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:
         """Return each response's mean loss, (sentences, 1)."""

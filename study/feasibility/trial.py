@@ -23,6 +23,7 @@ from study.records.prepared import Split
 RUNS = 2  # as many as it takes to see one change the other
 _SHARES = (2.0, 0.0, 0.5, 0.25, 2.0, 0.125, 0.75)  # of the longest, before texts are cut
 _FEW, _LONG = 4, 1024  # sentences, where they may be longer than so many tokens
+MOST = len(_SHARES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +39,17 @@ class Outcome:
     gradients: Mapping[str, Tensor]
 
 
-def sentences(tokenizer: Tokenizer) -> Split:
+def sentences(tokenizer: Tokenizer, most: int = MOST) -> Split:
     """Return random texts as the tokenizer makes them, of all lengths up to its longest.
+
+    Args:
+        most: how many.
 
     Labels are the number of tokens of their second halves, one at least: a response's.
     """
     longest = tokenizer.max_length
     draw = streams.generator(0, "trial sentences")
-    shares = _SHARES[:_FEW] if longest > _LONG else _SHARES
+    shares = _SHARES[: min(most, _FEW if longest > _LONG else MOST)]
     texts = []
     for share in shares:
         ids = torch.randint(tokenizer.vocabulary, (max(3, int(share * longest)),), generator=draw)
@@ -71,7 +75,7 @@ def all_linear(model: nn.Module, base: str) -> tuple[str, ...]:
 
 def config_like(config: LoRAConfig) -> LoRAConfig:
     """Return a small adapter of the same modules, without anything that draws."""
-    return LoRAConfig(2, 4.0, config.target_modules, config.layers, task_type=config.task_type)
+    return LoRAConfig(1, 2.0, config.target_modules, config.layers, task_type=config.task_type)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ NO_POOLER = "the pretrained model has no layer between its last hidden states an
 def kinds(model: PreTrainedModel) -> tuple[str, ...]:
     """Return the kinds of states that a model has, the one nearest to its own head first."""
     if batching_of(model) != "packed":  # what its head reads is not known by its form
-        return (FIRST, LAST, MEAN)
+        return (*((POOLED,) if _pooler(model) is not None else ()), FIRST, LAST, MEAN)
     place = LAST if _reads_last(model) else FIRST
     return (POOLED, place, MEAN) if _pooler(model) is not None else (place, MEAN)
 
@@ -58,7 +58,7 @@ def _of_batch(
     """Return the states (B, hidden) of a batch of one run."""
     if batching_of(model) != "packed":
         found = padded_states(model, batch)
-        return {kind: found[kind] for kind in wanted}
+        return {kind: found[kind] for kind in wanted if kind in found}
     offset = pretrained.first_position(model)
     hidden = model.base_model(
         input_ids=batch.input_ids,

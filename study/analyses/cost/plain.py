@@ -14,6 +14,7 @@ from study.entry.errors import StudyError
 from study.models.dequantised import read_config
 from study.models.packed import load_for
 from study.records.prepared import Prepared, Split
+from study.sources.configs import token_id
 
 Inputs = dict[str, Tensor]  # input_ids and attention_mask, (batch, longest)
 
@@ -30,8 +31,8 @@ def load_plain(name: str, data: Prepared, dtype: torch.dtype) -> PreTrainedModel
     """
     packed = load_for(data, name, dtype)
     config = read_config(name, num_labels=data.num_labels)
-    if config.pad_token_id is None:  # a decoder finds a sentence's end by it
-        config.pad_token_id = data.pad_token_id
+    if token_id(config, "pad") is None:  # a decoder finds a sentence's end by it
+        config.pad_token_id = config.get_text_config().pad_token_id = data.pad_token_id
     model: Any = AutoModelForSequenceClassification.from_config(config, dtype=dtype)
     model.load_state_dict(packed.state_dict())
     model.requires_grad_(False).eval()

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PretrainedConfig, PreTrainedModel
 
-from study.analyses.operations.flops import Flops, fit, without_weights
+from study.analyses.operations.flops import (
+    Flops,
+    fit,
+    on_meta_or_cpu,
+    sentence,
+    without_weights,
+)
 from study.models.dequantised import read_config
 from study.probes.record import LinearProbe
 from study.statistics.crossed import crossed_interval
@@ -60,15 +65,21 @@ def encoder_flops(config: PretrainedConfig) -> Flops:
 
     The layer that the pretrained model brings before its head, as BERT's pooler, is a part of it.
     """
-    encoder: PreTrainedModel = without_weights(config, num_labels=2).base_model
 
-    def passed(length: int) -> int:
-        ids = torch.zeros(1, length, dtype=torch.int64, device="meta")
-        with FlopCounterMode(display=False) as counter:
-            encoder(input_ids=ids)
-        return int(counter.get_total_flops())
+    def on(device: str) -> Flops:
+        model: PreTrainedModel = without_weights(config, 2, device)
+        # An encoder and decoder is called by its head alone, which counts as next to nothing.
+        encoder = model if model.config.is_encoder_decoder else model.base_model
 
-    return fit(passed)
+        def passed(length: int) -> int:
+            ids = sentence(encoder.config, length, device)
+            with FlopCounterMode(display=False) as counter:
+                encoder(input_ids=ids)
+            return int(counter.get_total_flops())
+
+        return fit(passed)
+
+    return on_meta_or_cpu(on)
 
 
 def _weights(probe: LinearProbe) -> int:

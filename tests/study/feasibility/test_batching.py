@@ -13,6 +13,7 @@ from transformers import (
     AlbertConfig,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
+    BartConfig,
     BertConfig,
     DebertaV2Config,
     FNetConfig,
@@ -29,7 +30,8 @@ from transformers import (
 
 from lora.config import LoRAConfig
 from study.entry.errors import StudyError
-from study.feasibility.batching import choose_batching, choose_causal_batching
+from study.feasibility.batching import _gradients_apart, choose_batching, choose_causal_batching
+from study.feasibility.trial import Outcome
 
 LONGEST = 24
 WORDS = 64
@@ -104,7 +106,7 @@ def windowed(kind: Any, window: int) -> PretrainedConfig:
 def test_what_packs_stays_packed(config: PretrainedConfig, tmp_path: Path) -> None:
     choice = choose_batching(write(tmp_path, config), LONGEST)
     assert choice.batching == "packed"
-    assert choice.why == "packed, sentences end to end, as transformers computes it"
+    assert choice.why.startswith("packed, sentences end to end, as transformers computes it (")
 
 
 def test_an_activation_in_the_head_is_not_skipped(tmp_path: Path) -> None:
@@ -205,3 +207,23 @@ def test_a_model_without_positions_for_the_sentences_is_refused(tmp_path: Path) 
     name = write(tmp_path, BertConfig(**_SIZES, max_position_embeddings=16))
     with pytest.raises(StudyError, match=r"data\.max_length: 24; .* to 16 tokens"):
         choose_batching(name, LONGEST)
+
+
+def test_a_model_that_drops_layers_in_training_is_refused_with_the_setting(tmp_path: Path) -> None:
+    config = BartConfig(
+        **_SPECIAL, vocab_size=WORDS, d_model=16, encoder_layers=2, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=24,
+        decoder_ffn_dim=24, encoder_layerdrop=0.9, decoder_start_token_id=EOS,
+    )  # fmt: skip
+    name = write(tmp_path, config)
+    with pytest.raises(StudyError, match=r"otherwise in training.*encoder_layerdrop 0\.9"):
+        choose_batching(name, LONGEST)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_gradient_that_is_no_number_is_never_near(place: int) -> None:
+    whole = {name: torch.ones(2) for name in "abc"}
+    broken = whole | {"abc"[place]: torch.tensor([1.0, torch.nan])}
+    outputs = torch.zeros(1, 2)
+    apart = _gradients_apart(Outcome(outputs, broken), Outcome(outputs, whole))
+    assert not apart <= 1e9

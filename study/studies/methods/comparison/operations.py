@@ -21,6 +21,7 @@ from study.analyses.operations.flops import (
     counted,
     fit,
     inference_flops,
+    on_meta_or_cpu,
     training_flops,
     without_weights,
 )
@@ -66,14 +67,17 @@ def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[Fl
 def _of_method(
     name: str, settings: MethodsStudy, config: PretrainedConfig, data: Prepared, backward: bool
 ) -> Flops:
-    model = without_weights(config, data.num_labels)
-    method = choose(name, settings.methods)
-    method.prepare(model, data.max_length)
-    prefix = f"{model.base_model_prefix}."
-    names = method.insert(model, torch.Generator())
-    for parameter, tensor in model.named_parameters():
-        tensor.requires_grad_(parameter in names or not parameter.startswith(prefix))
-    return fit(lambda length: counted(model, length, backward))
+    def on(device: str) -> Flops:
+        model = without_weights(config, data.num_labels, device)
+        method = choose(name, settings.methods)
+        method.prepare(model, data.max_length)
+        prefix = f"{model.base_model_prefix}."
+        names = method.insert(model, torch.Generator())
+        for parameter, tensor in model.named_parameters():
+            tensor.requires_grad_(parameter in names or not parameter.startswith(prefix))
+        return fit(lambda length: counted(model, length, backward))
+
+    return on_meta_or_cpu(on)
 
 
 def _of_prefix(settings: MethodsStudy, data: Prepared, backward: bool) -> Flops:

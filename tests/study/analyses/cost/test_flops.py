@@ -7,7 +7,13 @@ import copy
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForSequenceClassification, BertConfig
+from transformers import (
+    AutoModelForSequenceClassification,
+    BartConfig,
+    BertConfig,
+    LlamaConfig,
+    MixtralConfig,
+)
 
 from lora.config import LoRAConfig
 from lora.inject import inject, mark_trainable
@@ -99,3 +105,28 @@ def test_the_configuration_is_left_as_it_was() -> None:
 def test_targets_that_are_not_there_are_an_error() -> None:
     with pytest.raises(StudyError, match=r"lora: target 'q_lin' matches no module"):
         training_flops(BERT, LABELS, "lora", LoRAConfig(RANK, 1.0, ("q_lin",)))
+
+
+SIZES = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 24}
+
+
+def test_experts_count_though_they_have_no_place_on_the_meta_device() -> None:
+    """Two of four experts a token: by hand, 3 products of 16 x 24 each in either layer."""
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    mixture = MixtralConfig(**SIZES, **heads, num_local_experts=4, num_experts_per_tok=2)
+    dense = LlamaConfig(**SIZES, **heads)
+    router, mlp = 2 * 16 * 4, 3 * 2 * 16 * 24
+    found, plain = (inference_flops(each, LABELS) for each in (mixture, dense))
+    assert found.per_token == plain.per_token + 2 * (router + mlp)  # one expert more than a Llama
+    assert found.per_pair == plain.per_pair
+
+
+def test_an_encoder_and_decoder_that_looks_for_the_end_is_counted() -> None:
+    bart = BartConfig(
+        vocab_size=60, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=24,
+    )  # fmt: skip
+    found = inference_flops(bart, LABELS)
+    # Encoder: 4 projections and 2 of 24; decoder: 8 and 2 of 24.
+    assert found.per_token == 2 * (12 * 16 * 16 + 4 * 16 * 24)
+    assert training_flops(bart, LABELS, "full").per_token == 3 * found.per_token
