@@ -2,9 +2,9 @@
 
 DVC removes a stage's outputs before it runs it, and a rank that is too large for the model would
 show only after the other arms were trained. So every stage stands behind this one. It reads all of
-params.yaml; writes metrics/checked.json, which is the same for the same model, so that a changed
-setting reaches the stages that read it and no others. The other pipelines check what is theirs
-alone.
+params.yaml; writes metrics/checked.json, which changes with how batches are computed alone, so that
+a changed setting reaches the stages that read it and no others. The other pipelines check what is
+theirs alone.
 
 It finds how the model's batches are to be computed, so that what is measured is what transformers
 computes (see `study.feasibility.batching`), and says which learning rates will be tried and what a

@@ -37,7 +37,9 @@ def code(lines: Sequence[str]) -> str:
 def what_it_is(facts: Facts) -> str:
     """Say what the model does and why this one was picked."""
     labels = listed([f"`{name}`" for name in facts.arm.label_names])
-    targets = listed([f"`{target}`" for target in facts.config.target_modules])
+    # Modules that are named in full (all-linear) are told by what they are called in a layer.
+    names = dict.fromkeys(target.rpartition(".")[2] for target in facts.config.target_modules)
+    targets = listed([f"`{name}`" for name in names])
     where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
     return (
         f"A classifier of sentences into {len(facts.arm.label_names)} classes ({labels}): "
