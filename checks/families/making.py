@@ -20,12 +20,17 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from checks.families import sizes
+from checks.families.exceptions import VARIANTS
 from checks.families.shrinking import small_config
 
 CLASSIFIER, CAUSAL = "classifier", "causal"
+_NAMES = {
+    CLASSIFIER: MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    CAUSAL: MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+}
 FAMILIES = {
-    CLASSIFIER: tuple(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
-    CAUSAL: tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES),
+    kind: (*names, *(name for name, (of, _) in VARIANTS.items() if of in names))
+    for kind, names in _NAMES.items()
 }
 AUTO = {CLASSIFIER: AutoModelForSequenceClassification, CAUSAL: AutoModelForCausalLM}
 LABELS = 3
@@ -58,7 +63,7 @@ def make(folder: Path, family: str, kind: str) -> Path:
 
 def multimodal(family: str) -> bool:
     """Whether a family also sees or hears; here it reads text alone."""
-    kind = CONFIG_MAPPING[family]
+    kind = CONFIG_MAPPING[VARIANTS.get(family, (family,))[0]]
     parts = (*kind.sub_configs, *getattr(kind, "__dataclass_fields__", ()))
     layout = "max_2d_position_embeddings" in parts
     return layout or any(part.startswith(_OTHER_SENSES) for part in parts)
