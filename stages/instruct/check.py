@@ -25,7 +25,7 @@ def main() -> None:
     name = chosen.model.name
     resolve(name, "model")
     config = config_of(chosen.lora, chosen.lora.rank, name, "CAUSAL_LM")
-    found = choose_causal_batching(name, chosen.data.max_length, config)
+    found = choose_causal_batching(name, chosen.data.max_length, config, chosen.model.dropout)
     print(f"batches: {found.why}")
     write_checked("checked.json", found.batching, "fit each other, the sources and the machine")
 

@@ -55,31 +55,41 @@ class Choice:
     why: str
 
 
-def choose_batching(name: str, max_length: int, config: LoRAConfig | None = None) -> Choice:
+def choose_batching(
+    name: str, max_length: int, config: LoRAConfig | None = None, dropout: float = 0.0
+) -> Choice:
     """Choose for a classifier.
 
     Args:
         name: as in `model.name`.
         config: whose modules are adapted; None: every linear layer.
+        dropout: of hidden states and attention while training.
 
     Raises:
         StudyError: the model cannot be computed as transformers computes it, or not at all.
     """
-    return _choose(Classifying(), name, max_length, config)
+    return _choose(Classifying(), name, max_length, config, dropout)
 
 
-def choose_causal_batching(name: str, max_length: int, config: LoRAConfig | None = None) -> Choice:
+def choose_causal_batching(
+    name: str, max_length: int, config: LoRAConfig | None = None, dropout: float = 0.0
+) -> Choice:
     """Choose for a causal language model; see `choose_batching`."""
-    return _choose(Continuing(), name, max_length, config)
+    return _choose(Continuing(), name, max_length, config, dropout)
 
 
-def _choose(task: Task, name: str, max_length: int, config: LoRAConfig | None) -> Choice:
+def _choose(
+    task: Task, name: str, max_length: int, config: LoRAConfig | None, dropout: float
+) -> Choice:
     tokenizer = Tokenizer(name, max_length)
     split, pad = trial.sentences(tokenizer), tokenizer.pad_token_id
     truths, used, rounding = _truths(task, name, max_length, pad, split, config)
     reasons: list[str] = []
     for way in WAYS:
         fault = _fault(task, name, max_length, way, pad, split, used, truths, rounding)
+        if fault is None and way == "packed" and dropout > 0:
+            packed = task.studied(name, max_length, way, pad, 1, dropout)
+            fault = _drawn_elsewhere(packed, split, pad)
         if fault is None:
             reasons = [f"{BATCHES[way]}, as transformers computes it", *reasons]
             return Choice(way, "; ".join(reasons))
@@ -203,6 +213,20 @@ def _outcomes(
         )
         for run in range(runs)
     ]
+
+
+@torch.no_grad()
+def _drawn_elsewhere(packed: PackedModel, split: Split, pad: int) -> str | None:
+    """Return what is wrong if a model's dropout is not drawn by each run's own generator.
+
+    Families that call dropout as a function draw from torch's own; padded rows see to that.
+    """
+    with torch.random.fork_rng(devices=[]):
+        before = torch.random.get_rng_state()
+        packed.train()(pack(split, [torch.arange(len(split))], pad, BLOCKS), [torch.Generator()])
+        if torch.equal(torch.random.get_rng_state(), before):
+            return None
+    return "its dropout is drawn by no run's own generator"
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

@@ -34,7 +34,8 @@ def choice(settings: Settings) -> Choice:
     executors.choose(settings)
     name, own = settings.model.name, settings.lora
     resolve(name, "model")
-    return choose_batching(name, settings.data.max_length, lora.config_of(own, own.rank, name))
+    config, dropout = lora.config_of(own, own.rank, name), settings.model.dropout
+    return choose_batching(name, settings.data.max_length, config, dropout)
 
 
 def check(settings: Settings, batching: Batching) -> PreTrainedModel:

@@ -52,7 +52,13 @@ class Task(ABC):
 
     @abstractmethod
     def studied(
-        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+        self,
+        name: str,
+        longest: int,
+        batching: Batching,
+        pad: int,
+        runs: int,
+        dropout: float = 0.0,
     ) -> PackedModel:
         """Load a model as the study does, in fp32; its runs' seeds are 0, 1, ..."""
 
@@ -73,10 +79,16 @@ class Classifying(Task):
     words: ClassVar = {"num_labels": CLASSES}
 
     def studied(
-        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+        self,
+        name: str,
+        longest: int,
+        batching: Batching,
+        pad: int,
+        runs: int,
+        dropout: float = 0.0,
     ) -> PackedModel:
         """Load the classifier with a head a run."""
-        model = load_pretrained(name, CLASSES, torch.float32, 0.0, longest, batching, pad)
+        model = load_pretrained(name, CLASSES, torch.float32, dropout, longest, batching, pad)
         packed = PackedClassifier(model, range(runs))
         for path, module in model.named_modules():
             if isinstance(module, RunLinear):
@@ -102,11 +114,17 @@ class Continuing(Task):
     kind = "a causal language model"
 
     def studied(
-        self, name: str, longest: int, batching: Batching, pad: int, runs: int
+        self,
+        name: str,
+        longest: int,
+        batching: Batching,
+        pad: int,
+        runs: int,
+        dropout: float = 0.0,
     ) -> PackedModel:
         """Load the language model."""
         return PackedCausalLM(
-            load_causal(name, torch.float32, 0.0, longest, batching, pad), range(runs)
+            load_causal(name, torch.float32, dropout, longest, batching, pad), range(runs)
         )
 
     def outputs(self, logits: Tensor, ids: Tensor, split: Split) -> Tensor:

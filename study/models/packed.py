@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from lora.inject import disabled
 from study.batches import streams
 from study.batches.packing import Batch, FeatureBatch, PackedBatch
 from study.entry.errors import StudyError
@@ -28,7 +27,7 @@ from study.models.fused_layer import fuse, picks_readout
 from study.models.objective import Classification, PackedModel
 from study.models.padded import PaddedForward, in_order
 from study.models.readout import HeadAlone, find_head, listening, looked_up, states_of
-from study.models.row_pass import RowPass
+from study.models.row_pass import RowPass, bare
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Prepared
 
@@ -171,7 +170,7 @@ class PackedClassifier(PackedModel):
         forward, training = self._padded, self.model.training
         self.model.eval()
         try:
-            with disabled(self.model):  # their rows may be no run's own, all runs being in one pass
+            with bare(self.model):  # their rows may be no run's own, all runs being in one pass
                 return find(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
         finally:
             self.model.train(training)

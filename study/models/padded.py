@@ -89,8 +89,7 @@ class PaddedForward:
     def __init__(self, model: PreTrainedModel, runs: int, *, separate: bool) -> None:
         self._model, self._runs, self._separate = model, runs, separate
         self._pad = token_id(model.config, "pad") or 0
-        accepted = inspect.signature(model.forward).parameters
-        self._options: dict[str, Any] = {"use_cache": False} if "use_cache" in accepted else {}
+        self._options: dict[str, Any] = {"use_cache": False} if _caches(model) else {}
 
     def passes(self, generators: Sequence[torch.Generator]) -> list[RowPass]:
         """Return the passes that a batch takes: one, or one a run."""
@@ -108,3 +107,13 @@ class PaddedForward:
         draws = self._model.training and not no_dropout(self._model)
         with one.over(self._model), seeded(one.generators[0]) if draws else nullcontext():
             return self._model(input_ids=rows.input_ids, attention_mask=rows.mask, **self._options)
+
+
+def _caches(model: PreTrainedModel) -> bool:
+    """Tell whether a forward pass may keep keys and values, and can be told not to.
+
+    A layer that is computed anew would put its own behind those of the first time.
+    """
+    accepted = inspect.signature(model.forward).parameters
+    handed_on = any(each.kind is each.VAR_KEYWORD for each in accepted.values())
+    return "use_cache" in accepted or (handed_on and "past_key_values" in accepted)

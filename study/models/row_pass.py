@@ -18,6 +18,7 @@ from study.models.dropout import RunDropout
 
 _MARK = "_row_pass"
 _RUN = "active_run"  # of a layer that holds one weight a run: RunLinear, LoRALinear
+_ENABLED = "enabled"  # of a LoRALinear
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,23 @@ def pass_of(layer: nn.Module) -> RowPass | None:
     """Return the pass that goes through a layer now; None: its rows are packed."""
     found: RowPass | None = getattr(layer, _MARK, None)
     return found
+
+
+@contextmanager
+def bare(model: nn.Module) -> Iterator[None]:
+    """Let the model's adapters add nothing, within the `with`."""
+    before = [
+        (module, getattr(module, _ENABLED))
+        for module in model.modules()
+        if hasattr(module, _RUN) and hasattr(module, _ENABLED)
+    ]
+    for module, _ in before:
+        setattr(module, _ENABLED, False)
+    try:
+        yield
+    finally:
+        for module, enabled in before:
+            setattr(module, _ENABLED, enabled)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from transformers import (
     MixtralConfig,
     PretrainedConfig,
     PreTrainedTokenizerFast,
+    Starcoder2Config,
 )
 
 from lora.config import LoRAConfig
@@ -173,6 +174,24 @@ def test_capped_logits_are_not_packed(cap: float | None, tmp_path: Path) -> None
     config = Gemma2Config(**_SIZES, **_KEYS, **caps, layer_types=["full_attention"] * 2)
     choice = choose_causal_batching(write(tmp_path, config, causal=True), LONGEST)
     assert choice.batching == ("packed" if cap is None else "padded")
+
+
+@pytest.mark.parametrize(("dropout", "batching"), [(0.0, "packed"), (0.1, "padded")])
+def test_dropout_that_is_no_runs_own_is_not_packed(
+    dropout: float, batching: str, tmp_path: Path
+) -> None:
+    """Starcoder2 calls dropout as a function, which draws from torch's own generator."""
+    config = Starcoder2Config(**_SIZES, num_key_value_heads=1)
+    state = torch.random.get_rng_state()
+    choice = choose_batching(write(tmp_path, config), LONGEST, None, dropout)
+    assert choice.batching == batching
+    assert ("dropout is drawn" in choice.why) == (dropout > 0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("config", [BertConfig(**_SIZES), LlamaConfig(**_SIZES)])
+def test_dropout_of_each_runs_own_is_packed(config: PretrainedConfig, tmp_path: Path) -> None:
+    assert choose_batching(write(tmp_path, config), LONGEST, None, 0.1).batching == "packed"
 
 
 def test_a_model_that_reads_its_padding_is_refused(tmp_path: Path) -> None:
