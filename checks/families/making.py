@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import nn
 from transformers import (
     CONFIG_MAPPING,
@@ -88,12 +88,14 @@ def _randomise(model: Any) -> None:
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """Return a tokenizer of words, a start and an end token around them."""
+    """Return a tokenizer of single bytes, as families that bring their own class expect it too."""
     special = {"<s>": sizes.BOS, "<pad>": sizes.PAD, "</s>": sizes.EOS}
     special |= {"<unk>": sizes.UNKNOWN, "<mask>": sizes.MASK}
-    words = {f"w{i}": i for i in range(len(special), sizes.VOCABULARY)}
-    tokenizer = Tokenizer(models.WordLevel(special | words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())[: sizes.VOCABULARY - len(special)]
+    vocabulary = special | {sign: i for i, sign in enumerate(signs, len(special))}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", sizes.BOS), ("</s>", sizes.EOS)]
     )

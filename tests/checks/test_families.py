@@ -51,6 +51,13 @@ def test_a_small_model_keeps_every_kind_of_layer(tmp_path: Path) -> None:
     assert not making.multimodal("gemma3_text")
 
 
+def test_families_with_a_tokenizer_of_their_own_read_words_too(tmp_path: Path) -> None:
+    making.make(tmp_path, "qwen2", CLASSIFIER)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer("abc")["input_ids"][::4] == [sizes.BOS, sizes.EOS]
+    assert tokenizer.decode(tokenizer("abc")["input_ids"], skip_special_tokens=True) == "abc"
+
+
 def test_sentences_end_once_and_are_padded_to_the_right() -> None:
     split = sentences(causal=False)
     inputs = padded(split, CHOSEN[1])
