@@ -93,5 +93,5 @@ def _why(outcome: Outcome) -> str:
         why = why.splitlines()[-1]
     elif outcome.accepted:
         why = why.partition("; ")[2]
-    why = _NOT_NEWS.sub("", why)
+    why = _NOT_NEWS.sub("", why).replace("`", "")
     return textwrap.shorten(why, 160, placeholder=" …").replace("|", "\\|")
