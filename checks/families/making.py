@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from torch import nn
 from transformers import (
     CONFIG_MAPPING,
@@ -20,12 +20,17 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from checks.families import sizes
+from checks.families.exceptions import VARIANTS
 from checks.families.shrinking import small_config
 
 CLASSIFIER, CAUSAL = "classifier", "causal"
+_NAMES = {
+    CLASSIFIER: MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    CAUSAL: MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+}
 FAMILIES = {
-    CLASSIFIER: tuple(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
-    CAUSAL: tuple(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES),
+    kind: (*names, *(name for name, (of, _) in VARIANTS.items() if of in names))
+    for kind, names in _NAMES.items()
 }
 AUTO = {CLASSIFIER: AutoModelForSequenceClassification, CAUSAL: AutoModelForCausalLM}
 LABELS = 3
@@ -58,7 +63,7 @@ def make(folder: Path, family: str, kind: str) -> Path:
 
 def multimodal(family: str) -> bool:
     """Whether a family also sees or hears; here it reads text alone."""
-    kind = CONFIG_MAPPING[family]
+    kind = CONFIG_MAPPING[VARIANTS.get(family, (family,))[0]]
     parts = (*kind.sub_configs, *getattr(kind, "__dataclass_fields__", ()))
     layout = "max_2d_position_embeddings" in parts
     return layout or any(part.startswith(_OTHER_SENSES) for part in parts)
@@ -83,12 +88,14 @@ def _randomise(model: Any) -> None:
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """Return a tokenizer of words, a start and an end token around them."""
+    """Return a tokenizer of single bytes, as families that bring their own class expect it too."""
     special = {"<s>": sizes.BOS, "<pad>": sizes.PAD, "</s>": sizes.EOS}
     special |= {"<unk>": sizes.UNKNOWN, "<mask>": sizes.MASK}
-    words = {f"w{i}": i for i in range(len(special), sizes.VOCABULARY)}
-    tokenizer = Tokenizer(models.WordLevel(special | words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())[: sizes.VOCABULARY - len(special)]
+    vocabulary = special | {sign: i for i, sign in enumerate(signs, len(special))}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", sizes.BOS), ("</s>", sizes.EOS)]
     )

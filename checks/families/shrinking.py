@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from transformers import CONFIG_MAPPING, PretrainedConfig
 
 from checks.families import sizes
+from checks.families.exceptions import EXCEPTIONS, VARIANTS
 
 
-def small_config(model_type: str) -> PretrainedConfig:
-    """Return the family's configuration with every size made small."""
-    return shrunk(CONFIG_MAPPING[model_type])
+def small_config(family: str) -> PretrainedConfig:
+    """Return the configuration of a family, or of a variant, with every size made small."""
+    model_type, changes = VARIANTS.get(family, (family, {}))
+    return shrunk(CONFIG_MAPPING[model_type], changes)
 
 
-def shrunk(kind: type[PretrainedConfig]) -> PretrainedConfig:
+def shrunk(kind: type[PretrainedConfig], more: Mapping[str, Any]) -> PretrainedConfig:
     """Return a configuration of this class, whose parts are shrunk alike.
 
     Layers of several kinds all stay: there are enough layers for each kind to come, in the order in
     which the family has them.
+
+    Args:
+        more: values that it has besides.
     """
-    own = sizes.EXCEPTIONS.get(kind.model_type, {})
+    own = {**EXCEPTIONS.get(kind.model_type, {}), **more}
     held = vars(kind())  # read so, as attributes that differ from layer to layer cannot be
     fields = {f.name: kind.attribute_map.get(f.name, f.name) for f in dataclasses.fields(kind)}
     present = {name: held[own_name] for name, own_name in fields.items() if own_name in held}
@@ -34,7 +39,7 @@ def shrunk(kind: type[PretrainedConfig]) -> PretrainedConfig:
     changes: dict[str, Any] = {}
     for name, value in present.items():
         if isinstance(value, PretrainedConfig):
-            changes[name] = shrunk(type(value))
+            changes[name] = shrunk(type(value), {})
         elif name in by_layer:
             changes[name] = _first_of_each(by_layer[name], layers)
             if name in sizes.SIZES:

@@ -19,8 +19,8 @@ from checks.families.sentences import CHOSEN, LENGTHS, padded, sentences
 CLASSIFIERS = (
     *("bert", "roberta", "albert", "mpnet", "deberta-v2", "modernbert", "eurobert", "electra"),
     *("distilbert", "xlm-roberta", "camembert", "layoutlm", "bart", "t5", "gpt2", "gpt_neo"),
-    *("gptj", "falcon", "bloom", "llama", "mistral", "gemma2", "gemma3_text", "qwen2", "qwen3"),
-    *("qwen3_5_text", "phi3", "olmo2", "nemotron", "seed_oss"),
+    *("gptj", "stablelm", "bloom", "llama", "mistral", "gemma2", "gemma3_text", "qwen2", "qwen3"),
+    *("qwen3_5_text", "phi3", "olmo2", "nemotron", "qwen2+windows"),
 )
 LANGUAGE_MODELS = (
     *("gpt2", "opt", "llama", "gemma3_text", "gpt_oss", "mixtral", "lfm2", "jamba", "mamba"),
@@ -49,6 +49,13 @@ def test_a_small_model_keeps_every_kind_of_layer(tmp_path: Path) -> None:
     assert config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path))
     assert making.multimodal("gemma3")
     assert not making.multimodal("gemma3_text")
+
+
+def test_families_with_a_tokenizer_of_their_own_read_words_too(tmp_path: Path) -> None:
+    making.make(tmp_path, "qwen2", CLASSIFIER)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer("abc")["input_ids"][::4] == [sizes.BOS, sizes.EOS]
+    assert tokenizer.decode(tokenizer("abc")["input_ids"], skip_special_tokens=True) == "abc"
 
 
 def test_sentences_end_once_and_are_padded_to_the_right() -> None:
@@ -126,3 +133,14 @@ def test_the_page_begins_with_totals_and_drops_nobody() -> None:
 def test_every_family_of_the_sample_is_one() -> None:
     assert set(CLASSIFIERS) <= set(FAMILIES[CLASSIFIER])
     assert set(LANGUAGE_MODELS) <= set(FAMILIES[CAUSAL])
+    assert {"qwen2+windows", "mistral+no-window"} <= set(FAMILIES[CLASSIFIER]) & set(
+        FAMILIES[CAUSAL]
+    )
+
+
+def test_too_few_families_are_told_and_variants_do_not_count() -> None:
+    few = [Outcome(f"{i}", CAUSAL, "packed", "", 0.0, 0.0) for i in range(table.GOALS[CAUSAL] - 1)]
+    variant = Outcome("qwen2+windows", CAUSAL, "padded", "", 0.0, 0.0)
+    said = "59 causal families are taken; the goal is 60"
+    assert table.shortcoming([*few, variant], CAUSAL) == said
+    assert table.shortcoming([*few, Outcome("opt", CAUSAL, "packed", "", 0.0, 0.0)], CAUSAL) is None
