@@ -108,42 +108,42 @@ def read(query: Query) -> Rows:
         return _rows(table, query, name)
 
 
-def read_texts(
-    query: Query, columns: Sequence[str], optional: Sequence[str] = ()
-) -> tuple[dict[str, tuple[str | None, ...]], str]:
-    """Read columns of text, whatever columns the query names.
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a source, whatever they hold.
 
-    Args:
-        optional: columns that may be missing; each is then None in every row.
+    Attributes:
+        values: of those that were asked for and are there, one a row.
+        kinds: what every column of the source holds, in words; of one that was not asked for it may
+            not be known.
+        rows: how many there are.
+        display_name: of the source.
+    """
 
-    Returns:
-        every column's texts, None where there is none, and the source's display name.
+    values: dict[str, tuple[Any, ...]]
+    kinds: dict[str, str]
+    rows: int
+    display_name: str
+
+
+def read_columns(query: Query, wanted: Sequence[str]) -> Columns:
+    """Read those of the wanted columns that are there, whatever columns the query names.
 
     Raises:
-        StudyError: as `read`.
+        StudyError: the source is not there or cannot be read, has no rows, no such split or value,
+            or a wanted column mixes kinds of values.
     """
-    asked = [(f"{query.prefix}name", column) for column in (*columns, *optional)]
+    asked = [(f"{query.prefix}name", column) for column in wanted]
     with _open(query, asked) as (table, name):
         if not len(table):
             raise StudyError(f"{query.prefix}name: {query.name} has no rows")
-        found: dict[str, tuple[str | None, ...]] = {}
-        for column in (*columns, *optional):
-            if column in optional and column not in table.column_names:
-                found[column] = (None,) * len(table)
-                continue
-            if column not in table.column_names:
-                raise StudyError(
-                    f"{query.prefix}name: {query.name} has no column {column!r}, only "
-                    f"{', '.join(table.column_names)}; allowed: columns {', '.join(columns)}"
-                )
-            kind = _dtype(table.features[column])
-            if kind not in ("string", "large_string", "null"):
-                raise StudyError(
-                    f"{query.prefix}name: column {column!r} of {query.name} holds {kind}; "
-                    "allowed: text"
-                )
-            found[column] = tuple(table[column])
-        return found, name
+        there = [column for column in wanted if column in table.column_names]
+        return Columns(
+            values={column: tuple(table[column]) for column in there},
+            kinds={column: _dtype(feature) for column, feature in table.features.items()},
+            rows=len(table),
+            display_name=name,
+        )
 
 
 @contextmanager

@@ -25,6 +25,7 @@ def page(record: Record, seconds: Mapping[int, float]) -> str:
                 "# LoRA ranks in instruction tuning",
                 "Written by `dvc repro instruct/dvc.yaml` from `all_results.json`; edits are lost.",
                 _setting(record),
+                *_dropped(record),
                 f"![{figure.alternative(record)}](rank_comparison.png)",
                 figure.caption(record),
                 "## Results",
@@ -67,6 +68,15 @@ def _setting(record: Record) -> str:
         "several, seeds."
     )
     return text.replace("%", " %")
+
+
+def _dropped(record: Record) -> list[str]:
+    """Say what of the source was left out, in a paragraph, if anything was."""
+    left = {reason: number for reason, number in record["dropped"].items() if number}
+    if not left:
+        return []
+    told = [f"{number:,} ({reason.replace('_', ' ')})" for reason, number in left.items()]
+    return [f"Left out of the source's {counted(record['rows'], 'row')}: {listed(told)}."]
 
 
 def _scope(record: Record) -> str:

@@ -80,6 +80,8 @@ def compare(
         "model": data["model"],
         "source": data["source"]["name"],
         "form": data["source"]["form"],
+        "rows": data["source"]["rows"],
+        "dropped": data["source"]["dropped"],
         "system": data["system"],
         "max_length": data["max_length"],
         "responses_cut": {name: part["responses_cut"] for name, part in data["splits"].items()},

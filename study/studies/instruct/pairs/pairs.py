@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.data.cleaning import class_names, clean, indices
 from study.data.near_duplicates import families
-from study.data.reading import Query, read, read_texts
+from study.data.reading import Query, read, read_columns
 from study.entry.errors import StudyError
+from study.studies.instruct.pairs.forms import COLUMNS, form_of, read_rows
+from study.studies.instruct.pairs.relatives import families_of
 from study.studies.instruct.pairs.templates import Pair, pairs_of
 from study.studies.instruct.settings.pairs import PairSettings
 
-ALPACA = "alpaca"
+REVIEWS = "reviews"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,9 @@ class Pairs:
     Attributes:
         groups: of each, to stratify a split by.
         families: of each; a family is not split.
-        source: display name; rows: read; dropped: rows without a pair, by reason.
+        source: display name; rows: read; dropped: those whose pair is another's, by reason.
+        form: in which they are read.
+        unusable: the row of every pair that could not be made, by reason.
     """
 
     pairs: tuple[Pair, ...]
@@ -33,16 +37,18 @@ class Pairs:
     source: str
     rows: int
     dropped: dict[str, int]
+    form: str
+    unusable: dict[str, list[int]] = field(default_factory=dict)
 
 
 def read_pairs(data: PairSettings) -> Pairs:
     """Read or make the pairs.
 
     Raises:
-        StudyError: the source cannot be read, lacks a column, has an empty instruction or response,
-            or its labels are not two classes of which `data.positive` is one.
+        StudyError: the source cannot be read, lacks a column, has one that is not read and would
+            change what is said, or its labels are not two classes of which `data.positive` is one.
     """
-    return _alpaca(data) if data.form == ALPACA else _reviews(data)
+    return _reviews(data) if data.form == REVIEWS else _conversations(data)
 
 
 def _reviews(data: PairSettings) -> Pairs:
@@ -64,22 +70,31 @@ def _reviews(data: PairSettings) -> Pairs:
         rows.display_name,
         len(rows.texts),
         vars(dropped),
+        REVIEWS,
     )
 
 
-def _alpaca(data: PairSettings) -> Pairs:
-    columns, source = read_texts(Query.of(data, "data."), ("instruction", "output"), ("input",))
-    rows = zip(*(columns[name] for name in ("instruction", "input", "output")), strict=True)
-    stripped = [tuple((text or "").strip() for text in row) for row in rows]
-    for place, what in ((0, "instruction"), (2, "output")):
-        empty = [number for number, row in enumerate(stripped, 1) if not row[place]]
-        if empty:
-            raise StudyError(
-                f"data.name: {data.name}: {len(empty)} of {len(stripped)} rows have an empty "
-                f"{what}, first row {empty[0]}; allowed: text in all of them"
-            )
-    kept = list(dict.fromkeys(stripped))
-    pairs = tuple(Pair(ALPACA, *row) for row in kept)
-    asked = [f"{pair.instruction} {pair.input}" for pair in pairs]
-    dropped = {"duplicate": len(stripped) - len(kept)}
-    return Pairs(pairs, (0,) * len(pairs), families(asked), source, len(stripped), dropped)
+def _conversations(data: PairSettings) -> Pairs:
+    columns = read_columns(Query.of(data, "data."), COLUMNS)
+    form = form_of(data.form, columns, data.name)
+    found: dict[Pair, int] = {}  # of each pair the row
+    unusable: dict[str, list[int]] = {}
+    made = 0
+    for number, row in enumerate(read_rows(form, columns, data.turns == "all", data.name), 1):
+        made += len(row)
+        for pair in row:
+            if isinstance(pair, Pair):
+                found.setdefault(pair, number)
+            else:
+                unusable.setdefault(pair, []).append(number)
+    pairs, numbers = tuple(found), tuple(found.values())
+    return Pairs(
+        pairs,
+        (0,) * len(pairs),
+        families_of(pairs, numbers),
+        columns.display_name,
+        columns.rows,
+        {"duplicate": made - len(pairs) - sum(map(len, unusable.values()))},
+        form,
+        unusable,
+    )

@@ -17,12 +17,16 @@ class Pair:
     Attributes:
         kind: of instruction, for the report.
         input: what the instruction is about, or "".
+        system: the message before the conversation; None: that of the settings.
+        earlier: (role, text) of every message before the instruction.
     """
 
     kind: str
     instruction: str
     input: str
     response: str
+    system: str | None = None
+    earlier: tuple[tuple[str, str], ...] = ()
 
 
 Template = Callable[[str, bool, int], Pair | None]

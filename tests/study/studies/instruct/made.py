@@ -16,7 +16,7 @@ from tests.study.studies.instruct.toys import ROOT
 
 DATA: dict[str, Any] = {
     "model": "m",
-    "source": {"name": "s", "form": "alpaca"},
+    "source": {"name": "s", "form": "alpaca", "rows": 24, "dropped": {"duplicate": 0}},
     "system": None,
     "max_length": 96,
     "splits": {

@@ -89,6 +89,7 @@ def test_alpaca_rows_become_pairs_once_each(tmp_path: Path) -> None:
         (row["instruction"], row["input"], row["output"]) for row in rows
     ]
     assert (found.rows, found.dropped) == (6, {"duplicate": 1})
+    assert (found.form, found.unusable) == ("alpaca", {})
 
 
 def test_the_input_column_may_be_missing_and_no_other(tmp_path: Path) -> None:
@@ -101,12 +102,77 @@ def test_the_input_column_may_be_missing_and_no_other(tmp_path: Path) -> None:
             read_pairs(alpaca(tmp_path / f"{column}.json", bad))
 
 
-@pytest.mark.parametrize("column", ["instruction", "output"])
-def test_an_empty_text_is_refused_with_its_row(column: str, tmp_path: Path) -> None:
-    rows = toys.alpaca_rows(4)
-    rows[2][column] = "  "
-    with pytest.raises(StudyError, match=f"1 of 4 rows have an empty {column}, first row 3"):
-        read_pairs(alpaca(tmp_path / "x.json", rows))
+def with_unusable(path: Path) -> PairSettings:
+    """Make 60 rows, of which four cannot be used and one stands twice."""
+    rows = toys.alpaca_rows(60)
+    rows[2]["output"] = "  "
+    rows[9]["output"] = ""
+    rows[5]["instruction"] = ""
+    rows[7]["input"] = "x" * 200
+    rows[59] = rows[58]
+    sizes = {"train_size": 20, "validation_size": 8, "test_size": 12}
+    return replace(alpaca(path, rows), system=None, max_length=96, **sizes)
+
+
+def test_rows_that_cannot_be_used_are_left_out_and_counted(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    _, report = prepare(with_unusable(tmp_path / "x.json"), str(model))
+    assert report["source"]["dropped"] == {
+        "duplicate": 1,
+        "empty_instruction": 1,
+        "empty_response": 2,
+        "long_prompt": 1,
+    }
+    assert (report["source"]["rows"], report["source"]["pairs"]) == (60, 55)
+
+
+def test_more_of_them_than_the_settings_allow_are_refused_with_reasons(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    data = replace(with_unusable(tmp_path / "x.json"), max_dropped_share=0.05)
+    with pytest.raises(StudyError) as refused:
+        prepare(data, str(model))
+    said = str(refused.value)
+    assert said.startswith("data.max_dropped_share: 0.05, but 4 of 60 pairs of ")
+    assert (
+        "1 with an empty instruction (first row 6), 2 with an empty response (first row 3)" in said
+    )
+    assert "1 with a prompt that leaves no room for a response in data.max_length" in said
+    assert "allowed: data.max_length above 2" in said
+    prepare(replace(data, max_dropped_share=4 / 60), str(model))
+
+
+def test_data_of_which_nothing_is_left_are_refused_whatever_the_share(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    rows = [{"instruction": f"Say {i}.", "output": ""} for i in range(4)]
+    data = replace(alpaca(tmp_path / "x.json", rows), max_dropped_share=1.0)
+    with pytest.raises(StudyError, match=r"4 of 4 pairs of .* 4 with an empty response"):
+        prepare(data, str(model))
+
+
+def test_a_row_without_input_does_not_join_all_that_have_its_instruction(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    rows = [
+        {"instruction": "Say which number this is:", "input": f"{i}", "output": f"{i}"}
+        for i in range(40)
+    ]
+    rows[3]["input"] = ""
+    rows.append({**rows[3], "output": "another"})
+    data = replace(alpaca(tmp_path / "x.json", rows), system=None, max_length=96)
+    found = read_pairs(data)
+    assert len(set(found.families.tolist())) == 40
+    assert found.families[3] == found.families[40]
+    sizes = {"train_size": 16, "validation_size": 8, "test_size": 8}
+    prepare(replace(data, **sizes), str(model))
+
+
+def test_a_family_that_holds_most_of_the_data_is_named(tmp_path: Path) -> None:
+    model = toys.write_model(tmp_path / "model")
+    rows = [
+        {"instruction": f"Say which number this is: {i or ''}", "output": f"{i}"} for i in range(40)
+    ]
+    data = replace(alpaca(tmp_path / "x.json", rows), system=None, max_length=96)
+    with pytest.raises(StudyError, match="40 are one family of questions that quote one another"):
+        prepare(replace(data, train_size=16, validation_size=8, test_size=8), str(model))
 
 
 def test_no_family_of_prompts_is_in_two_splits(tmp_path: Path) -> None:
