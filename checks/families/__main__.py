@@ -27,6 +27,8 @@ def main() -> None:
     which.add_argument("--causal", action="store_true", help="causal language models alone")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE}")
     asked = parser.parse_args()
+    if asked.write and (asked.names or asked.classifiers or asked.causal):
+        parser.error(f"--write: {PAGE} has all families; allowed without names and kinds alone")
     kinds = [CLASSIFIER] * (not asked.causal) + [CAUSAL] * (not asked.classifiers)
     jobs: list[Job] = [
         (family, kind)
