@@ -112,6 +112,22 @@ def test_the_same_bytes_twice_and_the_seed_documents_names(study: Path, call: Ca
     )
 
 
+def test_prepare_says_what_is_left_out_and_how_responses_end(
+    study: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*toys.alpaca_rows(90), {"instruction": "Say no more.", "output": ""}]
+    (study / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    bare = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
+    asks = "{% if add_generation_prompt %}[assistant]{% endif %}"
+    (study / "model/chat_template.jinja").write_text(bare + asks, encoding="utf-8")
+    call(prepare)
+    said = capsys.readouterr().out
+    assert "left out of 91 rows: empty_response 1\n" in said
+    assert f"the chat template leaves responses open: each is closed with {toys.END}\n" in said
+    report = read_json(study / "data.json")
+    assert (report["left_open_by_template"], report["closed_with"]) == (True, toys.END)
+
+
 def test_training_lowers_the_loss_from_the_bases(study: Path, call: Call) -> None:
     change(study / "params.yaml", {"train.epochs": 4})
     call(prepare)

@@ -257,3 +257,10 @@ def test_other_held_out_pairs_are_refused() -> None:
     _, ranks = made.records({8: 3.0}, pairs=30)
     with pytest.raises(StudyError, match="held-out pairs other than"):
         Held(base, ranks)
+
+
+def test_the_page_says_what_was_left_out_of_the_source_and_nothing_else() -> None:
+    assert "Left out" not in page(made.record(EQUAL), {})
+    source = made.DATA["source"] | {"dropped": {"duplicate": 2, "empty_response": 1, "x": 0}}
+    text = page(made.record(EQUAL, data=made.DATA | {"source": source}), {})
+    assert "Left out of the source's 24 rows: 2 (duplicate) and 1 (empty response)." in text

@@ -81,6 +81,26 @@ def test_the_chat_template_writes_the_prompt_and_the_response_ends_it(llama: str
     assert encoded.cut == 0
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_where_nothing_crosses_over_ids_are_those_of_prompt_and_response(
+    family: str, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(family)
+    pairs = [
+        Pair("alpaca", row["instruction"], row["input"], row["output"])
+        for row in toys.alpaca_rows(12)
+    ]
+    tokenizer, theirs = tokenizer_of(model, 128), AutoTokenizer.from_pretrained(model)
+    split = encode(tokenizer, pairs).split
+    rows = split.input_ids.split(split.lengths.tolist())
+    for pair, row, answered in zip(pairs, rows, split.labels.tolist(), strict=True):
+        apart = [
+            theirs(text, add_special_tokens=False)["input_ids"] for text in tokenizer.texts(pair)
+        ]
+        assert row.tolist() == [i for ids in apart for i in ids]
+        assert answered == len(apart[1])
+
+
 def test_without_a_template_the_pair_has_headings(gpt2: str) -> None:
     prompt, response = tokenizer_of(gpt2, 96).texts(PAIR)
     assert prompt == "### Instruction:\nName a colour.\n\n### Input:\nwarm\n\n### Response:\n"
