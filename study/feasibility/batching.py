@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import Module
+from transformers import PreTrainedModel
 
 from lora.config import LoRAConfig
-from lora.inject import adapted_modules
+from lora.inject import adapted_modules, eject, is_adapted
 from study.arms.lora import adapt
 from study.batches.packing import BLOCKS, pack
 from study.data.tokenising import Tokenizer
@@ -92,8 +93,8 @@ def _choose(
     for way in WAYS:
         fault, apart = _tried(task, name, max_length, way, pad, split, used, truths, rounding)
         if fault is None and way == "packed" and dropout > 0:
-            packed = task.studied(name, max_length, way, pad, 1, dropout)
-            fault = _drawn_elsewhere(packed, split, pad)
+            model = task.load(name, max_length, way, pad, dropout)
+            fault = _drawn_elsewhere(task.studied(model, 1), split, pad)
         if fault is None:
             equal = f"as transformers computes it (logits differ by {apart:.0e} of the largest)"
             reasons = [f"{BATCHES[way]}, {equal}", *reasons]
@@ -180,10 +181,13 @@ def _tried(
     """
     allowed = min(max(1.0, ROUNDING * rounding / LOGITS), MOST)
     furthest = 0.0
+    model: PreTrainedModel | None = None
     for runs in (1, trial.RUNS):
         together = "" if runs == 1 else " with two runs"
         try:
-            packed = task.studied(name, max_length, way, pad, runs)
+            if model is None:
+                model = task.load(name, max_length, way, pad)
+            packed = task.studied(model, runs)
             outcomes = _outcomes(task, packed, config, split, pad, runs)
         except StudyError as error:
             return _cannot(_first_line(error)), furthest
@@ -249,6 +253,8 @@ def _outcomes(
 ) -> list[Outcome]:
     """Return what each run gives; the second has the sentences in another order."""
     model: Module = packed.get_submodule("model")
+    if is_adapted(model):  # by the try before
+        eject(model)
     adapt(model, [config] * runs, range(runs))
     trial.set_factors(model, {run: run for run in range(runs)})
     orders = [torch.arange(len(split)).roll(run) for run in range(runs)]

@@ -52,16 +52,14 @@ class Task(ABC):
         return model.requires_grad_(False).eval()
 
     @abstractmethod
-    def studied(
-        self,
-        name: str,
-        longest: int,
-        batching: Batching,
-        pad: int,
-        runs: int,
-        dropout: float = 0.0,
-    ) -> PackedModel:
-        """Load a model as the study does, in fp32; its runs' seeds are 0, 1, ..."""
+    def load(
+        self, name: str, longest: int, batching: Batching, pad: int, dropout: float = 0.0
+    ) -> PreTrainedModel:
+        """Load a model as the study does, in fp32."""
+
+    @abstractmethod
+    def studied(self, model: PreTrainedModel, runs: int) -> PackedModel:
+        """Give a loaded model to runs, whose seeds are 0, 1, ...; others may have it afterwards."""
 
     def rows(self, vocabulary: int, longest: int) -> int:
         """Return how many sentences may be tried together."""
@@ -89,17 +87,14 @@ class Classifying(Task):
     kind = "a sequence classifier"
     words: ClassVar = {"num_labels": CLASSES}
 
-    def studied(
-        self,
-        name: str,
-        longest: int,
-        batching: Batching,
-        pad: int,
-        runs: int,
-        dropout: float = 0.0,
-    ) -> PackedModel:
-        """Load the classifier with a head a run."""
-        model = load_pretrained(name, CLASSES, torch.float32, dropout, longest, batching, pad)
+    def load(
+        self, name: str, longest: int, batching: Batching, pad: int, dropout: float = 0.0
+    ) -> PreTrainedModel:
+        """Load the classifier."""
+        return load_pretrained(name, CLASSES, torch.float32, dropout, longest, batching, pad)
+
+    def studied(self, model: PreTrainedModel, runs: int) -> PackedModel:
+        """Put a head a run on the classifier."""
         packed = PackedClassifier(model, range(runs))
         for path, module in model.named_modules():
             if isinstance(module, RunLinear):
@@ -124,19 +119,15 @@ class Continuing(Task):
     auto = AutoModelForCausalLM
     kind = "a causal language model"
 
-    def studied(
-        self,
-        name: str,
-        longest: int,
-        batching: Batching,
-        pad: int,
-        runs: int,
-        dropout: float = 0.0,
-    ) -> PackedModel:
+    def load(
+        self, name: str, longest: int, batching: Batching, pad: int, dropout: float = 0.0
+    ) -> PreTrainedModel:
         """Load the language model."""
-        return PackedCausalLM(
-            load_causal(name, torch.float32, dropout, longest, batching, pad), range(runs)
-        )
+        return load_causal(name, torch.float32, dropout, longest, batching, pad)
+
+    def studied(self, model: PreTrainedModel, runs: int) -> PackedModel:
+        """Let the language model read runs' pairs."""
+        return PackedCausalLM(model, range(runs))
 
     def rows(self, vocabulary: int, longest: int) -> int:
         """Return as many as have half a gigabyte of logits."""
