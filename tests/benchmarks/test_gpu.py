@@ -59,7 +59,7 @@ def test_it_stops_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> None:
             raise torch.OutOfMemoryError
 
     monkeypatch.setattr(training.lora_arm, "train_lora", train)
-    monkeypatch.setattr(training, "load_pretrained", lambda *_: None)
+    monkeypatch.setattr(training, "load_for", lambda *_: None)
     most = 2
     arguments = (settings(), toys.prepared(), (1, 2, 4, 8), Chunks(3, 1, 1), CPU)
     assert list(training.ladder(*arguments)) == [1, 2]

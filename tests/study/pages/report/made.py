@@ -272,6 +272,7 @@ def _data(shape: Shape) -> dict[str, Any]:
         "sentences": 8517,
     }
     return {
+        "batching": "packed",
         "model": "package:toy/model",
         "classes": shape.classes,
         "sources": {"main": source},
