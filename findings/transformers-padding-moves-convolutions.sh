@@ -11,6 +11,10 @@
 # Exit status: 0 if this is still so.
 #
 # Output seen:
+#     BERT: padding moves the logits by rounding
+#     ConvBERT: padding moves the logits by more than 1 %
+#     Nystromformer: padding moves the logits by more than 1 %
+#     FNet: padding moves the logits by more than 1 %
 set -euo pipefail
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
