@@ -79,7 +79,7 @@ def contents(study: Path) -> dict[str, bytes]:
 def test_the_same_bytes_twice_and_the_seed_documents_names(study: Path, call: Call) -> None:
     run_all(call)
     first = contents(study)
-    for path in first:
+    for path in first.keys() - {"checked.json"}:  # which stage check writes
         (study / path).unlink()
     torch.manual_seed(5)
     run_all(call)
