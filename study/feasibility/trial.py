@@ -57,8 +57,18 @@ def sentences(tokenizer: Tokenizer, most: int = MOST) -> Split:
     tokens = tokenizer.encode(texts)
     rows = tokens.input_ids.split(tokens.lengths.tolist())
     used = [row for row in rows if len(row) > 1]  # a language model predicts no first token
+    if max(map(len, rows)) < longest:  # this tokenizer does not give back the texts of its ids
+        used.append(_drawn(rows[0], tokenizer, draw))
     lengths = torch.tensor([len(row) for row in used], dtype=torch.int32)
     return Split(torch.cat(used), lengths, lengths.long() // 2)
+
+
+def _drawn(like: Tensor, tokenizer: Tokenizer, draw: torch.Generator) -> Tensor:
+    """Return ids of about the longest sentence, between the first and last of another's, int32."""
+    ends = torch.tensor([int(like[0]), int(like[-1]), tokenizer.pad_token_id])
+    ids = torch.randint(tokenizer.vocabulary, (tokenizer.max_length - 2,), generator=draw)
+    inside = ids[~torch.isin(ids, ends)]
+    return torch.cat([ends[:1], inside, ends[1:2]]).to(torch.int32)
 
 
 def all_linear(model: nn.Module, base: str) -> tuple[str, ...]:

@@ -29,9 +29,10 @@ from transformers import (
 )
 
 from lora.config import LoRAConfig
+from study.data.tokenising import Tokenizer as StudyTokenizer
 from study.entry.errors import StudyError
 from study.feasibility.batching import _gradients_apart, choose_batching, choose_causal_batching
-from study.feasibility.trial import Outcome
+from study.feasibility.trial import Outcome, sentences
 
 LONGEST = 24
 WORDS = 64
@@ -227,3 +228,14 @@ def test_a_gradient_that_is_no_number_is_never_near(place: int) -> None:
     outputs = torch.zeros(1, 2)
     apart = _gradients_apart(Outcome(outputs, broken), Outcome(outputs, whole))
     assert not apart <= 1e9
+
+
+def test_a_tokenizer_that_loses_its_texts_is_tried_with_long_sentences_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a window that every real sentence passes would not be seen."""
+    name = write(tmp_path, windowed(MistralConfig, 6))
+    monkeypatch.setattr(StudyTokenizer, "decode", lambda *_: "w5")
+    tried = sentences(StudyTokenizer(name, LONGEST))
+    assert int(tried.lengths.max()) > LONGEST - 8
+    assert choose_batching(name, LONGEST).batching == "padded"
