@@ -320,3 +320,15 @@ def test_no_tracked_file_names_a_folder_of_some_machine() -> None:
                 if HOMES.search(line) or PLACES.search(line):
                     found.append(f"{name}:{number}")
     assert found == []
+
+
+def test_what_is_read_in_one_sitting_stays_short() -> None:
+    """The limits of the house: the main study, its companions together, README on one screen."""
+
+    def lines(path: Path) -> int:
+        return len(path.read_text().splitlines())
+
+    companions = ("drift", "instruct", "methods", "stacking")
+    assert lines(ROOT / "dvc.yaml") < 350
+    assert sum(lines(ROOT / name / "dvc.yaml") for name in companions) < 350
+    assert lines(ROOT / "README.md") < 150
