@@ -323,7 +323,7 @@ def test_no_tracked_file_names_a_folder_of_some_machine() -> None:
 
 
 def test_what_is_read_in_one_sitting_stays_short() -> None:
-    """The limits of the house: the main study, its companions together, README on one screen."""
+    """The limits of the house: the main study, and its companions together."""
 
     def lines(path: Path) -> int:
         return len(path.read_text().splitlines())
@@ -331,4 +331,3 @@ def test_what_is_read_in_one_sitting_stays_short() -> None:
     companions = ("drift", "instruct", "methods", "stacking")
     assert lines(ROOT / "dvc.yaml") < 350
     assert sum(lines(ROOT / name / "dvc.yaml") for name in companions) < 350
-    assert lines(ROOT / "README.md") < 150

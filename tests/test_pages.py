@@ -158,6 +158,9 @@ def check(words: list[str], page: Path, folder: Path) -> None:
             assert file == ".venv/bin/activate"
         case ["git", "add" | "diff", *_]:
             pass
+        case ["git", "tag", "--annotate", tag, "--message", _]:
+            artifacts = YAML(typ="safe").load(text_of(ROOT / "dvc.yaml"))["artifacts"]
+            assert tag.partition("@")[0] in artifacts
         case _:
             raise AssertionError(f"{page.name}: no test knows how to check {shlex.join(words)}")
 
