@@ -3,7 +3,8 @@
 A pipeline of toys spends nearly all its time importing torch, transformers and DVC, once for each
 stage and each command. A server imports them once; a command is then a fork of it, with its own
 arguments, folder, environment and streams. The project's own modules are none of what the server
-imports: every fork reads those of the folder that it runs in, as a new Python would.
+imports: every fork reads those of the folder that it runs in, as a new Python would. DVC is spared
+to parse the same YAML again and again (`parsed.py`).
 
     with serving() as folder:  # put first on PATH: it holds a `python` and a `dvc`
 """
@@ -90,6 +91,8 @@ def serve(address: str) -> None:
     """Run the commands that come, each in a fork of this process, until standard input ends."""
     for name in LIBRARIES:
         importlib.import_module(name)
+    # By its place: where this server looks for modules, the project's own must not be found.
+    runpy.run_path(str(Path(__file__).with_name("parsed.py")))["keep"](Path(address).parent)
     gc.freeze()
     asleep, awake = os.pipe()
     os.set_blocking(awake, False)
