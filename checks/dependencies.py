@@ -11,6 +11,7 @@ executed: also those inside functions, but not those under `if TYPE_CHECKING`, w
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -53,7 +54,16 @@ def imports(path: Path, module: str) -> Iterator[str]:
     `from a import b` yields `a` and `a.b`: whether `b` is a module shows only on disk.
     """
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in _run_nodes(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    yield from _imports(path.read_text(encoding="utf-8"), package)
+
+
+@functools.cache  # nearly every stage imports what the others do
+def _imports(source: str, package: str) -> tuple[str, ...]:
+    return tuple(_names(ast.parse(source), package))
+
+
+def _names(tree: ast.AST, package: str) -> Iterator[str]:
+    for node in _run_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

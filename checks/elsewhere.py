@@ -87,7 +87,9 @@ class _Then:
     def locked(self) -> Mapping[str, Locked]:
         names = git(self._root, "ls-tree", "-r", "--name-only", self._commit)
         locks = [name for name in names if name.rpartition("/")[2] == "dvc.lock"]
-        return locked_of({name: parse_yaml(self.read(name)) for name in locks}, self._declared)
+        return locked_of(
+            {name: parse_yaml(self.read(name), name) for name in locks}, self._declared
+        )
 
 
 def _differs(root: Path, known: Pipelines, then: _Then, stage: str, path: str) -> str | None:

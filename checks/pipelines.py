@@ -8,6 +8,7 @@ the repository, and a stage is called what DVC calls it there: `train@1` of dvc.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +17,7 @@ from typing import Any
 from dvc.dependency import ParamsDependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
-from ruamel.yaml import YAML
+from dvc.utils import serialize
 
 from checks.repository import from_root, git, lock_files
 
@@ -102,16 +103,22 @@ def locked_of(
     return locked
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
+def load_yaml(path: Path) -> Mapping[str, Any]:
     """Read a YAML file; one that is not there is empty."""
     if not path.is_file():
         return {}
-    return parse_yaml(path.read_text(encoding="utf-8"))
+    return parse_yaml(path.read_text(encoding="utf-8"), str(path))
 
 
-def parse_yaml(text: str) -> dict[str, Any]:
-    """Parse YAML; of nothing comes an empty mapping."""
-    return YAML(typ="safe").load(text) or {}
+@functools.cache  # a dvc.lock takes a second, and is asked for several times
+def parse_yaml(text: str, path: str) -> Mapping[str, Any]:
+    """Parse YAML of a file as DVC does; of nothing comes an empty mapping.
+
+    Raises:
+        DvcException: it is no YAML.
+    """
+    parsed: Mapping[str, Any] = serialize.parse_yaml(text, path)
+    return parsed
 
 
 def _address(lock_file: str, name: str) -> str:

@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def verify(root: Path, arm: str | None = None) -> Verdict:
     return Verdict(verdict.same, verdict.result, (*verdict.details, *_of_head(root, commit)))
 
 
-def choose(settings: dict[str, Any], arm: str | None) -> tuple[str, list[str], str]:
+def choose(settings: Mapping[str, Any], arm: str | None) -> tuple[str, list[str], str]:
     """Return an arm's name, the module and arguments that train it, and its files' name.
 
     Raises:

@@ -8,6 +8,7 @@ tested where stages run: `tests/pipeline/test_settings_read.py`.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import subprocess
@@ -90,8 +91,13 @@ def imported_by(path: Path) -> set[str]:
     return {name.split(".")[0] for name in dependencies.imports(path, module_of(path))}
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def calls_in(path: Path) -> Iterator[ast.Call]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
             yield node
 
@@ -111,15 +117,18 @@ def room_of(name: str) -> str:
     return room
 
 
+FILES = {name_of(path) for path in SOURCES}
+
+
+@functools.cache
 def types_too(path: Path) -> set[str]:
     """The project's files that a source file imports, also under `if TYPE_CHECKING`."""
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    nodes = ast.walk(tree_of(path))
     found = {
         (n.module or "", a.name) for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names
     }
     names = {module for module, _ in found} | {f"{module}.{name}" for module, name in found}
-    files = {ROOT / Path(*name.split(".")).with_suffix(".py") for name in names if name}
-    return {name_of(file) for file in files.intersection(SOURCES)}
+    return {name.replace(".", "/") + ".py" for name in names} & FILES
 
 
 MODULES = [path for path in SOURCES if path.name != "__init__.py"]
@@ -171,7 +180,7 @@ def test_package_files_hold_a_docstring_and_nothing_else() -> None:
     first = ["from study.entry import process", "process.prepare()"]
     for path in SOURCES:
         if path.name == "__init__.py":
-            docstring, *rest = ast.parse(path.read_text(encoding="utf-8")).body
+            docstring, *rest = tree_of(path).body
             assert isinstance(docstring, ast.Expr), path
             allowed = first if name_of(path) == "stages/__init__.py" else []
             assert [ast.unparse(node) for node in rest] == allowed, path
