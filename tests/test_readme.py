@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import torch
@@ -39,7 +38,7 @@ def python_block(holding: str) -> str:
     return str(found)
 
 
-def test_a_trained_adapter_loads_with_peft(tmp_path: Path) -> None:
+def test_a_trained_adapter_loads_with_peft(tmp_path: Path, warm_commands: Path) -> None:
     code = python_block("PeftModel")
     named = re.search(r'"data/adapters/r(\d+)/s(\d+)"', code)
     assert named is not None
@@ -58,9 +57,8 @@ def test_a_trained_adapter_loads_with_peft(tmp_path: Path) -> None:
 
     script = tmp_path / "reader.py"
     script.write_text(code + AFTERWARDS)
-    done = subprocess.run(
-        [sys.executable, script.name], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command = [warm_commands / "python", "-m", script.stem]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     said = load_file(tmp_path / "said")["logits"]
     torch.testing.assert_close(said, logits(model, IDS), rtol=0, atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -322,7 +323,10 @@ def test_the_command_trains_carried_data_where_nothing_heavy_is_installed(carrie
     assert min(content["peak"].values()) > 0
 
 
-def test_children_of_the_side_by_side_find_what_was_carried(carried: Path) -> None:
+def test_children_of_the_side_by_side_find_what_was_carried(
+    carried: Path, warm_commands: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(warm_commands / "python"))
     with gpu.workplace(Path("data"), "model"):
         child = Child(Job("peak", sentences=1))
         try:

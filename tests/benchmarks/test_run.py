@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,14 +75,17 @@ def test_memory_is_measured_for_every_way_of_both_arms(study: Path, warm_command
         assert way in done.stdout
 
 
-def test_without_prepared_data_it_says_what_makes_them(study: Path) -> None:
-    done = call(study, "benchmarks", "--quick")
+def test_without_prepared_data_it_says_what_makes_them(study: Path, warm_commands: Path) -> None:
+    done = call(study, "benchmarks", "--quick", python=warm_commands / "python")
     assert done.returncode == 2
     assert "data/prepared: not there; `dvc repro prepare` makes it" in done.stdout
 
 
-def test_a_child_that_fails_is_quoted(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_fails_is_quoted(
+    study: Path, warm_commands: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(study)
+    monkeypatch.setattr(sys, "executable", str(warm_commands / "python"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     child = Child(Job("score", folder="nowhere"))
     with pytest.raises(StudyError, match=r"benchmark score : exit status 1\n[^$]*data/prepared"):

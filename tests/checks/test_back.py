@@ -10,7 +10,7 @@ import pytest
 
 from checks.back import back
 from checks.restore import restore
-from tests.checks.test_gate import edit, shell
+from tests.checks.test_gate import QUICK, edit, shell
 
 FILES = {
     "dvc.yaml": """\
@@ -77,7 +77,8 @@ for folder in (f"beside/runs/{sys.argv[1]}", f"data/beside/{sys.argv[1]}"):
 
 
 @pytest.fixture(scope="module")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reproduced(tmp_path_factory: pytest.TempPathFactory, warm_commands: Path) -> Path:
+    QUICK[:] = [str(warm_commands)]
     folder = tmp_path_factory.mktemp("back") / "origin"
     folder.mkdir()
     for name, text in FILES.items():

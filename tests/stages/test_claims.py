@@ -162,7 +162,7 @@ def test_a_record_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
     assert "metrics/capacity.json: no curves.weighted" in capsys.readouterr().err
 
 
-def test_dvc_shows_every_verdict(tmp_path, monkeypatch):
+def test_dvc_shows_every_verdict(tmp_path, monkeypatch, warm_commands):
     """Ask the real DVC, which shows no list: hence the second file."""
     chosen = STUDIES["usual"]
     monkeypatch.chdir(tmp_path)
@@ -173,7 +173,7 @@ def test_dvc_shows_every_verdict(tmp_path, monkeypatch):
     Path(".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     Path("dvc.yaml").write_text("metrics:\n  - metrics/verdicts.json\n")
     shown = subprocess.run(
-        [sys.executable, "-m", "dvc", "metrics", "show", "--json"],
+        [warm_commands / "dvc", "metrics", "show", "--json"],
         capture_output=True,
         text=True,
         check=True,

@@ -102,7 +102,7 @@ def test_a_dvc_template_reads_only_fields_that_the_rows_have(study, name):
     assert {"low", "high"} <= set(template_fields(template))  # intervals are drawn
 
 
-def test_dvc_shows_all_of_them(study, tmp_path):
+def test_dvc_shows_all_of_them(study, tmp_path, warm_commands):
     """Ask the real DVC, with the graph's own list of plots, in a folder without a cache."""
     folder = tmp_path / "repository"
     shutil.copytree(study, folder)
@@ -111,7 +111,7 @@ def test_dvc_shows_all_of_them(study, tmp_path):
     graph = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": graph["plots"]}))
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "plots", "show", "--json"],
+        [warm_commands / "dvc", "plots", "show", "--json"],
         cwd=folder,
         capture_output=True,
         text=True,
