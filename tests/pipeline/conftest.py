@@ -22,7 +22,7 @@ Companion = Callable[[str, Mapping[str, Any]], tuple[Study, Done]]
 
 @dataclass(frozen=True)
 class Reproduced:
-    """The finished study. Its first `dvc repro` was killed while LoRA trained, then repeated."""
+    """The finished study. A first `dvc repro` of a rank was killed while it trained."""
 
     study: Study
     killed: Done
@@ -65,7 +65,7 @@ def reproduced(once: Once) -> Reproduced:
 
     def build(folder: Path) -> list[Done]:
         fresh = create(folder / "study", fresh=True)
-        killed = fresh.repro_killed_while(r"^lora.*\bepoch \d")
+        killed = fresh.repro_killed_while(r"^lora.*\bepoch \d", "lora@1")
         study = Study(fresh.root)
         resumed = study.repro()
         study.commit("Results")
@@ -86,7 +86,8 @@ def rank_more(once: Once, reproduced: Reproduced) -> tuple[Study, Done]:
     """A copy of the study in which an experiment added rank 4, and what that said."""
 
     def build(folder: Path) -> list[Done]:
-        return [reproduced.study.copy(folder / "study").experiment("lora.ranks=[1,2,4]")]
+        study = reproduced.study.copy(folder / "study")
+        return [study.experiment("lora.ranks=[1,2,4]", targets=studies.NOT_DRAWN)]
 
     folder, (done,) = once("rank_more", build)
     return Study(folder / "study"), done

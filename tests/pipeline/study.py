@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,9 @@ ALL_STAGES = {
     *("learning_rate", "agreement"),
     *("capacity", "spectra", "rules_of_thumb", "cost", "claims", "select", "plot", "report"),
 }
+# Named as targets, all of the study but what draws and shows it: that follows what it shows, and
+# takes longer than all training. It runs where a test is about it.
+NOT_DRAWN = sorted({stage.partition("@")[0] for stage in ALL_STAGES - {"plot", "report"}})
 
 
 @dataclass(frozen=True)
@@ -89,15 +93,15 @@ class Study:
     def repro(self, *arguments: str) -> Done:
         return self.call("dvc", "repro", *arguments)
 
-    def experiment(self, *settings: str) -> Done:
-        """`dvc exp run` with `-S` before each setting."""
+    def experiment(self, *settings: str, targets: Sequence[str] = ()) -> Done:
+        """`dvc exp run` with `-S` before each setting; of all stages, if no targets are given."""
         chosen = [word for setting in settings for word in ("-S", setting)]
-        return self.call("dvc", "exp", "run", *chosen)
+        return self.call("dvc", "exp", "run", *chosen, *targets)
 
-    def repro_killed_while(self, pattern: str) -> Done:
+    def repro_killed_while(self, pattern: str, *targets: str) -> Done:
         """Start `dvc repro` and kill it, stages and all, once a line of its output matches."""
         process = subprocess.Popen(
-            ["dvc", "repro"],
+            ["dvc", "repro", *targets],
             cwd=self.root,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

@@ -109,7 +109,7 @@ def test_a_rank_less_trains_nothing(tuned: Study) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("compare.confidence", 0.9), ("compare.margins", [2.0, 10.0]), ("lora.rank", 2)],
+    [("compare.confidence", 0.9), ("lora.rank", 2)],
 )
 def test_another_comparison_only_compares(tuned: Study, key: str, value: object) -> None:
     before = tuned.text("instruct/all_results.json")

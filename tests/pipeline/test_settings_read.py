@@ -49,6 +49,7 @@ def test_training_reads_what_it_declares(study: Study) -> None:
     assert lora | on_ray == declared(study, "lora")
 
     changes = {"lora.rank": 4, "train.executor": "ray", "ray.address": "local", "ray.cpus": 1}
+    changes |= {"lora.learning_rates": [0.1]}  # one worker is enough
     toys.change(study.root / "params.yaml", changes)
     (trained,) = read(study, [["headline"]], without=HEAVY)
     assert on_ray <= trained
