@@ -406,7 +406,11 @@ def running_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
     study: Path, call: Callable[..., None], running_cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As DVC starts a stage, in a folder with the code: joined workers get it from there."""
+    """As DVC starts a stage, in a folder with the code: joined workers get it from there.
+
+    One group, of one rate; what a cluster does with several is tested with the executors.
+    """
+    study_toys.change(study / "params.yaml", {"lora.learning_rates": [0.05]})
     call(lora, "--rank", "2")
     expected = contents(study)
     for package in ("lora", "stages", "study"):
@@ -421,9 +425,8 @@ def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
         done = subprocess.run(command, cwd=study, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert contents(study) == expected
-        for rate in (0.05, 0.01):
-            group = f"lora, rank 2, seed 0, learning rate {rate} and 1 more"
-            assert f"{group}: trained, best validation accuracy 0." in done.stdout
+        group = "lora, rank 2, seed 0, learning rate 0.05 and 1 more"
+        assert f"{group}: trained, best validation accuracy 0." in done.stdout
         assert read_json(study / "metrics/machine/lora-r2.json")["executor"] == "ray"
 
 

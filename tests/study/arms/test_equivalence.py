@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,7 +15,6 @@ from study.arms import head_only
 from study.arms import lora as lora_arm
 from study.batches.packing import pack
 from study.models.packed import PackedClassifier, load_pretrained
-from study.records.prepared import Prepared
 from study.sources.resolve import resolve_model
 from study.training.loop import Run, RunResult, train
 from study.training.machine import compute_dtype
@@ -77,10 +76,11 @@ def test_lora_in_bf16_trains_as_peft_and_torch_do_in_bf16(family: Family) -> Non
     assert agreement(result.test_predictions, predictions) >= 0.95  # measured: 1
 
 
-def full_run(family: Family, data: Prepared, rate: float = 1e-3, **changes: Any) -> RunResult:
-    model = toys.load(saved(family.name))
-    run = Run("full", None, rate, SEED)
-    settings = toys.train_settings(**changes)
+@functools.cache
+def full_run(name: str, precision: str = "fp32") -> RunResult:
+    model, data = toys.load(saved(name)), data_of(FAMILIES[name])
+    run = Run("full", None, 1e-3, SEED)
+    settings = toys.train_settings(precision=precision)
     (result,) = full_arm.train_full(model, [run], data, settings, toys.CPU, Progress("toy", 1))
     return result
 
@@ -104,7 +104,7 @@ def test_full_fine_tuning_trains_as_plain_transformers_do(family: Family) -> Non
     plain = toys.reference(saved(family.name))
     names = lend_head(plain, toys.load(saved(family.name)))
     losses = plain_training(plain, data, 1e-3)
-    result = full_run(family, data)
+    result = full_run(family.name)
     assert result.loss_values == near_losses(losses, 16)  # measured: 2.3
     every = dict(plain.named_parameters())
     for key, tensor in result.state.items():
@@ -118,8 +118,7 @@ def test_full_fine_tuning_trains_as_plain_transformers_do(family: Family) -> Non
 
 @each_family
 def test_full_fine_tuning_in_bf16_follows_fp32(family: Family) -> None:
-    data = data_of(family)
-    exact, coarse = full_run(family, data), full_run(family, data, precision="bf16")
+    exact, coarse = full_run(family.name), full_run(family.name, "bf16")
     difference = max(abs(a - b) for a, b in zip(exact.loss_values, coarse.loss_values, strict=True))
     assert 0 < difference < 0.05  # measured: 0.005 to 0.021
     assert all(tensor.dtype == torch.float32 for tensor in coarse.state.values())
@@ -131,7 +130,7 @@ def test_full_fine_tuning_in_bf16_trains_as_plain_transformers_do_in_bf16(family
     plain = toys.reference(saved(family.name))
     lend_head(plain, toys.load(saved(family.name)))
     losses = plain_training(plain, data, 1e-3, "bf16")
-    result = full_run(family, data, precision="bf16")
+    result = full_run(family.name, "bf16")
     assert far(result.loss_values, losses) < 0.03  # measured: 0.0046 to 0.0093
 
 
@@ -142,7 +141,7 @@ each_precision = pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @each_precision
 def test_trimmed_embedding_gives_what_the_whole_one_gives(family: Family, precision: str) -> None:
     data = data_of(family)
-    whole = full_run(family, data, precision=precision)
+    whole = full_run(family.name, precision)
     model = toys.load(saved(family.name))
     before = model.get_input_embeddings().weight.clone()
     trimmed = full_arm.trim_embedding(model, data)

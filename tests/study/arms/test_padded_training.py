@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,9 +60,10 @@ def test_lora_learns_what_the_packed_arm_does(name: str, way: Batching) -> None:
         check_equal(one, other)
 
 
-def full_run(family: Family, way: Batching, data: Prepared, **changes: Any) -> RunResult:
-    model = toys.load(saved(family.name), batching=way)
-    settings = toys.train_settings(**changes)
+@functools.cache
+def full_run(name: str, way: Batching = "padded", precision: str = "fp32") -> RunResult:
+    model, data = toys.load(saved(name), batching=way), data_of(EVERY[name])
+    settings = toys.train_settings(precision=precision)
     run = Run("full", None, 1e-3, SEED)
     (result,) = full.train_full(
         model, [run], full.trim_embedding(model, data), settings, toys.CPU, Progress("toy", 1)
@@ -70,9 +72,7 @@ def full_run(family: Family, way: Batching, data: Prepared, **changes: Any) -> R
 
 
 def test_full_fine_tuning_learns_what_the_packed_arm_does() -> None:
-    family = FAMILIES["bert"]
-    data = data_of(family)
-    packed, padded = (full_run(family, way, data) for way in ("packed", "padded"))
+    packed, padded = full_run("bert", "packed"), full_run("bert")
     assert padded.loss_values == near_losses(packed.loss_values, 16)
     assert torch.equal(padded.test_predictions, packed.test_predictions)
 
@@ -143,22 +143,21 @@ def test_full_fine_tuning_trains_as_plain_transformers_do(name: str) -> None:
     plain = toys.reference(saved(name))
     lend_head(plain, toys.load(saved(name), batching="padded"))
     losses = plain_training(plain, data, 1e-3)
-    result = full_run(family, "padded", data)
+    result = full_run(name)
     assert result.loss_values == near_losses(losses, 64)
     assert agreement(result.test_predictions, plain_predictions(plain, data)) > 0.97
 
 
 @pytest.mark.parametrize("name", [*OTHERS, "deberta shared"])
 def test_full_fine_tuning_in_bf16_follows_fp32(name: str) -> None:
-    data = data_of(EVERY[name])
-    exact, coarse = (full_run(EVERY[name], "padded", data, precision=p) for p in ("fp32", "bf16"))
+    exact, coarse = full_run(name), full_run(name, precision="bf16")
     assert 0 < far(coarse.loss_values, exact.loss_values) < 0.06
 
 
 @pytest.mark.parametrize("name", ["albert", "bart", "t5", "gptj", "deberta"])
 def test_a_tuned_model_that_is_saved_is_the_one_that_was_trained(name: str, tmp_path: Path) -> None:
     data = data_of(EVERY[name])
-    result = full_run(EVERY[name], "padded", data)
+    result = full_run(name)
     arm: Any = SimpleNamespace(load=lambda _: toys.load(saved(name), batching="padded"), data=data)
     full.save_tuned(arm, [result], tmp_path)
     again: Any = AutoModelForSequenceClassification.from_pretrained(tmp_path / f"s{SEED}").eval()

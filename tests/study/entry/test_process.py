@@ -55,11 +55,6 @@ def test_what_the_environment_says_stays(name: str, monkeypatch: pytest.MonkeyPa
     assert {other: os.environ[other] for other in SETTINGS} == SETTINGS | {name: ""}
 
 
-def test_a_training_stage_loads_after_it() -> None:
-    code = "import json; from stages import lora; print(json.dumps(True))"
-    assert python(code)
-
-
 PROBE = """
 import gc, json
 before = gc.isenabled()

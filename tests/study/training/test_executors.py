@@ -142,7 +142,7 @@ def test_workers_compute_with_the_stages_threads_in_its_environment(
     torch.set_num_threads(threads + 1)
     try:
         with pytest.raises(StudyError, match=f"^{threads + 1} {threads + 1} 7$"):
-            trained(cluster, arm)
+            trained(cluster, arm, GROUPS[:1])
     finally:
         torch.set_num_threads(threads)
 

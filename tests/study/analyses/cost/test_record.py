@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoConfig
@@ -39,9 +40,17 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_storage_and_optimiser_are_in_bytes(here: Path):
-    study = small.chosen()
-    found = {(row["arm"], row["rank"]): row for row in cost(study, small.data(), here)["arms"]}
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """The small study's folder, and what its arms cost."""
+    folder = tmp_path_factory.mktemp("study")
+    small.write(small.chosen(), small.data(), folder)
+    return folder, cost(small.chosen(), small.data(), folder)["arms"]
+
+
+def test_storage_and_optimiser_are_in_bytes(counted: tuple[Path, list[dict[str, Any]]]):
+    here, arms = counted
+    found = {(row["arm"], row["rank"]): row for row in arms}
     adapter = here / "data/adapters/r3/s0"
     files = [adapter / name for name in ("adapter_config.json", "adapter_model.safetensors")]
     assert found["lora", 3]["storage_bytes"] == sum(file.stat().st_size for file in files)
@@ -72,12 +81,12 @@ def test_operations_are_those_of_the_training_sentences(here: Path):
     assert unmerged > found["full", None]["inference_flops_per_token"]
 
 
-def test_accuracy_and_its_interval_are_the_summarys(here: Path):
-    study = small.chosen()
+def test_accuracy_and_its_interval_are_the_summarys(counted: tuple[Path, list[dict[str, Any]]]):
+    (here, arms), study = counted, small.chosen()
     results = read_results(study, here / "metrics")
     probe = fake_probe(results.head_only)
     summary = entries(summarise(results, study.statistics, probe))
-    for row in cost(study, small.data(), here)["arms"]:
+    for row in arms:
         entry = summary[row["arm"], row["rank"]]
         for key in ("test_accuracy", "low", "high", "trainable_parameters", "trainable_share"):
             assert row[key] == entry[key], key
