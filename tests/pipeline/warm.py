@@ -38,7 +38,11 @@ LIBRARIES = (
     *("scipy.stats", "scipy.optimize", "scipy.special", "scipy.integrate", "sklearn.metrics"),
     *("pandas", "datasets", "peft", "ruamel.yaml", "matplotlib.pyplot"),
     *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "dvc.cli"),
-    *("dvc.cli.parser", "dvc.repo", "dvc.fs"),
+    *("dvc.cli.parser", "dvc.repo", "dvc.fs", "dvc.repo.reproduce", "dvc.repo.status", "dvc.lock"),
+    *("dvc.repo.checkout", "dvc.repo.commit", "dvc.repo.experiments.run", "dvc.rwlock", "dvc.scm"),
+    *("dvc.repo.experiments.queue.workspace", "dvc.repo.experiments.queue.celery", "dvc.cachemgr"),
+    *("dvc.data_cloud", "dvc.utils.hydra", "dvc_render", "dulwich.ignore", "dulwich.porcelain"),
+    *("flufl.lock", "zc.lockfile", "configobj", "flatten_dict"),
     *("ipykernel.kernelapp", "nbconvert", "papermill", "transformers.trainer"),
 )
 # Any other way of starting Python (`python -c`, `python FILE`) is left to Python itself.
