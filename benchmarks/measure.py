@@ -39,7 +39,9 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
     train = settings.train
     data = load_data(sentences)
     per_epoch = -(-len(data.train) // train.batch_size)
-    chosen = plan.make(per_epoch, train.epochs_of(len(data.train)), sentences, quick)
+    chosen = plan.make(
+        per_epoch, train.epochs_of(len(data.train), data.num_labels), sentences, quick
+    )
     config = AutoConfig.from_pretrained(resolve_model(settings.model.name))
     lora = settings.lora
     adapter = lora_arm.config_of(lora, lora.rank, settings.model.name)
@@ -87,7 +89,9 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
             for name in ("fp32", "bf16")
         },
         "bf16_peak_share": variants["lora ours together"]["bf16_peak_share"],
-        "rows": rows.all_rows(measured, study_cost.stages(settings, fit, len(data.train)), sizes),
+        "rows": rows.all_rows(
+            measured, study_cost.stages(settings, fit, len(data.train), data.num_labels), sizes
+        ),
         "variants": variants,
         "accuracy": accuracy,
         "profile": profiled["profile"],

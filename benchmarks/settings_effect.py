@@ -107,7 +107,7 @@ def measure(settings: Settings, data: Prepared) -> tuple[dict[str, Any], list[Ch
     records, kept = {}, []
     for i, (name, way) in enumerate(ways.items()):
         print(f"{name}:", flush=True)
-        own = under(settings, way, len(data.train))
+        own = under(settings, way, len(data.train), data.num_labels)
         records[name], checkpoints = _train(own, data, f"settings-effect-{i}")
         kept.append(checkpoints)
     confidence = settings.statistics.confidence
@@ -115,7 +115,7 @@ def measure(settings: Settings, data: Prepared) -> tuple[dict[str, Any], list[Ch
         name: {
             "beside": way.beside,
             "changes": way.changes,
-            "epochs": under(settings, way, len(data.train)).train.epochs,
+            "epochs": under(settings, way, len(data.train), data.num_labels).train.epochs,
             **row(records[name], records[way.beside] if way.beside else None, confidence),
         }
         for name, way in ways.items()
@@ -136,14 +136,14 @@ def measure(settings: Settings, data: Prepared) -> tuple[dict[str, Any], list[Ch
     }, kept
 
 
-def under(settings: Settings, way: Way, sentences: int) -> Settings:
+def under(settings: Settings, way: Way, sentences: int, classes: int) -> Settings:
     """Return the settings of one way: plain training with its changes.
 
     Args:
-        sentences: to train on.
+        sentences: to train on, of so many classes.
     """
     plain = {section: dict(values) for section, values in _NEUTRAL.items()}
-    epochs = settings.train.epochs_of(sentences)
+    epochs = settings.train.epochs_of(sentences, classes)
     plain["train"]["epochs"] = (_LONGER if way.longer else 1) * epochs
     for section, changes in way.changes.items():
         plain[section].update(changes)

@@ -34,12 +34,12 @@ class Sizes:
     test: int  # sentences
 
 
-def stages(settings: Settings, fit: int, sentences: int) -> list[Stage]:
+def stages(settings: Settings, fit: int, sentences: int, classes: int) -> list[Stage]:
     """Return the processes that train in this study.
 
     Args:
         fit: runs of LoRA that may train together.
-        sentences: to train on.
+        sentences: to train on, of so many classes.
     """
 
     def groups(arm: str, rank: int | None, rates: Sequence[float], most: int) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ def stages(settings: Settings, fit: int, sentences: int) -> list[Stage]:
 
     head, lora = settings.head_only, settings.lora
     heads = sum(groups("head_only", None, head.learning_rates, 1))
-    epochs = settings.train.epochs_of(sentences)
+    epochs = settings.train.epochs_of(sentences, classes)
     of_full, of_lora = rates_of_full(settings), rates_of_lora(settings)
     found = [
         Stage("head_only", (heads,), head.epochs),

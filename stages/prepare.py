@@ -50,7 +50,7 @@ def main() -> None:
     data, report = prepare(wanted.data, wanted.model.name)
     data = replace(data, batching=batching)
     train, sentences = wanted.train, len(data.train)
-    epochs = train.epochs_of(sentences)
+    epochs = train.epochs_of(sentences, data.num_labels)
     training = {
         "epochs": epochs,
         "steps": epochs * train.steps_of(sentences),
@@ -62,7 +62,7 @@ def main() -> None:
         print(f"{path}: trained on other data; removed")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     print(f"prepared {data.num_labels} classes of sentences: {sizes}")
-    print(f"training: {steps_words(sentences, train.batch_size, epochs)}")
+    print(f"training: {steps_words(sentences, train.batch_size, epochs, data.num_labels)}")
 
 
 if __name__ == "__main__":

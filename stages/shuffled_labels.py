@@ -65,7 +65,9 @@ def _train(chosen: Any) -> None:
     """
     task, data = read_arm("metrics/runs/full.json"), prepared.load("data/prepared")
     rate = task.learning_rate
-    epochs = kept_epochs(task, chosen.seeds, chosen.train.epochs_of(len(data.train)))
+    epochs = kept_epochs(
+        task, chosen.seeds, chosen.train.epochs_of(len(data.train), data.num_labels)
+    )
     executor = executors.choose(chosen)
     arm = FullArm(chosen, shuffle_labels(data), keep_epochs=epochs)
     groups = arms.plan("full", None, [rate], chosen.seeds, 1)

@@ -76,8 +76,8 @@ def study(
     }
     per_epoch = -(-len(data.train) // settings.train.batch_size)
     sizes = study_cost.Sizes(per_epoch, len(data.validation), len(data.test))
-    listed = study_cost.stages(settings, 1, len(data.train))
-    epochs = settings.train.epochs_of(len(data.train))
+    listed = study_cost.stages(settings, 1, len(data.train), data.num_labels)
+    epochs = settings.train.epochs_of(len(data.train), data.num_labels)
     arms = ("lora", "full", "head_only")
     theirs = {n: {arm: measured[f"{arm} {n}"] for arm in arms} for n in rows.BASELINES}
     ours = {arm: measured[f"{arm} ours"] for arm in arms}

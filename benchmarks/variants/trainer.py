@@ -44,7 +44,7 @@ def run(job: Job, channel: Channel, started: float) -> dict[str, Any]:
     cuda = device(settings.train).type == "cuda"
     path = resolve_model(settings.model.name)
     model = build(settings, data, job.arm)
-    given = arguments(settings, job, len(data.train), cuda)
+    given = arguments(settings, job, data, cuda)
     steps = -(-len(data.train) // settings.train.batch_size)
     synchronize = torch.cuda.synchronize if cuda else _nothing
     clock = Clock(channel, started, job.warmup, steps, synchronize)
@@ -96,7 +96,7 @@ def build(settings: Settings, data: Prepared, arm: str) -> Any:
     )
 
 
-def arguments(settings: Settings, job: Job, sentences: int, cuda: bool) -> dict[str, Any]:
+def arguments(settings: Settings, job: Job, data: Prepared, cuda: bool) -> dict[str, Any]:
     """Return what TrainingArguments is given: the study's own, then what an expert adds."""
     train = settings.train
     rates = {"lora": rates_of_lora, "full": rates_of_full}
@@ -105,7 +105,7 @@ def arguments(settings: Settings, job: Job, sentences: int, cuda: bool) -> dict[
         "learning_rate": own[0],
         "per_device_train_batch_size": train.batch_size,
         "per_device_eval_batch_size": train.batch_size,
-        "num_train_epochs": train.epochs_of(sentences),
+        "num_train_epochs": train.epochs_of(len(data.train), data.num_labels),
         "warmup_steps": train.warmup_share,
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,

@@ -136,7 +136,7 @@ def train_full(
     parameters, hooks = all_parameters(classifier, compute_dtype(settings))
     feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
     try:
-        epochs = settings.epochs_of(len(data.train))
+        epochs = settings.epochs_of(len(data.train), data.num_labels)
         return train(
             *(classifier, parameters, [run], feed, settings, epochs, progress),
             keep_epochs=keep_epochs,

@@ -143,7 +143,7 @@ def train_lora(
             rate_factor=loraplus_factor(loraplus_ratio),
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
-        epochs = settings.epochs_of(len(data.train))
+        epochs = settings.epochs_of(len(data.train), data.num_labels)
         return train(packed, parameters, runs, feed, settings, epochs, progress)
     finally:
         eject(model)

@@ -19,8 +19,9 @@ from study.entry.rules import one_of
 from study.entry.sections import Section
 
 # What `epochs: auto` gives every arm at least. By so many optimiser steps training had settled on
-# the files that were tried: docs/training.md has them.
-USUAL_STEPS, USUAL_EPOCHS = 180, 2
+# the files that were tried: docs/training.md has them. Many classes take more: a step of 32
+# sentences shows each of 77 classes less than once in two.
+USUAL_STEPS, USUAL_EPOCHS, STEPS_A_CLASS = 180, 2, 9
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,17 @@ class TrainSettings:
     offload_frozen: Flag
     executor: Annotated[str, one_of("local", "ray")]
 
-    def epochs_of(self, sentences: int) -> int:
+    def epochs_of(self, sentences: int, classes: int) -> int:
         """Return the epochs for so many training sentences, the same in every arm.
 
-        auto: as many as have `USUAL_STEPS` steps, and `USUAL_EPOCHS` at least.
+        auto: as many as have `usual_steps` steps, and `USUAL_EPOCHS` at least.
+
+        Args:
+            classes: of their labels; 1 where there are none.
         """
         if self.epochs != "auto":
             return self.epochs
-        return max(USUAL_EPOCHS, math.ceil(USUAL_STEPS / self.steps_of(sentences)))
+        return max(USUAL_EPOCHS, math.ceil(usual_steps(classes) / self.steps_of(sentences)))
 
     def steps_of(self, sentences: int) -> int:
         """Return the optimiser steps of an epoch."""
@@ -95,6 +99,11 @@ class TrainSettings:
     def decisive(self) -> TrainSettings:
         """Return what results depend on: the same for every executor."""
         return replace(self, executor="local")
+
+
+def usual_steps(classes: int) -> int:
+    """Return how many optimiser steps an arm should have to tell so many classes apart."""
+    return max(USUAL_STEPS, STEPS_A_CLASS * classes)
 
 
 TRAIN = Section("train", TrainSettings)

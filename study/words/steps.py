@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from study.settings.train import USUAL_STEPS
+from study.settings.train import usual_steps
 from study.words.phrases import counted
 
 
@@ -13,14 +13,16 @@ def epochs_for(usual: int, steps_an_epoch: float) -> int:
     return math.ceil(usual / steps_an_epoch)
 
 
-def steps_words(sentences: int, batch_size: int, epochs: int) -> str:
+def steps_words(sentences: int, batch_size: int, epochs: int, classes: int) -> str:
     """Say how many steps there will be and, where they are few, how many epochs would do."""
+    usual = usual_steps(classes)
     each = math.ceil(sentences / batch_size)
     steps = each * epochs
     told = f"{counted(epochs, 'epoch')} of {counted(each, 'step')} are {counted(steps, 'step')}"
-    if steps >= USUAL_STEPS:
-        return f"{told}; {USUAL_STEPS} or more are usual"
+    of = f" for {classes} classes" if usual > usual_steps(2) else ""
+    if steps >= usual:
+        return f"{told}; {usual} or more are usual{of}"
     return (
-        f"{told}, and {USUAL_STEPS} or more are usual: in fewer LoRA may hardly train. To train "
-        f"longer: dvc exp run -S train.epochs={epochs_for(USUAL_STEPS, each)}"
+        f"{told}, and {usual} or more are usual{of}: in fewer LoRA may hardly train. To train "
+        f"longer: dvc exp run -S train.epochs={epochs_for(usual, each)}"
     )

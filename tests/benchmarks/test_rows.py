@@ -66,7 +66,7 @@ def test_the_list_of_runs_is_the_settings() -> None:
         lora=replace(chosen.lora, ranks=(1, 4), rank=2, learning_rates=(0.1,)),
         train=replace(chosen.train, epochs=3),
     )
-    found = stages(chosen, fit=2, sentences=100)
+    found = stages(chosen, fit=2, sentences=100, classes=2)
     assert found[:2] == [Stage("head_only", (6,), 7), Stage("full", (1, 1, 1), 3)]
     # The headline's rank is not in the sweep, so it trains too.
     assert found[2:] == [Stage("lora", (2, 1), 3)] * 3

@@ -71,15 +71,15 @@ def test_what_is_told_follows_from_the_intervals(differences, said) -> None:
 
 def test_each_way_is_plain_training_with_its_own_change() -> None:
     chosen = settings.load(ROOT / "params.yaml")
-    epochs = chosen.train.epochs_of(100)
+    epochs = chosen.train.epochs_of(100, 2)
     messy = replace(
         chosen,
         train=replace(chosen.train, schedule="constant", early_stopping=1, precision="fp32"),
         lora=replace(chosen.lora, dropout=0.3),
     )
     for name, way in WAYS.items():
-        changed = under(messy, way, 100)
-        assert changed == under(chosen, way, 100)
+        changed = under(messy, way, 100, 2)
+        assert changed == under(chosen, way, 100, 2)
         for section, changes in way.changes.items():
             for key, value in changes.items():
                 assert getattr(getattr(changed, section), key) == value

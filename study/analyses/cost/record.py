@@ -74,7 +74,7 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
         row = {"arm": arm, "rank": rank} | size(record)
         row["storage_bytes"] = storage(record, root, settings.seeds[0])
         row["optimizer_state_bytes"] = optimizer_state(record)
-        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm, len(lengths)), arm)
+        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm, data), arm)
         row["mergeable"] = None if rank is None else True  # else checking has raised
         row |= {"merge_difference": None if rank is None else merging[rank].difference}
         rows.append(row | accuracy(record, settings))
@@ -155,8 +155,10 @@ def storage(record: ArmRecord, root: Path, seed: int) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _epochs(settings: Settings, arm: str, sentences: int) -> int:
-    return settings.head_only.epochs if arm == HEAD_ONLY else settings.train.epochs_of(sentences)
+def _epochs(settings: Settings, arm: str, data: Prepared) -> int:
+    if arm == HEAD_ONLY:
+        return settings.head_only.epochs
+    return settings.train.epochs_of(len(data.train), data.num_labels)
 
 
 def operations(

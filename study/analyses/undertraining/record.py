@@ -17,6 +17,7 @@ from study.analyses.undertraining.signs import Sign, of_commonest, of_curve, of_
 from study.probes.record import LinearProbe
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord
+from study.settings.train import usual_steps
 from study.statistics.resampling import Scores
 
 
@@ -88,7 +89,7 @@ def _row(
     whole = epochs if record.arm == HEAD_ONLY else max(planned, epochs)
     again = remedy(
         *(record.arm, found, whole, steps * whole // epochs),
-        *(record.learning_rates, curve.learned),
+        *(record.learning_rates, curve.learned, usual_steps(len(record.label_names))),
     )
     return {
         "arm": record.arm,

@@ -11,7 +11,6 @@ from study.analyses.undertraining.signs import (
     STILL_LEARNING,
 )
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
-from study.settings.train import USUAL_STEPS
 from study.words.steps import epochs_for
 
 BY_HEART = 0.9
@@ -20,9 +19,9 @@ BY_HEART = 0.9
 _SECTION = {HEAD_ONLY: "head_only", FULL: "full", LORA: "lora"}
 
 
-def epochs_wanted(epochs: int, steps: int) -> int:
+def epochs_wanted(epochs: int, steps: int, usual: int) -> int:
     """Return how many epochs to try: of the usual number of steps, and twice as many at least."""
-    return max(2 * epochs, epochs_for(USUAL_STEPS, steps / epochs))
+    return max(2 * epochs, epochs_for(usual, steps / epochs))
 
 
 def remedy(
@@ -32,6 +31,7 @@ def remedy(
     steps: int,
     rates: Collection[float],
     learned: float,
+    usual: int,
 ) -> list[str]:
     """Return settings that train an arm better, as `dvc exp run -S` takes them; none if it trained.
 
@@ -42,16 +42,17 @@ def remedy(
     Args:
         epochs, steps: that were planned; a run that stopped early took fewer.
         learned: the share of guessing's loss that training took away.
+        usual: steps of an arm that has so many classes to tell apart.
     """
     if not signs or (learned > BY_HEART and STILL_LEARNING not in signs):
         return []
-    enough = steps >= USUAL_STEPS
+    enough = steps >= usual
     lost = bool({HARDLY_LEARNED, NO_BETTER, BEHIND_HEAD} & set(signs))
     if enough and lost:
         wider = {*rates, *(float(f"{r * by:.1g}") for r in rates for by in (1 / 3, 3))}
         return [rates_setting(f"{_SECTION[arm]}.learning_rates", wider)]
     key = "head_only.epochs" if arm == HEAD_ONLY else "train.epochs"
-    return [f"{key}={epochs_wanted(epochs, steps)}"]
+    return [f"{key}={epochs_wanted(epochs, steps, usual)}"]
 
 
 def rates_setting(key: str, rates: Collection[float]) -> str:

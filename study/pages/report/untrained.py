@@ -13,7 +13,7 @@ from study.analyses.undertraining.signs import (
 )
 from study.pages.report.html import Html, badge, table
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
-from study.words.arms import arm_label
+from study.words.arms import PROBE, arm_label
 from study.words.phrases import capitalised, listed, percent
 
 Record: TypeAlias = Mapping[str, Any]
@@ -36,7 +36,7 @@ def warnings(undertraining: Record) -> list[str]:
     """
     of = (undertraining["head_alone"], LORA, FULL)
     counted = [row for row in undertraining["arms"] if row["arm"] in of]
-    lines = []
+    lines = _no_gain(undertraining)
     for sign in _TOLD_FIRST:
         rows = [row for row in counted if _first(row) == sign]
         if rows:
@@ -50,6 +50,22 @@ def warnings(undertraining: Record) -> list[str]:
         how = listed([*["longer"] * (not all(rates)), *["at other rates"] * any(rates)])
         lines.append(f"To train {how}: `{command(undertraining)}`.")
     return lines
+
+
+def _no_gain(undertraining: Record) -> list[str]:
+    """Say that LoRA may not be worth it, where no rank that trained clearly beats the head alone.
+
+    Clearly: on validation by more than one paired standard error, as `BEHIND_HEAD` has it.
+    """
+    ranks = [row for row in undertraining["arms"] if row["arm"] == LORA and row["trained"]]
+    signs = [sign for row in ranks for sign in row["signs"] if sign["name"] == BEHIND_HEAD]
+    if not signs or any(-sign["value"] > sign["limit"] for sign in signs):
+        return []
+    which = "the linear probe" if undertraining["head_alone"] == PROBE else "the trained head"
+    return [
+        f"No rank of LoRA is clearly better on validation than the head alone ({which}). On this "
+        "data the head alone may be all you need; more sentences to train on can change that."
+    ]
 
 
 def command(undertraining: Record) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.settings.train import USUAL_EPOCHS, USUAL_STEPS
+from study.settings.train import USUAL_EPOCHS, USUAL_STEPS, usual_steps
 from tests.study.toys import train_settings
 
 
@@ -13,15 +13,24 @@ from tests.study.toys import train_settings
 )
 def test_auto_gives_every_file_the_usual_steps_and_no_epoch_more(sentences, epochs):
     train = train_settings(batch_size=32, epochs="auto")
-    assert train.epochs_of(sentences) == epochs
+    assert train.epochs_of(sentences, 2) == epochs
     steps = train.steps_of(sentences)
     assert epochs * steps >= USUAL_STEPS
     assert epochs == USUAL_EPOCHS or (epochs - 1) * steps < USUAL_STEPS
 
 
+@pytest.mark.parametrize(
+    ("sentences", "classes", "epochs"), [(2900, 77, 8), (990, 20, 6), (67349, 77, 2)]
+)
+def test_auto_gives_many_classes_more_steps(sentences, classes, epochs):
+    train = train_settings(batch_size=32, epochs="auto")
+    assert train.epochs_of(sentences, classes) == epochs
+    assert epochs * train.steps_of(sentences) >= usual_steps(classes)
+
+
 def test_a_number_of_epochs_is_kept_whatever_the_file():
     train = train_settings(epochs=3)
-    assert {train.epochs_of(sentences) for sentences in (1, 243, 67349)} == {3}
+    assert {train.epochs_of(sentences, 2) for sentences in (1, 243, 67349)} == {3}
 
 
 @pytest.mark.parametrize(("epochs", "patience"), [(1, 2), (2, 2), (5, 3), (90, 45)])

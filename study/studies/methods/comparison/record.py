@@ -163,7 +163,7 @@ def _row(
     row["base_bytes"] = _base_bytes(name, settings, model)
     row["optimizer_state_bytes"] = optimizer_state(record)
     head_only = name == HEAD_ONLY
-    own = settings.train.epochs_of(len(data.train))
+    own = settings.train.epochs_of(len(data.train), data.num_labels)
     epochs = settings.head_only.epochs if head_only else own
     lengths: Tensor = data.train.lengths.double()
     row |= operations(*operations_of(name, settings, data), lengths, epochs, record.arm)

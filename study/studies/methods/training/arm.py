@@ -85,7 +85,7 @@ def train_method(
             keep_fp32=lambda name: name in heads or method.keep_fp32(name),
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
-        epochs = settings.epochs_of(len(data.train))
+        epochs = settings.epochs_of(len(data.train), data.num_labels)
         return train(classifier, parameters, runs, feed, settings, epochs, progress)
     finally:
         method.eject(model)

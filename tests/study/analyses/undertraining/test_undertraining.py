@@ -21,7 +21,7 @@ from study.analyses.undertraining.signs import (
 )
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.json_file import write_json
-from study.words.steps import USUAL_STEPS
+from study.settings.train import USUAL_STEPS
 from tests.study.analyses.undertraining.made import (
     GOOD,
     GUESSING,
@@ -126,18 +126,20 @@ def test_the_head_alone_is_the_linear_probe_where_that_is_better():
 def test_epochs_that_are_asked_for_give_the_usual_steps_and_are_twice_as_many(
     epochs, steps, wanted
 ):
-    assert epochs_wanted(epochs, steps) == wanted
+    assert epochs_wanted(epochs, steps, USUAL_STEPS) == wanted
     assert wanted * steps / epochs >= USUAL_STEPS or wanted == 2 * epochs
 
 
 def test_few_steps_ask_for_epochs_and_many_that_taught_nothing_for_rates():
-    assert remedy(LORA, [], 2, 16, [1e-3], 0.4) == []
-    assert remedy(LORA, [HARDLY_LEARNED], 2, 16, [1e-3], 0.05) == ["train.epochs=23"]
-    assert remedy(HEAD_ONLY, [STILL_LEARNING], 30, 2820, [0.3], 0.4) == ["head_only.epochs=60"]
-    assert remedy(LORA, [HARDLY_LEARNED], 2, 400, [1e-3, 3e-3], 0.05) == [
+    assert remedy(LORA, [], 2, 16, [1e-3], 0.4, USUAL_STEPS) == []
+    assert remedy(LORA, [HARDLY_LEARNED], 2, 16, [1e-3], 0.05, USUAL_STEPS) == ["train.epochs=23"]
+    assert remedy(HEAD_ONLY, [STILL_LEARNING], 30, 2820, [0.3], 0.4, USUAL_STEPS) == [
+        "head_only.epochs=60"
+    ]
+    assert remedy(LORA, [HARDLY_LEARNED], 2, 400, [1e-3, 3e-3], 0.05, USUAL_STEPS) == [
         "'lora.learning_rates=[0.0003,0.001,0.003,0.009]'"
     ]
-    assert remedy(FULL, [STILL_LEARNING], 2, 400, [1e-4], 0.4) == ["train.epochs=4"]
+    assert remedy(FULL, [STILL_LEARNING], 2, 400, [1e-4], 0.4, USUAL_STEPS) == ["train.epochs=4"]
 
 
 def test_a_run_that_stopped_early_asks_for_rates_and_not_for_epochs_again_and_again():
@@ -170,9 +172,9 @@ def test_it_is_the_kept_epoch_that_has_to_have_learned():
 @pytest.mark.parametrize("sign", [NO_BETTER, BEHIND_HEAD])
 def test_what_was_learned_by_heart_asks_for_no_settings(sign):
     """48 sentences, 90 epochs, a loss of 0.000: twice as many epochs teach nothing more."""
-    assert remedy(LORA, [sign], 90, 180, [2e-3, 4e-3], 0.99) == []
-    assert remedy(LORA, [sign], 2, 16, [2e-3], 0.5) == ["train.epochs=23"]
-    assert remedy(LORA, [sign, STILL_LEARNING], 2, 400, [2e-3], 0.99) != []
+    assert remedy(LORA, [sign], 90, 180, [2e-3, 4e-3], 0.99, USUAL_STEPS) == []
+    assert remedy(LORA, [sign], 2, 16, [2e-3], 0.5, USUAL_STEPS) == ["train.epochs=23"]
+    assert remedy(LORA, [sign, STILL_LEARNING], 2, 400, [2e-3], 0.99, USUAL_STEPS) != []
 
 
 def test_one_number_of_epochs_is_asked_for_though_arms_differ():

@@ -16,6 +16,18 @@ def test_nothing_is_said_where_every_arm_trained():
     assert warnings(record()) == []
 
 
+def test_where_no_rank_that_trained_clearly_beats_the_head_alone_that_is_said_first():
+    """93.9 % of the head alone and 93.6 to 94.2 % of the ranks: a rank was recommended before."""
+    near = {(LORA, 1): GOOD[HEAD_ONLY, None], (LORA, 4): GOOD[HEAD_ONLY, None] + 0.001}
+    (line,) = warnings(record(accuracies=GOOD | near))
+    assert line.startswith(
+        "No rank of LoRA is clearly better on validation than the head alone (the trained head). "
+    )
+    (first, *_) = warnings(record(accuracies=GOOD | near | {(LORA, 1): 0.2}))
+    assert first == line
+    assert warnings(record(accuracies=GOOD | near | {(LORA, 4): 0.95})) == []
+
+
 def test_every_rank_is_named_once_with_its_loss_and_the_command_last():
     short = sweep(lora={r: arm(LORA, r, flat, steps=20) for r in (1, 4)})
     lines = warnings(record(short, GOOD | {(LORA, 1): 0.52, (LORA, 4): 0.51}))
