@@ -12,7 +12,7 @@ from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import crossed
 from tests.study.analyses.sufficiency.simulated import at_most, study
 
-STUDIES, MARGINS = 1200, (0.5, 1.0, 2.0)
+STUDIES, MARGINS = 600, (0.5, 1.0, 2.0)
 
 
 def wrong(verdict: str, truth: float, margin: float) -> bool:
