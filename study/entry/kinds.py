@@ -8,6 +8,7 @@ from study.entry.rules import (
     columns,
     flag,
     number,
+    one_or_two,
     optional,
     or_auto,
     several,
@@ -21,6 +22,9 @@ Auto: TypeAlias = Literal["auto"]
 Text = Annotated[str, words()]
 TextOrNull = Annotated[str | None, optional(words())]
 Texts = Annotated[tuple[str, ...], several(words())]
+OneOrTwo: TypeAlias = str | tuple[str, str]
+TextOrTwo = Annotated[OneOrTwo, one_or_two(words())]
+TextTwoOrNull = Annotated[OneOrTwo | None, optional(one_or_two(words()))]
 TextOrTexts = Annotated[tuple[str, ...], several_or_one(words())]
 Count = Annotated[int, whole(1)]
 CountOrNull = Annotated[int | None, optional(whole(1))]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from study.entry.kinds import Text, TextOrNull, Where
+from study.entry.rules import Rule, words
+
+_ONE = Rule("the name of one column; pairs of texts are for the main study alone", words().read)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,6 @@ class SourceSettings:
     name: Text
     subset: TextOrNull
     split: Text
-    text: Text
+    text: Annotated[str, _ONE]
     label: TextOrNull
     where: Where

@@ -88,6 +88,13 @@ def ended(data: Split, end: int = 2) -> Split:
     return replace(data, input_ids=ids)
 
 
+def paired(data: Split) -> Split:
+    """Let the second half of every sentence be a second text, as its token types say."""
+    places = torch.cat([torch.arange(int(n)) for n in data.lengths])
+    lengths = data.lengths.long().repeat_interleave(data.lengths.long())
+    return replace(data, token_types=(places >= lengths // 2).to(torch.int8))
+
+
 def prepared(train: int = 32, validation: int = 24, test: int = 40, pad: int = 0) -> Prepared:
     """Draw the three splits."""
     return Prepared(
@@ -128,11 +135,18 @@ def token_feed(data: Prepared, batch_size: int = 4) -> TokenFeed:
 
 
 def padded(data: Split, chosen: Tensor, pad: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Return (input_ids and attention_mask (b, longest), labels) as a data collator would."""
+    """Return (input_ids, attention_mask (b, longest), labels) as a data collator would.
+
+    Token types are there where the data have any.
+    """
     rows = [data.input_ids[data.offsets[i] : data.offsets[i + 1]].long() for i in chosen]
     ids = pad_sequence(rows, batch_first=True, padding_value=pad)
     mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-    return {"input_ids": ids, "attention_mask": mask}, data.labels[chosen]
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if data.token_types is not None:
+        every = data.token_types.long().split(data.lengths.tolist())
+        inputs["token_type_ids"] = pad_sequence([every[i] for i in chosen], batch_first=True)
+    return inputs, data.labels[chosen]
 
 
 def lora_config(family: Family, rank: int = 3, dropout: float = 0.0, **variant: Any) -> LoRAConfig:
