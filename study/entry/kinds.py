@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from study.entry.rules import (
+    Rule,
     columns,
     flag,
     number,
@@ -25,6 +26,8 @@ Texts = Annotated[tuple[str, ...], several(words())]
 OneOrTwo: TypeAlias = str | tuple[str, str]
 TextOrTwo = Annotated[OneOrTwo, one_or_two(words())]
 TextTwoOrNull = Annotated[OneOrTwo | None, optional(one_or_two(words()))]
+_ONE = "the name of one column; pairs of texts are for the main study alone"
+OneColumn = Annotated[str, Rule(_ONE, words().read)]
 TextOrTexts = Annotated[tuple[str, ...], several_or_one(words())]
 Count = Annotated[int, whole(1)]
 CountOrNull = Annotated[int | None, optional(whole(1))]

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from study.entry.kinds import Text, TextOrNull, Where
-from study.entry.rules import Rule, words
-
-_ONE = Rule("the name of one column; pairs of texts are for the main study alone", words().read)
+from study.entry.kinds import OneColumn, Text, TextOrNull, Where
 
 
 @dataclass(frozen=True)
@@ -23,6 +19,6 @@ class SourceSettings:
     name: Text
     subset: TextOrNull
     split: Text
-    text: Annotated[str, _ONE]
+    text: OneColumn
     label: TextOrNull
     where: Where

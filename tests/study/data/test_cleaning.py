@@ -16,9 +16,9 @@ from study.data.cleaning import (
     clean,
     indices,
     label_names,
-    normalise,
     without,
 )
+from study.data.texts import normalise
 from study.entry.errors import StudyError
 
 rows = st.lists(
