@@ -74,7 +74,8 @@ class Query:
             subset=source.subset,
             split=source.split,
             text=source.text,
-            label=source.label or parts_of(source.text)[0],  # what is not asked for is not looked at
+            label=source.label
+            or parts_of(source.text)[0],  # what is not asked for is not looked at
             where=source.where or (),
             prefix=prefix,
             where_key=f"{prefix}where",
@@ -282,8 +283,7 @@ def _rows(table: datasets.Dataset, query: Query, display_name: str) -> Rows:
     for column in columns:
         if (held := _dtype(table.features[column])) not in ("string", "large_string", "null"):
             raise StudyError(
-                f"{query.prefix}text: column {column!r} of {query.name} holds {held}; "
-                "allowed: text"
+                f"{query.prefix}text: column {column!r} of {query.name} holds {held}; allowed: text"
             )
     if _dtype(label).rstrip("0123456789") not in (*_LABEL_TYPES, "null"):
         raise StudyError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.analyses.cost.plain import first, load_plain, padded_batches
+from study.analyses.cost.plain import load_plain, padded_batches
 from tests.lora.models import Family
 from tests.study import tiny_models, toys
 from tests.study.analyses.cost import small
@@ -58,8 +58,8 @@ def test_batches_hold_every_sentence_once_and_the_mask_tells_padding():
 
 def test_the_first_sentences_are_a_split_of_their_own():
     made = small.data().test
-    few = first(made, 3)
+    few = made.first(3)
     assert len(few) == 3
     assert torch.equal(few.input_ids, made.input_ids[: int(made.lengths[:3].sum())])
-    assert first(made, None) is made
-    assert first(made, 10_000) is made
+    assert made.first(None) is made
+    assert made.first(10_000) is made
