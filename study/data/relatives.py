@@ -23,8 +23,8 @@ from study.records.prepared import Split
 def related(split: Split, others: Iterable[Split], model_name: str) -> Tensor:
     """Return for every sentence (n,) bool whether it is of one family with one of the others.
 
-    Families are those of `study.data.near_duplicates`: the same words, or one quotes the other. Each
-    text of a pair may be the one; pairs are told by the tokenizer's separators.
+    Families are those of `study.data.near_duplicates`: the same words, or one quotes the other.
+    Each text of a pair may be the one; pairs are told by the tokenizer's separators.
 
     Args:
         model_name: of the model whose tokenizer made the ids; as `model.name`.

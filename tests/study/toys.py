@@ -19,7 +19,7 @@ from lora.config import LoRAConfig
 from study.arms import lora
 from study.batches.feeds import TokenFeed
 from study.models.packed import load_pretrained
-from study.records.prepared import Batching, Prepared, Split
+from study.records.prepared import SPLITS, Batching, Prepared, Split
 from study.settings.train import TrainSettings
 from study.training.loop import Run, RunResult
 from study.training.progress import Progress
@@ -106,6 +106,12 @@ def prepared(train: int = 32, validation: int = 24, test: int = 40, pad: int = 0
         max_length=LONGEST,
         pad_token_id=pad,
     )
+
+
+def paired_data(data: Prepared) -> Prepared:
+    """Let every sentence of every split be a pair."""
+    splits: dict[str, Any] = {name: paired(getattr(data, name)) for name in SPLITS}
+    return replace(data, **splits)
 
 
 def train_settings(**changes: Any) -> TrainSettings:

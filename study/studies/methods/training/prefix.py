@@ -102,6 +102,7 @@ class PrefixClassifier(PackedClassifier):
 
     def __init__(self, model: PreTrainedModel, seed: int, virtual_tokens: int) -> None:
         super().__init__(model, [seed])
+        self._virtual_tokens = virtual_tokens
         peft = load_peft()
         config = peft.PrefixTuningConfig(
             task_type="FEATURE_EXTRACTION", num_virtual_tokens=virtual_tokens
@@ -125,10 +126,23 @@ class PrefixClassifier(PackedClassifier):
             warnings.simplefilter("ignore")
             for generator in generators:  # attention's own dropout draws from the global generator
                 torch.manual_seed(_drawn(generator))
-            hidden: Tensor = self.prefixed(**inputs).last_hidden_state
+            hidden = self._encoded(inputs)
         mask = inputs["attention_mask"]
         last = mask.sum(1) - 1 if self._place_of_head == "last" else torch.zeros_like(mask[:, 0])
         return hidden[torch.arange(len(mask), device=mask.device), last].unsqueeze(1)
+
+
+    def _encoded(self, inputs: Inputs) -> Tensor:
+        """Return the last hidden states, as PEFT's own forward gives them but for token types.
+
+        That of feature extraction drops token types, where the one of classification keeps them.
+        """
+        mask = inputs["attention_mask"]
+        past = self.prefixed.get_prompt(len(mask))
+        before = torch.ones(len(mask), self._virtual_tokens, device=mask.device)
+        words = inputs | {"attention_mask": torch.cat((before, mask), dim=1)}
+        hidden: Tensor = self.prefixed.base_model(**words, past_key_values=past).last_hidden_state
+        return hidden
 
 
 def unpacked(batch: PackedBatch) -> Inputs:
