@@ -55,6 +55,18 @@ def test_empty_duplicate_and_conflicting_rows_are_counted() -> None:
     assert dropped == Dropped(empty=3, duplicate=1, conflicting=3)
 
 
+def test_a_pair_with_an_empty_half_is_empty_and_both_halves_make_a_double() -> None:
+    texts = [("a", "b"), ("A ", " b"), ("b", "a"), ("a", ""), (" ", "b"), ("a", "c"), ("a", "C")]
+    labels: list[Label] = [1, 1, 1, 1, 1, 0, 1]
+    kept, dropped = clean(texts, labels, "data.label")
+    assert kept == Sentences((("a", "b"), ("b", "a")), ("1", "1"))
+    assert dropped == Dropped(empty=2, duplicate=1, conflicting=2)
+    others = Sentences((("b", "A"), ("b", "b")), ("0", "0"))
+    assert without(kept, others) == Sentences((("a", "b"),), ("1",))
+    with pytest.raises(StudyError, match=r"1 of 1 texts have no label, first 'a' \+ 'b'"):
+        clean([("a", "b")], [None], "data.label")
+
+
 def test_a_text_without_a_label_is_shown() -> None:
     for missing in (None, "", math.nan):
         with pytest.raises(StudyError, match=r"1 of 2 texts have no label, first 'fine'"):
