@@ -230,7 +230,7 @@ def _split_two(
     if not len(apart):
         raise StudyError(f"data.test_name: {name} holds every sentence of {data.name}")
     relatives = len(pool) - len(apart)
-    pool = Sentences(*(tuple(column[i] for i in apart) for column in (pool.texts, pool.labels)))
+    pool = Sentences(tuple(pool.texts[i] for i in apart), tuple(pool.labels[i] for i in apart))
     labels = indices(pool, classes, f"data.label: {data.name}")
     sizes = [("data.validation_size", data.validation_size), ("data.train_size", data.train_size)]
     found = stretches(labels, of_pool[apart], sizes, data.seed, data.name)

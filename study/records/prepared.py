@@ -86,9 +86,8 @@ class Split:
         Raises:
             KeyError: one is missing.
         """
-        names = ("input_ids", "lengths", "labels")
-        types = tensors.get(f"{prefix}token_types")
-        return cls(*(tensors[f"{prefix}{name}"] for name in names), token_types=types)
+        ids, lengths, labels = (tensors[prefix + n] for n in ("input_ids", "lengths", "labels"))
+        return cls(ids, lengths, labels, tensors.get(f"{prefix}token_types"))
 
 
 @dataclass(frozen=True, eq=False)

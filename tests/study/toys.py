@@ -150,7 +150,7 @@ def padded(data: Split, chosen: Tensor, pad: int) -> tuple[dict[str, Tensor], Te
     mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
     inputs = {"input_ids": ids, "attention_mask": mask}
     if data.token_types is not None:
-        every = data.token_types.long().split(data.lengths.tolist())
+        every = torch.split(data.token_types.long(), data.lengths.tolist())
         inputs["token_type_ids"] = pad_sequence([every[i] for i in chosen], batch_first=True)
     return inputs, data.labels[chosen]
 

@@ -63,8 +63,8 @@ def _pair_note(facts: Facts) -> list[str]:
     if pairs is None:
         return []
     return [
-        f"`text` is what the data call `{pairs[0]}`, `text_pair` is `{pairs[1]}`; of a pair that is "
-        "too long the longer text is cut first."
+        f"`text` is what the data call `{pairs[0]}`, `text_pair` is `{pairs[1]}`; of a pair that "
+        "is too long the longer text is cut first."
     ]
 
 
@@ -123,9 +123,10 @@ def training_data(facts: Facts) -> str:
         rows.append(f"| {name} | {split['sentences']:,} | {split['length_p50']} | {classes} |")
     apart = " so that no two sentences of different splits quote one another"
     if facts.pairs_of is not None:
+        columns = listed([f"`{name}`" for name in facts.pairs_of])
         apart = (
-            f", each sentence a pair ({listed([f'`{name}`' for name in facts.pairs_of])}), so that no "
-            "text of a pair stands in two splits or quotes one of another split"
+            f", each sentence a pair ({columns}), so that no text of a pair stands in two splits "
+            "or quotes one of another split"
         )
     other = ""
     if data.test_name is not None:
@@ -133,8 +134,7 @@ def training_data(facts: Facts) -> str:
     return (
         f"{capitalised(hub.in_words(data.name, 'data'))}{facts.rows_taken()}, without duplicates "
         f"and contradictions, split with seed {data.seed}{apart}.{other} Sentences were cut at "
-        f"{data.max_length} tokens.\n\n"
-        + "\n".join(rows)
+        f"{data.max_length} tokens.\n\n" + "\n".join(rows)
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from study.arms import full as full_arm
 from study.arms import head_only
+from study.batches.packing import FeatureBatch
 from study.records.prepared import Batching
 from study.training.loop import Run
 from study.training.progress import Progress
@@ -70,5 +71,6 @@ def test_the_states_that_a_head_is_trained_on_are_those_of_pairs(batching: Batch
     state = own.last_hidden_state[:, 0] if batching == "packed" else own.pooler_output
     found = torch.empty_like(state)
     for sentences, batch in feed.evaluation("test", 1):
+        assert isinstance(batch, FeatureBatch)
         found[sentences] = batch.features[:, 0]
     torch.testing.assert_close(found, state, atol=1e-5, rtol=1e-5)

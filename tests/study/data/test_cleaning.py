@@ -18,7 +18,7 @@ from study.data.cleaning import (
     label_names,
     without,
 )
-from study.data.texts import normalise
+from study.data.texts import key_of, normalise
 from study.entry.errors import StudyError
 
 rows = st.lists(
@@ -40,9 +40,9 @@ def test_every_row_is_kept_or_dropped_for_one_reason(rows: list[tuple[str | None
         assert all(len({b for a, b in rows if a and normalise(a) == key}) == 2 for key in keys)
         return
     assert len(kept) + dropped.empty + dropped.duplicate + dropped.conflicting == len(rows)
-    keys = [normalise(text) for text in kept.texts]
-    assert len(set(keys)) == len(keys)
+    assert len({key_of(text) for text in kept.texts}) == len(kept)
     for text, label in zip(kept.texts, kept.labels, strict=True):
+        assert isinstance(text, str)
         assert text == text.strip() != ""
         assert {b for a, b in rows if a and normalise(a) == normalise(text)} == {label}
 

@@ -410,7 +410,7 @@ def test_no_text_of_a_pair_is_in_two_splits(tmp_path: Path, model: str) -> None:
         seen.append((premises, {frozenset(b.split()) for _, b in found}))
         types = split.token_types
         assert types is not None
-        for row, own in zip(found, types.split(split.lengths.tolist()), strict=True):
+        for row, own in zip(found, torch.split(types, split.lengths.tolist()), strict=True):
             first, second = (len(text.split()) for text in row)
             assert own.tolist() == [0] * (first + 2) + [1] * (second + 1)
     for one_split, other_split in itertools.combinations(seen, 2):

@@ -36,8 +36,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.analyses.cost.merging import TOLERANCE
-from study.analyses.cost.plain import Inputs, load_plain, padded_batches
+from study.analyses.cost.plain import load_plain, padded_batches
 from study.analyses.cost.record import accuracy, operations, optimizer_state, size, storage
+from study.batches.collating import Inputs
 from study.entry.errors import StudyError
 from study.probes.record import read_probe
 from study.records.arm_names import FULL, HEAD_ONLY

@@ -131,7 +131,6 @@ class PrefixClassifier(PackedClassifier):
         last = mask.sum(1) - 1 if self._place_of_head == "last" else torch.zeros_like(mask[:, 0])
         return hidden[torch.arange(len(mask), device=mask.device), last].unsqueeze(1)
 
-
     def _encoded(self, inputs: Inputs) -> Tensor:
         """Return the last hidden states, as PEFT's own forward gives them but for token types.
 
