@@ -56,6 +56,18 @@ def test_batches_hold_every_sentence_once_and_the_mask_tells_padding():
     assert all(batch["attention_mask"].any(dim=0).all() for batch in batches)  # no idle column
 
 
+def test_batches_of_pairs_have_token_types():
+    made = toys.paired(small.data().test)
+    batches = padded_batches(made, 4, 9)
+    types = [
+        own[mask.bool()]
+        for batch in batches
+        for own, mask in zip(batch["token_type_ids"], batch["attention_mask"], strict=True)
+    ]
+    assert torch.equal(torch.cat(types), made.token_types.long())
+    assert all("token_type_ids" not in batch for batch in padded_batches(small.data().test, 4, 9))
+
+
 def test_the_first_sentences_are_a_split_of_their_own():
     made = small.data().test
     few = made.first(3)
