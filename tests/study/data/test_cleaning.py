@@ -16,9 +16,9 @@ from study.data.cleaning import (
     clean,
     indices,
     label_names,
-    normalise,
     without,
 )
+from study.data.texts import key_of, normalise
 from study.entry.errors import StudyError
 
 rows = st.lists(
@@ -40,9 +40,9 @@ def test_every_row_is_kept_or_dropped_for_one_reason(rows: list[tuple[str | None
         assert all(len({b for a, b in rows if a and normalise(a) == key}) == 2 for key in keys)
         return
     assert len(kept) + dropped.empty + dropped.duplicate + dropped.conflicting == len(rows)
-    keys = [normalise(text) for text in kept.texts]
-    assert len(set(keys)) == len(keys)
+    assert len({key_of(text) for text in kept.texts}) == len(kept)
     for text, label in zip(kept.texts, kept.labels, strict=True):
+        assert isinstance(text, str)
         assert text == text.strip() != ""
         assert {b for a, b in rows if a and normalise(a) == normalise(text)} == {label}
 
@@ -53,6 +53,18 @@ def test_empty_duplicate_and_conflicting_rows_are_counted() -> None:
     kept, dropped = clean(texts, labels, "data.label")
     assert kept == Sentences(("good", "bad"), ("1", "0"))
     assert dropped == Dropped(empty=3, duplicate=1, conflicting=3)
+
+
+def test_a_pair_with_an_empty_half_is_empty_and_both_halves_make_a_double() -> None:
+    texts = [("a", "b"), ("A ", " b"), ("b", "a"), ("a", ""), (" ", "b"), ("a", "c"), ("a", "C")]
+    labels: list[Label] = [1, 1, 1, 1, 1, 0, 1]
+    kept, dropped = clean(texts, labels, "data.label")
+    assert kept == Sentences((("a", "b"), ("b", "a")), ("1", "1"))
+    assert dropped == Dropped(empty=2, duplicate=1, conflicting=2)
+    others = Sentences((("b", "A"), ("b", "b")), ("0", "0"))
+    assert without(kept, others) == Sentences((("a", "b"),), ("1",))
+    with pytest.raises(StudyError, match=r"1 of 1 texts have no label, first 'a' \+ 'b'"):
+        clean([("a", "b")], [None], "data.label")
 
 
 def test_a_text_without_a_label_is_shown() -> None:
