@@ -25,6 +25,7 @@ from study.models import pretrained
 from study.models.causal import PackedCausalLM, load_causal
 from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
+from study.models.padded import uncached
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Split
 from study.sources.configs import token_id
@@ -178,7 +179,8 @@ def own(task: Task, model: PreTrainedModel, split: Split, seed: int) -> Outcome:
 def own_outputs(task: Task, model: PreTrainedModel, split: Split) -> Tensor:
     """Return what a plain model gives for a padded batch, (sentences, k)."""
     ids, mask = padded(split, token_id(model.config, "pad") or 0)
-    return task.outputs(model(input_ids=ids, attention_mask=mask).logits, ids, split)
+    logits = model(input_ids=ids, attention_mask=mask, **uncached(model)).logits
+    return task.outputs(logits, ids, split)
 
 
 def padded(split: Split, pad: int) -> tuple[Tensor, Tensor]:

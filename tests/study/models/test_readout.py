@@ -13,6 +13,7 @@ from study.arms import head_only, lora
 from study.batches.feeds import TokenFeed
 from study.batches.packing import BLOCKS, pack
 from study.entry.errors import StudyError
+from study.models import readout
 from study.models.packed import PackedClassifier
 from study.models.readout import FIRST, LAST, MEAN, POOLED
 from study.training.loop import Run
@@ -71,6 +72,23 @@ def test_adapters_that_meet_rows_of_no_run_do_not_hinder() -> None:
     logits = classifier(batch)
     torch.testing.assert_close(classifier.classify(classifier.features(batch)), logits)
     eject(model)
+
+
+def test_of_two_states_within_rounding_the_nearer_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last is tried after the first; here the first is nearly, and the last is truly, it."""
+    classifier = PackedClassifier(toys.load(saved("gpt2"), batching="padded"), [0])
+    found = readout.states_of
+
+    def close(output: Any, rows: Any) -> dict[str, Tensor]:
+        states = found(output, rows)
+        return {**states, FIRST: states[LAST] * (1 + 1e-6)}
+
+    monkeypatch.setattr(readout, "states_of", close)
+    head = classifier._head_alone
+    assert head is not None
+    assert head.kind == LAST
 
 
 class TwoStates(nn.Module):
