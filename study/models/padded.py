@@ -96,7 +96,7 @@ class PaddedForward:
         draws = self._model.training and not no_dropout(self._model)
         if self._runs > 1 and not (self._separate or draws):
             return [RowPass(generators, None)]
-        return [RowPass(generators[run : run + 1], run) for run in range(self._runs)]
+        return [RowPass(generators[run : run + 1], run, draws) for run in range(self._runs)]
 
     def rows(self, batch: PackedBatch, one: RowPass) -> list[Rows]:
         """Return a pass's rows."""
@@ -104,8 +104,8 @@ class PaddedForward:
 
     def __call__(self, rows: Rows, one: RowPass) -> Any:
         """Return what transformers' own forward gives for rows."""
-        draws = self._model.training and not no_dropout(self._model)
-        with one.over(self._model), seeded(one.generators[0]) if draws else nullcontext():
+        draws = seeded(one.generators[0]) if one.draws else nullcontext()
+        with one.over(self._model), draws:
             return self._model(input_ids=rows.input_ids, attention_mask=rows.mask, **self._options)
 
 

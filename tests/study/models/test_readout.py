@@ -132,3 +132,9 @@ def test_a_head_that_reads_two_states_trains_on_tokens() -> None:
     torch.testing.assert_close(
         torch.tensor(alone.loss_values), torch.tensor(together[1].loss_values), atol=1e-5, rtol=0
     )
+    dropping = toys.load(saved("roberta"), 0.5, batching="padded")
+    dropping.classifier = model.classifier  # which has no dropout of its own
+    (found,) = head_only.train_head_only(
+        dropping, runs[1:], feed, settings, 12, toys.CPU, Progress("toy", 1)
+    )
+    assert found.loss_values == alone.loss_values  # nor is anything dropped below it
