@@ -39,6 +39,7 @@ from transformers.pytorch_utils import Conv1D
 
 from lora import dora
 from lora.principal import Principal
+from lora.subclasses import is_plain
 
 BaseLayer: TypeAlias = nn.Linear | Conv1D
 
@@ -290,9 +291,9 @@ def in_four_bit(module: nn.Module) -> bool:
 def unsupported(module: nn.Module) -> str | None:
     """Why LoRA cannot wrap `module`, or None when it can.
 
-    Subclasses of `nn.Linear` are refused: they either compute something else (quantised,
-    parametrised) or are read by their parent without being called (`nn.MultiheadAttention`). The
-    one exception is `in_four_bit`.
+    Subclasses of `nn.Linear` that compute something else (quantised, parametrised) or are read by
+    their parent without being called (`nn.MultiheadAttention`) are refused; those that compute the
+    same (`lora.subclasses`) and `in_four_bit` are not.
     """
     kind = type(module)
     if isinstance(module, LoRALinear):
@@ -308,7 +309,11 @@ def unsupported(module: nn.Module) -> str | None:
             f"{kind.__module__}.{kind.__name__} holds a quantised weight ({dtype}): load the model "
             "dequantised, in float32, bfloat16 or float16"
         )
-    return f"{kind.__module__}.{kind.__name__} is neither torch.nn.Linear nor transformers' Conv1D"
+    if isinstance(module, nn.Linear) and is_plain(module):
+        return None
+    name, neither = f"{kind.__module__}.{kind.__name__}", "neither torch.nn.Linear nor"
+    other = ", and computes something else" if isinstance(module, nn.Linear) else ""
+    return f"{name} is {neither} transformers' Conv1D{other}"
 
 
 def _column_indices(columns: Sequence[slice] | slice, width: int) -> Tensor:

@@ -29,7 +29,7 @@ def main() -> None:
     data = prepared.load("data/prepared")
     used = device(chosen.train)
     # Without dropout: nothing of the encoder is trained.
-    model = load_for(data, chosen.model.name, compute_dtype(chosen.train))
+    model = load_for(data, chosen.model.name, compute_dtype(chosen.train), device=used)
     found = linear_probe(model.to(used), data, TokenFeed(data, 1, used))
     write_json("metrics/linear_probe.json", found.to_json())
     for each in found.states:

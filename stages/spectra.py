@@ -38,7 +38,7 @@ def main() -> None:
     """Measure every update of the settings' ranks and seeds, and the gradient at the start."""
     chosen = load(SEEDS, MODEL, LORA, SPECTRA)
     data = prepared.load("data/prepared")
-    model = load_for(data, chosen.model.name, torch.float32)
+    model = load_for(data, chosen.model.name, torch.float32, device=torch.device("cpu"))
     updates = read_updates(model, chosen.lora.ranks, chosen.seeds)
     targets = [matrix.module for matrix in updates.matrices if matrix.target]
     sentences = chosen.spectra.gradient_sentences

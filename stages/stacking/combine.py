@@ -29,7 +29,7 @@ from study.studies.stacking.combining.names import task_names
 from study.studies.stacking.combining.right import save_right
 from study.studies.stacking.combining.together import put_together
 from study.studies.stacking.settings import STACKING
-from study.training.machine import compute_dtype
+from study.training.machine import compute_dtype, device
 
 
 def main() -> None:
@@ -55,7 +55,8 @@ def main() -> None:
                 peft_format.save(adapter, Path(f"stacking/data/combined/{each.name}/s{seed}"))
     longest = max(data.max_length for data in tasks)
     dtype = compute_dtype(chosen.train)
-    model = load_for(replace(tasks[0], max_length=longest), chosen.model.name, dtype)
+    both = replace(tasks[0], max_length=longest)
+    model = load_for(both, chosen.model.name, dtype, device=device(chosen.train))
     say = partial(print, "stacking:", flush=True)
     right = evaluate(model, stacked, tasks, chosen.stacking.test_size, chosen.train, say)
     save_right(right, Path("stacking/metrics/right.safetensors"))

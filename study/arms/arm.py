@@ -8,10 +8,12 @@ from statistics import fmean
 
 from transformers import PretrainedConfig
 
+from study.batches.packing import BLOCKS
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, RunRecord
 from study.settings.train import TrainSettings
+from study.sources.configs import depth, vocabulary, width
 from study.training.checkpoints import Checkpoints
 from study.training.executors import Executor
 from study.training.loop import Run, RunResult, TrainGroup
@@ -45,7 +47,12 @@ def plan(
     return groups
 
 
-def runs_that_fit(config: PretrainedConfig, data: Prepared, settings: TrainSettings) -> int:
+def runs_that_fit(
+    config: PretrainedConfig,
+    data: Prepared,
+    settings: TrainSettings,
+    continues: bool = False,
+) -> int:
     """Estimate how many runs may train together within `train.memory_gib`; at least one.
 
     A token of a layer keeps for the backward pass about 16 hidden vectors (queries, keys, values,
@@ -53,13 +60,19 @@ def runs_that_fit(config: PretrainedConfig, data: Prepared, settings: TrainSetti
     2 fp32 rows of attention probabilities a head. On the default study this says 0.13 GiB a run.
     With activation checkpointing that is kept of one layer, and one hidden vector of each; a step
     in pieces keeps what its largest piece does.
+
+    Args:
+        continues: the model predicts the last `labels` tokens of every sentence. As padded rows it
+            gives logits of every token, block by block: they, their gradient and the gradient's
+            slice in the dtype, and of what is predicted the logits and their gradient in fp32.
+            The latter's log-probabilities are kept of all blocks.
     """
     lengths = data.train.lengths.float()
     sentences = -(-settings.batch_size // settings.gradient_accumulation_steps)
     tokens = float(lengths.mean()) * sentences
     longest = float(lengths.max())
+    hidden, layers = width(config), depth(config)
     config = config.get_text_config()
-    hidden = config.hidden_size
     inner = getattr(config, "intermediate_size", None) or 4 * hidden
     inner = max(inner) if isinstance(inner, list) else inner
     heads = getattr(config, "num_attention_heads", None) or 1
@@ -67,11 +80,14 @@ def runs_that_fit(config: PretrainedConfig, data: Prepared, settings: TrainSetti
     bytes_each = 2 if settings.precision == "bf16" else 4
     per_token = (16 * hidden + 3 * inner) * bytes_each
     per_token += int(8 * heads * min(longest, 2 * float(lengths.mean())))
-    layers = config.num_hidden_layers
     if settings.activation_checkpointing:
         per_run = tokens * (per_token + layers * hidden * bytes_each)
     else:
         per_run = tokens * per_token * layers
+    if continues and data.batching != "packed":
+        share = float(data.train.labels.sum()) / float(lengths.sum())
+        per_logit = 4 * share + (3 * bytes_each + 8 * share) / min(BLOCKS, sentences)
+        per_run += tokens * (vocabulary(config) or 0) * per_logit
     return max(1, int(settings.memory_gib * GIB / per_run))
 
 

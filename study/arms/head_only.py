@@ -95,7 +95,7 @@ def train_head_only(
 
     None stops early unless the settings say after how many epochs: `TrainSettings.of_the_head`.
     """
-    classifier = PackedClassifier(model, [run.seed for run in runs])
+    classifier = PackedClassifier(model, [run.seed for run in runs], head_alone=True)
     place(classifier, device, offload=settings.offload_frozen)
     every = dict(classifier.named_parameters())
     parameters = FlatParameters(

@@ -90,7 +90,8 @@ def run_rank(
     config = lora.config_of(settings.lora, rank, settings.model.name, arm_of.task_type)
     arm = arm_of(settings, data, config)
     size = lora.size(arm.model, config, arm_of.pack)
-    fit = arms.runs_that_fit(arm.model.config, data, settings.train)
+    continues = arm_of.task_type == "CAUSAL_LM"
+    fit = arms.runs_that_fit(arm.model.config, data, settings.train, continues)
     rates = lora.rates_of(settings.lora, config, arm.model.config)
     groups = arms.plan("lora", rank, rates, settings.seeds, fit)
     decisive = (

@@ -4,7 +4,8 @@ LoRA's lower one is what Schulman et al. (2025, "LoRA Without Regret"; tinker-co
 hyperparam_utils, for Llama models) give for a hidden size h, 5e-4 (2000 / h)^0.781: 0.002 for the
 default model, where this study's own search had its best (docs/training.md). Full fine-tuning's is
 a twentieth of it, as in that search (0.0001); Schulman et al. have a tenth, and a fifteenth in
-short runs. The other rate of an arm is twice as large.
+short runs. The other rate of an arm is twice as large. Below the default model's width, 384,
+nothing was searched: the rule goes on, and rates rise without a limit.
 
 Both are for alpha / r with alpha = 16. Where the update s B A is scaled otherwise, the best rate
 goes as (s r)^-1/2 (arXiv 2602.06204), and with LoRA+ A's goes as the ratio's root, so that the two
@@ -18,6 +19,7 @@ import math
 from transformers import PretrainedConfig
 
 from study.entry.kinds import Auto
+from study.sources.configs import width
 
 ALPHA = 16.0  # that `WIDE` is for
 WIDE, WIDTH, EXPONENT = 5e-4, 2000, 0.781  # LoRA's rate at a hidden size, and how it falls with it
@@ -45,7 +47,7 @@ def full_rates(asked: Rates | Auto, model: PretrainedConfig) -> Rates:
 
 
 def _by_width(model: PretrainedConfig) -> float:
-    return WIDE * float((WIDTH / model.get_text_config().hidden_size) ** EXPONENT)
+    return WIDE * float((WIDTH / width(model)) ** EXPONENT)
 
 
 def _two(rate: float) -> Rates:

@@ -42,7 +42,7 @@ class Evaluator:
 
     def __init__(self, settings: Settings, data: Prepared) -> None:
         self._data, self._device = data, device(settings.train)
-        model = load_for(data, settings.model.name, torch.float32)
+        model = load_for(data, settings.model.name, torch.float32, device=self._device)
         linear = linear_modules(model)
         self.matrices = {name: weight_of(module) for name, module in linear.items()}
         self._transposed = {name for name, m in linear.items() if isinstance(m, Conv1D)}

@@ -26,6 +26,7 @@ from study.models import pretrained
 from study.models.causal import PackedCausalLM, load_causal
 from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
+from study.models.padded import uncached
 from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Split
 from study.sources.configs import token_id
@@ -196,4 +197,4 @@ def own(task: Task, model: PreTrainedModel, split: Split, seed: int) -> Outcome:
 def own_outputs(task: Task, model: PreTrainedModel, split: Split) -> Tensor:
     """Return what a plain model gives for a padded batch, (sentences, k)."""
     inputs = padded(split, range(len(split)), token_id(model.config, "pad") or 0)
-    return task.outputs(model(**inputs).logits, inputs["input_ids"], split)
+    return task.outputs(model(**inputs, **uncached(model)).logits, inputs["input_ids"], split)

@@ -91,14 +91,22 @@ class PackedCausalLM(PackedModel):
 
 
 def load_causal_for(
-    data: Prepared, name: str, dtype: torch.dtype, dropout: float = 0.0
+    data: Prepared,
+    name: str,
+    dtype: torch.dtype,
+    dropout: float = 0.0,
+    device: torch.device | None = None,
 ) -> PreTrainedModel:
     """Load `model.name` for prepared pairs: their longest, their batching, their padding.
+
+    Args:
+        device: that it will compute on; None: a GPU if there is one.
 
     Raises:
         StudyError: as `load_causal`.
     """
-    return load_causal(name, dtype, dropout, data.max_length, data.batching, data.pad_token_id)
+    longest, pad = data.max_length, data.pad_token_id
+    return load_causal(name, dtype, dropout, longest, data.batching, pad, device)
 
 
 def _decoded(
@@ -121,6 +129,7 @@ def load_causal(
     max_length: int,
     batching: Batching = "packed",
     pad_token_id: int | None = None,
+    device: torch.device | None = None,
 ) -> PreTrainedModel:
     """Load `model.name` with our dropout, frozen, in evaluation mode.
 
@@ -131,13 +140,14 @@ def load_causal(
         max_length: the most tokens of a pair.
         batching: how it is to compute; `study.feasibility.batching` finds what it can.
         pad_token_id: of padded rows; None: its config's.
+        device: that it will compute on; None: a GPU if there is one.
 
     Raises:
         StudyError: there is no such model, it is packed and no causal language model of a form that
             can be, or it has fewer positions than `max_length`.
     """
     model = pretrained.load(
-        AutoModelForCausalLM, _KIND, name, dtype, dropout, batching, pad_token_id
+        AutoModelForCausalLM, _KIND, name, dtype, dropout, batching, pad_token_id, device
     )
     pretrained.check_positions(model, name, max_length)
     replace_dropout(model)

@@ -41,12 +41,17 @@ class PackedClassifier(PackedModel):
         model: as `load_pretrained` gives it; its head's linear layers become `RunLinear`.
         seeds: of the runs, one row of a packed batch each; a seed fixes its run's initial head,
             whatever else trains beside it.
+        head_alone: nothing of the encoder trains, and its dropout drops nothing: what a head sees
+            of a sentence is the same in every step.
     """
 
     objective = Classification()
 
-    def __init__(self, model: PreTrainedModel, seeds: Sequence[int]) -> None:
+    def __init__(
+        self, model: PreTrainedModel, seeds: Sequence[int], *, head_alone: bool = False
+    ) -> None:
         super().__init__()
+        self._head_alone_trains = head_alone
         self.model = model
         self.runs = len(seeds)
         prefix = model.base_model_prefix + "."
@@ -85,6 +90,13 @@ class PackedClassifier(PackedModel):
             return self._padded_logits(self._padded, batch, generators)
         use_generators(self, generators, batch.row_tokens, batch.share)
         return self.classify(self.features(batch, generators))
+
+    def train(self, mode: bool = True) -> PackedClassifier:
+        """Go to training or evaluation mode; an encoder of which nothing trains stays as it is."""
+        super().train(mode)
+        if self._head_alone_trains:
+            self.model.base_model.eval()
+        return self
 
     @property
     def has_features(self) -> bool:
@@ -174,7 +186,7 @@ class PackedClassifier(PackedModel):
             with bare(self.model):  # their rows may be no run's own, all runs being in one pass
                 return find(self.model, self.runs, lambda rows: forward(rows, RowPass((), None)))
         finally:
-            self.model.train(training)
+            self.train(training)
 
     def _own_head(self) -> HeadAlone:
         if self._head_alone is None:
@@ -197,6 +209,7 @@ def load_pretrained(
     max_length: int,
     batching: Batching = "packed",
     pad_token_id: int | None = None,
+    device: torch.device | None = None,
 ) -> PreTrainedModel:
     """Load `model.name` with our dropout, frozen, in evaluation mode.
 
@@ -207,6 +220,7 @@ def load_pretrained(
         max_length: the most tokens of a sentence.
         batching: how it is to compute; `study.feasibility.batching` finds what it can.
         pad_token_id: of padded rows; None: its config's.
+        device: that it will compute on; None: a GPU if there is one.
 
     Raises:
         StudyError: there is no such model, it is packed and of a family whose head this study
@@ -220,6 +234,7 @@ def load_pretrained(
         dropout,
         batching,
         pad_token_id,
+        device,
         num_labels=num_labels,
     )
     if model.base_model is model:
@@ -234,15 +249,22 @@ def load_pretrained(
 
 
 def load_for(
-    data: Prepared, name: str, dtype: torch.dtype, dropout: float = 0.0
+    data: Prepared,
+    name: str,
+    dtype: torch.dtype,
+    dropout: float = 0.0,
+    device: torch.device | None = None,
 ) -> PreTrainedModel:
     """Load `model.name` for prepared data: their classes, their longest sentence, their batching.
+
+    Args:
+        device: that it will compute on; None: a GPU if there is one.
 
     Raises:
         StudyError: as `load_pretrained`.
     """
     classes, longest, pad = data.num_labels, data.max_length, data.pad_token_id
-    return load_pretrained(name, classes, dtype, dropout, longest, data.batching, pad)
+    return load_pretrained(name, classes, dtype, dropout, longest, data.batching, pad, device)
 
 
 def _head_reader(model: PreTrainedModel) -> str:

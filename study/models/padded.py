@@ -99,14 +99,14 @@ class PaddedForward:
     def __init__(self, model: PreTrainedModel, runs: int, *, separate: bool) -> None:
         self._model, self._runs, self._separate = model, runs, separate
         self._pad = token_id(model.config, "pad") or 0
-        self._options: dict[str, Any] = {"use_cache": False} if _caches(model) else {}
+        self._options = uncached(model)
 
     def passes(self, generators: Sequence[torch.Generator]) -> list[RowPass]:
         """Return the passes that a batch takes: one, or one a run."""
         draws = self._model.training and not no_dropout(self._model)
         if self._runs > 1 and not (self._separate or draws):
             return [RowPass(generators, None)]
-        return [RowPass(generators[run : run + 1], run) for run in range(self._runs)]
+        return [RowPass(generators[run : run + 1], run, draws) for run in range(self._runs)]
 
     def rows(self, batch: PackedBatch, one: RowPass) -> list[Rows]:
         """Return a pass's rows."""
@@ -114,17 +114,19 @@ class PaddedForward:
 
     def __call__(self, rows: Rows, one: RowPass) -> Any:
         """Return what transformers' own forward gives for rows."""
-        draws = self._model.training and not no_dropout(self._model)
+        draws = seeded(one.generators[0]) if one.draws else nullcontext()
         words = {"input_ids": rows.input_ids, "attention_mask": rows.mask, **typed(rows)}
-        with one.over(self._model), seeded(one.generators[0]) if draws else nullcontext():
+        with one.over(self._model), draws:
             return self._model(**words, **self._options)
 
 
-def _caches(model: PreTrainedModel) -> bool:
-    """Tell whether a forward pass may keep keys and values, and can be told not to.
+def uncached(model: PreTrainedModel) -> dict[str, bool]:
+    """Return the words that keep a forward pass from keeping keys and values, if it takes any.
 
-    A layer that is computed anew would put its own behind those of the first time.
+    A layer that is computed anew would put its own behind those of the first time; and some
+    families cannot make what would keep them (BLT, RecurrentGemma).
     """
     accepted = inspect.signature(model.forward).parameters
     handed_on = any(each.kind is each.VAR_KEYWORD for each in accepted.values())
-    return "use_cache" in accepted or (handed_on and "past_key_values" in accepted)
+    caches = "use_cache" in accepted or (handed_on and "past_key_values" in accepted)
+    return {"use_cache": False} if caches else {}

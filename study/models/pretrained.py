@@ -33,6 +33,7 @@ def load(
     dropout: float,
     batching: Batching | None,
     pad_token_id: int | None = None,
+    device: torch.device | None = None,
     **config_values: Any,
 ) -> PreTrainedModel:
     """Load a model; weights that a checkpoint lacks are the same every time.
@@ -49,6 +50,7 @@ def load(
             CPU, where the fused one's backward pass is several times slower in bf16. None: as
             transformers alone has it, but for a padding token.
         pad_token_id: of the padded rows of a model that is not packed; None: its config's.
+        device: that it will compute on; None: a GPU if there is one.
         config_values: put into the model's configuration.
 
     Raises:
@@ -71,7 +73,7 @@ def load(
                 path,
                 config=config,
                 dtype=dtype,
-                attn_implementation=_attention(batching),
+                attn_implementation=_attention(batching, device),
                 trust_remote_code=False,
                 use_safetensors=True,  # never a pickle
                 output_loading_info=True,
@@ -108,11 +110,12 @@ def batching_of(model: PreTrainedModel) -> Batching:
     return found
 
 
-def _attention(batching: Batching | None) -> str | None:
+def _attention(batching: Batching | None, device: torch.device | None) -> str | None:
     """Return what computes attention, as transformers knows it; None: what the family prefers."""
     if batching == "packed":
         return attention.NAME
-    return None if batching is None or torch.cuda.is_available() else "eager"
+    gpu = torch.cuda.is_available() if device is None else device.type != "cpu"
+    return None if batching is None or gpu else "eager"
 
 
 def _set_padding(model: PreTrainedModel, pad_token_id: int | None) -> None:

@@ -28,10 +28,12 @@ class RowPass:
     Attributes:
         generators: of dropout, one for each run whose rows go through.
         run: the one run that all rows belong to; None: run-major rows of every run.
+        draws: whether dropout draws in it.
     """
 
     generators: Sequence[torch.Generator]
     run: int | None
+    draws: bool = False
 
     @contextmanager
     def over(self, model: nn.Module) -> Iterator[None]:

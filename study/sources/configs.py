@@ -29,6 +29,24 @@ def vocabulary(config: PretrainedConfig) -> int | None:
     return size if isinstance(size, int) and size > 0 else None
 
 
+def width(config: PretrainedConfig) -> int:
+    """Return the size of hidden states; of a model of several stacks (BLT) the largest."""
+    return max(_sizes(config.get_text_config(), "hidden_size"))
+
+
+def depth(config: PretrainedConfig) -> int:
+    """Return the number of layers, of all stacks."""
+    return sum(_sizes(config.get_text_config(), "num_hidden_layers"))
+
+
+def _sizes(config: PretrainedConfig, name: str) -> list[int]:
+    own = getattr(config, name, None)
+    if isinstance(own, int):
+        return [own]
+    parts = [getattr(config, part, None) for part in config.sub_configs]
+    return [size for part in parts if part is not None for size in _sizes(part, name)]
+
+
 def positions(config: PretrainedConfig) -> int | None:
     """Return the number of positions; None: as many as one likes."""
     found = getattr(config.get_text_config(), "max_position_embeddings", None)

@@ -44,6 +44,7 @@ class Checkpoints:
         digest = hashlib.sha256(repr(settings).encode())
         versions = f"{torch.__version__} {transformers.__version__}"
         digest.update(f"{versions} {torch.get_num_threads()}".encode())
+        digest.update(f"{data.batching} {data.pad_token_id}".encode())
         for split in (data.train, data.validation, data.test):
             for tensor in split.tensors().values():
                 digest.update(tensor.numpy().tobytes())

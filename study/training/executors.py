@@ -18,6 +18,7 @@ from study.entry.errors import StudyError
 from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.training.loop import Run, RunResult, TrainGroup
+from study.training.machine import device
 from study.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Arm(ABC):
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
         """Load the settings' model with a head for the data's classes."""
         model = self.settings.model
-        return load_for(self.data, model.name, dtype, model.dropout)
+        return load_for(self.data, model.name, dtype, model.dropout, device(self.settings.train))
 
 
 class Executor(Protocol):

@@ -20,11 +20,11 @@ CLASSIFIERS = (
     *("bert", "roberta", "albert", "mpnet", "deberta-v2", "modernbert", "eurobert", "electra"),
     *("distilbert", "xlm-roberta", "camembert", "layoutlm", "bart", "t5", "gpt2", "gpt_neo"),
     *("gptj", "stablelm", "bloom", "llama", "mistral", "gemma2", "gemma3_text", "qwen2", "qwen3"),
-    *("qwen3_5_text", "phi3", "olmo2", "nemotron", "qwen2+windows"),
+    *("qwen3_5_text", "phi3", "olmo2", "nemotron", "qwen2+windows", "falcon"),
 )
 LANGUAGE_MODELS = (
     *("gpt2", "opt", "llama", "gemma3_text", "gpt_oss", "mixtral", "lfm2", "jamba", "mamba"),
-    "cohere",
+    *("cohere", "recurrent_gemma"),
 )
 
 

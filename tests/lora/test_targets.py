@@ -128,6 +128,61 @@ def test_a_quantised_target_is_refused():
         find_targets(model, ["query"])
 
 
+class InTwoSteps(nn.Linear):
+    def forward(self, input):
+        product = input @ self.weight.T
+        return product if self.bias is None else product + self.bias
+
+
+class Rounded(nn.Linear):
+    def forward(self, input):
+        return nn.functional.linear(input, self.weight.round(), self.bias)
+
+
+class StoppedGradient(nn.Linear):
+    def forward(self, input):
+        return super().forward(input.detach()) + 0 * input.sum()
+
+
+class InTraining(nn.Linear):
+    def forward(self, input):
+        return super().forward(input) * (2 if self.training else 1)
+
+
+class WithAPart(InTwoSteps):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.more = nn.Linear(*sizes)
+
+
+class WithAScale(InTwoSteps):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.register_buffer("scale", torch.ones(sizes[1]))
+
+
+def holding(layer):
+    model = nn.Module()
+    model.layers = nn.ModuleList([nn.ModuleDict({"query": layer})])
+    return model
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_subclass_that_computes_the_same_product_is_a_linear_layer(device, bias):
+    layer = InTwoSteps(8, 6, bias, device=device)
+    before = dict(vars(layer))
+    assert find_targets(holding(layer), ["query"]) == ["layers.0.query"]
+    assert vars(layer) == before
+    assert layer.weight.shape == (6, 8)
+
+
+@pytest.mark.parametrize("kind", [Rounded, StoppedGradient, InTraining, WithAPart, WithAScale])
+def test_a_subclass_that_computes_something_else_is_refused_by_name(kind):
+    with pytest.raises(ValueError, match=rf"layers\.0\.query: .*{kind.__name__} is neither .*else"):
+        find_targets(holding(kind(8, 6)), ["query"])
+
+
 def test_peft_would_adapt_the_same_modules(family):
     from peft import LoraConfig, get_peft_model
 

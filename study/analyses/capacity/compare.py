@@ -23,7 +23,7 @@ from study.models.matrices import read_tuned
 from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.records.runs import RunRecord
-from study.training.machine import compute_dtype
+from study.training.machine import compute_dtype, device
 
 if TYPE_CHECKING:
     from study.settings.whole import Settings
@@ -114,7 +114,7 @@ def _adapters(
     predicted: Predicted = defaultdict(list)
     differing = []
     dtype = compute_dtype(settings.train)
-    model = load_for(data, settings.model.name, dtype)
+    model = load_for(data, settings.model.name, dtype, device=device(settings.train))
     for run in results.lora[largest].picked():
         whole = read_adapter(largest, run.seed, folder)
         every = [truncated(whole, rank) for rank in ranks[:-1]]

@@ -26,7 +26,7 @@ def measured_logits(name: str, adapter: Adapter, data: Prepared, count: int) -> 
     Raises:
         StudyError: as `load_for`.
     """
-    model = load_for(data, name, torch.float32)
+    model = load_for(data, name, torch.float32, device=torch.device("cpu"))
     classifier = PackedClassifier(model, seeds=[0])
     heads = {n.removeprefix("model."): classifier.get_parameter(n) for n in classifier.head_names}
     rest = {name: tensor for name, tensor in adapter.head.items() if name not in heads}

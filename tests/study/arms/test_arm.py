@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import BltConfig, LlamaConfig
 
 from study.arms import arm
 from study.arms.arm import Size
+from study.batches.packing import BLOCKS
 from study.entry.errors import StudyError
+from study.records.prepared import Split
 from study.records.runs import Evaluation
+from study.sources.configs import depth, width
 from study.training.checkpoints import Checkpoints
 from study.training.executors import LocalExecutor
 from study.training.loop import Run, RunResult
@@ -81,6 +86,33 @@ def test_more_runs_fit_where_a_step_keeps_less(family: Family) -> None:
     assert fit(gradient_accumulation_steps=2) in (2 * fit(), 2 * fit() + 1)
     assert fit(gradient_accumulation_steps=8) == fit(gradient_accumulation_steps=99)
     assert fit(activation_checkpointing=True) > fit()
+
+
+def test_logits_of_every_token_count_where_a_language_model_computes_padded_rows() -> None:
+    """By hand: 20 sentences of 9 tokens, 3 predicted, fp32, a vocabulary of 5,000, no layers."""
+    split = Split(
+        torch.zeros(180, dtype=torch.int32), torch.tensor([9] * 20), torch.tensor([3] * 20)
+    )
+    data = replace(toys.prepared(), train=split, batching="padded")
+    words = LlamaConfig(vocab_size=5000, num_hidden_layers=0)
+    step = 20 * 9 * 5000
+    bytes_a_run = step * 4 / 3 + (3 * 4 * step + 8 * step / 3) / BLOCKS
+    settings = toys.train_settings(batch_size=20, memory_gib=5.5 * bytes_a_run / arm.GIB)
+    assert arm.runs_that_fit(words, data, settings, True) == 5
+    packed = replace(data, batching="packed")
+    layers = replace(settings, memory_gib=1.0)
+    few = LlamaConfig(vocab_size=5000, num_hidden_layers=2)
+    for other in (False, True):
+        assert arm.runs_that_fit(few, packed, layers, other) == arm.runs_that_fit(few, data, layers)
+
+
+def test_several_stacks_count_together() -> None:
+    config = BltConfig()
+    parts = [config.patcher_config, config.encoder_config, config.decoder_config]
+    parts.append(config.global_config)
+    assert depth(config) == sum(part.num_hidden_layers for part in parts)
+    assert width(config) == max(part.hidden_size for part in parts)
+    assert arm.runs_that_fit(config, toys.prepared(), toys.train_settings(memory_gib=1e3)) > 1
 
 
 def recorded(scores: dict[float, list[float]]) -> float:

@@ -20,6 +20,8 @@ def model(width: int) -> BertConfig:
 @pytest.mark.parametrize(
     ("width", "lora", "full"),
     [
+        (32, (1e-2, 2e-2), (5e-4, 1e-3)),  # below 384 nothing was searched: the rule goes on
+        (64, (7e-3, 1.4e-2), (3.5e-4, 7e-4)),
         (128, (4e-3, 8e-3), (2e-4, 4e-4)),
         (384, (2e-3, 4e-3), (1e-4, 2e-4)),  # the default model
         (768, (1e-3, 2e-3), (5e-5, 1e-4)),

@@ -15,7 +15,7 @@ from lora.inject import adapter_parameters
 from study.arms import lora
 from study.batches.packing import BLOCKS, pack
 from study.batches.pieces import pack_pieces
-from study.models.packed import PackedClassifier
+from study.models.packed import PackedClassifier, load_pretrained
 from study.models.padded import in_order, padded_rows
 from study.models.recomputing import recomputing
 from study.records.prepared import Batching
@@ -271,3 +271,16 @@ def test_training_with_layers_computed_anew_is_the_same_to_the_bit(way: Batching
     anew = train_lora(RUNS, **arguments, activation_checkpointing=True)
     for one, other in zip(kept, anew, strict=True):
         check_equal(one, other, loss=0, state=0)
+
+
+def test_attention_is_chosen_by_the_device_that_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attention(device: torch.device | None) -> str:
+        how: Any = (str(saved("bert")), 2, torch.float32, 0.0, toys.LONGEST, "padded", 0, device)
+        found: str = load_pretrained(*how).config._attn_implementation
+        return found
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert attention(torch.device("cpu")) == "eager"  # train.device: cpu, beside a GPU
+    assert attention(torch.device("cuda")) == attention(None) == "sdpa"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert attention(None) == "eager"

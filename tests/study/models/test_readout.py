@@ -13,6 +13,7 @@ from study.arms import head_only, lora
 from study.batches.feeds import TokenFeed
 from study.batches.packing import BLOCKS, pack
 from study.entry.errors import StudyError
+from study.models import readout
 from study.models.packed import PackedClassifier
 from study.models.readout import FIRST, LAST, MEAN, POOLED
 from study.training.loop import Run
@@ -73,6 +74,23 @@ def test_adapters_that_meet_rows_of_no_run_do_not_hinder() -> None:
     eject(model)
 
 
+def test_of_two_states_within_rounding_the_nearer_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last is tried after the first; here the first is nearly, and the last is truly, it."""
+    classifier = PackedClassifier(toys.load(saved("gpt2"), batching="padded"), [0])
+    found = readout.states_of
+
+    def close(output: Any, rows: Any) -> dict[str, Tensor]:
+        states = found(output, rows)
+        return {**states, FIRST: states[LAST] * (1 + 1e-6)}
+
+    monkeypatch.setattr(readout, "states_of", close)
+    head = classifier._head_alone
+    assert head is not None
+    assert head.kind == LAST
+
+
 class TwoStates(nn.Module):
     """A head that multiplies the first token's state by the second's."""
 
@@ -114,3 +132,9 @@ def test_a_head_that_reads_two_states_trains_on_tokens() -> None:
     torch.testing.assert_close(
         torch.tensor(alone.loss_values), torch.tensor(together[1].loss_values), atol=1e-5, rtol=0
     )
+    dropping = toys.load(saved("roberta"), 0.5, batching="padded")
+    dropping.classifier = model.classifier  # which has no dropout of its own
+    (found,) = head_only.train_head_only(
+        dropping, runs[1:], feed, settings, 12, toys.CPU, Progress("toy", 1)
+    )
+    assert found.loss_values == alone.loss_values  # nor is anything dropped below it

@@ -62,6 +62,8 @@ def test_only_to_the_same_runs_settings_data_and_stage(data: Prepared) -> None:
         assert kept.load(other) is None
     assert Checkpoints("lora", ("settings", 2), data).load(RUNS) is None
     assert Checkpoints("full", ("settings", 1), data).load(RUNS) is None
+    for other_rows in ({"batching": "padded"}, {"pad_token_id": 7}):
+        assert Checkpoints("lora", ("settings", 1), replace(data, **other_rows)).load(RUNS) is None
     for name in ("train", "validation", "test"):
         split = getattr(data, name)
         labels = split.labels.clone()

@@ -50,8 +50,9 @@ def every_arm(
     """
     data, seeds = replace(data, test=text), sorted(settings.seeds)
     dtype = compute_dtype(settings.train)
-    model = load_for(data, settings.model.name, dtype)
-    feed = TokenFeed(data, 1, device(settings.train))  # nothing is trained
+    used = device(settings.train)
+    model = load_for(data, settings.model.name, dtype, device=used)
+    feed = TokenFeed(data, 1, used)  # nothing is trained
     heads = [read_head(seed, folder / "head_only") for seed in seeds]
     pretrained = outputs(*with_heads(model, heads, settings.train), feed, "test")
     states = pretrained.states[0]  # the same under every head

@@ -20,6 +20,7 @@ from study.studies.instruct.training.operations import epoch_operations
 from study.studies.instruct.training.records import PairRun, RankRecord
 from study.training.checkpoints import Checkpoints
 from study.training.loop import RunResult
+from study.training.machine import device
 
 if TYPE_CHECKING:
     from study.studies.instruct.settings.whole import InstructSettings
@@ -34,8 +35,8 @@ class CausalLoraArm(LoraArm):
 
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
         """Load the settings' model with its output layer."""
-        model = self.settings.model
-        return load_causal_for(self.data, model.name, dtype, model.dropout)
+        model, used = self.settings.model, device(self.settings.train)
+        return load_causal_for(self.data, model.name, dtype, model.dropout, used)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ def evaluate_base(settings: InstructSettings, data: Prepared) -> BaseRecord:
     """
     used = device(settings.train)
     name, dtype = settings.model.name, compute_dtype(settings.train)
-    model = PackedCausalLM(load_causal_for(data, name, dtype), [0]).to(used).eval()
+    loaded = load_causal_for(data, name, dtype, device=used)
+    model = PackedCausalLM(loaded, [0]).to(used).eval()
     feed = TokenFeed(data, settings.train.batch_size, used)
 
     def outputs(split: str) -> torch.Tensor:
