@@ -33,11 +33,11 @@ def main() -> None:
     found = linear_probe(model.to(used), data, TokenFeed(data, 1, used))
     write_json("metrics/linear_probe.json", found.to_json())
     for each in found.states:
-        accuracy = f"{100 * each.validation_accuracy:.1f} % on validation"
+        accuracy = f"{100 * each.validation_score:.1f} % on validation"
         print(f"linear probe on {each.state} states: {accuracy} at C = {each.c:g}")
     for kind, why in found.left_out.items():
         print(f"linear probe on {kind} states: left out, as {why}")
-    accuracy = f"{100 * found.test_accuracy:.1f} % on test"
+    accuracy = f"{100 * found.test_score:.1f} % on test"
     print(f"picked: {found.state} states, {accuracy}; {time.perf_counter() - started:.0f} s")
 
 

@@ -66,6 +66,7 @@ HOUSE = (
     "study/data",
     "study/theory",
     "study/statistics",
+    "study/metrics",
     "study/words",
     "study/records",
     "study/sources",

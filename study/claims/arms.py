@@ -154,6 +154,6 @@ def _name(arm: HeadAlone) -> str:
 
 def _accuracy(arm: HeadAlone) -> float:
     if isinstance(arm, LinearProbe):
-        return arm.test_accuracy
+        return arm.test_score
     runs = arm.picked()
-    return sum(run.test_accuracy for run in runs) / len(runs)
+    return sum(run.test_score for run in runs) / len(runs)

@@ -187,7 +187,7 @@ RECORDS = (
 
 def _right(arm: HeadAlone) -> NDArray[np.float64]:
     """Return what each seed scored on each test sentence; of the probe, for all seeds alike."""
-    right = arm.right() if isinstance(arm, LinearProbe) else scores(arm)
+    right = arm.parts() if isinstance(arm, LinearProbe) else scores(arm)
     return right.astype(np.float64)
 
 

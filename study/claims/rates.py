@@ -173,6 +173,6 @@ def _behind(arms: Sequence[ArmRecord], which: str) -> list[float]:
         extreme = (min if which == "lowest" else max)(arm.learning_rates)
         there = {run.seed: run for run in arm.runs if run.learning_rate == extreme}
         for run in arm.picked():
-            lost = 100 * (run.validation_accuracy - there[run.seed].validation_accuracy)
+            lost = 100 * (run.validation_score - there[run.seed].validation_score)
             by_seed.setdefault(run.seed, []).append(lost)
     return [sum(lost) / len(lost) for lost in by_seed.values()]

@@ -46,7 +46,7 @@ class Probe:
     scaler: StandardScaler
     regression: LogisticRegression
     validation_predictions: Labels
-    validation_accuracy: float
+    validation_score: float
 
     @property
     def coefficients(self) -> int:
@@ -84,8 +84,8 @@ def best_by_kind(
         for c in INVERSE_PENALTIES:
             probe = _fitted(kind, c, states, train_labels, validation[kind], validation_labels)
             before = best.setdefault(kind, probe).validation_accuracy
-            worse = worse + 1 if probe.validation_accuracy < before else 0
-            if probe.validation_accuracy > before:
+            worse = worse + 1 if probe.validation_score < before else 0
+            if probe.validation_score > before:
                 best[kind] = probe
             if worse >= PATIENCE:
                 break
@@ -97,7 +97,7 @@ def picked(probes: Mapping[str, Probe]) -> Probe:
 
     Of equals the one with the harder penalty, and then the first kind.
     """
-    return max(probes.values(), key=lambda probe: (probe.validation_accuracy, -probe.c))
+    return max(probes.values(), key=lambda probe: (probe.validation_score, -probe.c))
 
 
 def _fitted(

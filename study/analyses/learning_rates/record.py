@@ -61,7 +61,7 @@ def learning_rates(results: Sweep, scaling: str, statistics: StatisticsSettings)
 
 def _validation(arm: ArmRecord) -> Floats:
     """Return validation accuracies, (num_rates, num_seeds), rates ascending."""
-    by_run = {(run.learning_rate, run.seed): run.validation_accuracy for run in arm.runs}
+    by_run = {(run.learning_rate, run.seed): run.validation_score for run in arm.runs}
     seeds = [run.seed for run in arm.picked()]
     return np.array([[by_run[rate, seed] for seed in seeds] for rate in sorted(arm.learning_rates)])
 
@@ -125,7 +125,7 @@ def _unsure(rates: Sequence[float], edge: str | None, several_seeds: bool) -> st
 
 def _test(arm: ArmRecord, rate: float) -> float:
     """Return the mean test accuracy over seeds at a rate."""
-    return float(np.mean([run.test_accuracy for run in arm.runs if run.learning_rate == rate]))
+    return float(np.mean([run.test_score for run in arm.runs if run.learning_rate == rate]))
 
 
 def _ratios(

@@ -83,7 +83,7 @@ def dynamics(results: Results) -> list[Row]:
         rows += _rows(arm, "training loss", *_thin(losses, values, _LOSS_POINTS))
         evaluations = _same_steps(arm, [_evaluation_steps(run) for run in runs])
         points = [run.validation[: len(evaluations)] for run in runs]
-        values = np.array([[point.accuracy for point in each] for each in points])
+        values = np.array([[point.score for point in each] for each in points])
         rows += _rows(arm, "validation accuracy", evaluations, values)
     return rows
 

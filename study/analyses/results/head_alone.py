@@ -22,9 +22,9 @@ HeadAlone: TypeAlias = "ArmRecord | LinearProbe"
 
 def head_alone(head_only: ArmRecord, probe: LinearProbe) -> HeadAlone:
     """Return the one of the two that is better on validation; of equals the trained head."""
-    return probe if probe.validation_accuracy > validation_accuracy(head_only) else head_only
+    return probe if probe.validation_score > validation_accuracy(head_only) else head_only
 
 
 def validation_accuracy(arm: ArmRecord) -> float:
     """Return the validation accuracy of an arm, mean over seeds, each at its best epoch."""
-    return float(np.mean([run.validation_accuracy for run in arm.picked()]))
+    return float(np.mean([run.validation_score for run in arm.picked()]))

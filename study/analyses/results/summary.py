@@ -46,7 +46,7 @@ def summarise(
         if arm.arm != FULL:
             found |= _gap(right, full, confidence)
         described[arm.arm, arm.rank] = found | _training(arm)
-    probed = _accuracy(probe.right(), confidence) | _gap(probe.right(), full, confidence)
+    probed = _accuracy(probe.parts(), confidence) | _gap(probe.parts(), full, confidence)
     rank = rank_of(results.headline)
     seeds = [run.seed for run in results.headline.picked()]
     return {
@@ -101,7 +101,7 @@ def _training(arm: ArmRecord) -> dict[str, float]:
 def _probing(probe: LinearProbe) -> dict[str, Any]:
     """Return what was fitted: `state` and `c` as in its record, and its coefficients."""
     return {
-        "validation_accuracy": probe.validation_accuracy,
+        "validation_accuracy": probe.validation_score,
         "state": probe.state,
         "c": probe.c,
         "trainable_parameters": probe.trainable_parameters,

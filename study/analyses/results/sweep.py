@@ -151,8 +151,8 @@ def _problems(record: ArmRecord, wanted: _Wanted, seeds: list[int]) -> Iterator[
             counts = f"{len(run.test_predictions)} predictions for {len(record.test_labels)}"
             yield f"seed {run.seed} has {counts} test sentences"
     for run, accuracy in zip(record.picked(), seed_accuracies(record), strict=True):
-        if abs(run.test_accuracy - accuracy) > _SAME_ACCURACY:
-            said = f"test_accuracy {run.test_accuracy}"
+        if abs(run.test_score - accuracy) > _SAME_ACCURACY:
+            said = f"test_accuracy {run.test_score}"
             yield f"seed {run.seed} has {said}, but its predictions give {accuracy}"
 
 

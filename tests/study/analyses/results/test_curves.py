@@ -66,7 +66,7 @@ def test_the_probe_is_one_point_and_stands_among_all_arms(results):
     rows = rows_of(results)
     for row in rows["rank_curve"]:
         if row["arm"] == "linear_probe":
-            assert row["seed_accuracies"] == [probe.test_accuracy] == [row["test_accuracy"]]
+            assert row["seed_accuracies"] == [probe.test_score] == [row["test_accuracy"]]
             assert row["label"] == "Linear probe"
     (row,) = (row for row in rows["pareto"] if row["arm"] == "linear_probe")
     assert row["trainable_parameters"] == 385
@@ -117,7 +117,7 @@ def test_dynamics_are_means_between_the_lowest_and_the_highest_seed(results):
     runs = results.full.picked()
     assert [row["step"] for row in shown] == [point.step for point in runs[0].validation]
     assert shown[-1]["value"] == pytest.approx(
-        np.mean([run.validation[-1].accuracy for run in runs])
+        np.mean([run.validation[-1].score for run in runs])
     )
 
 

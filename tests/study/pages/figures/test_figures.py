@@ -231,7 +231,7 @@ def test_arms_that_are_alike_are_still_named_apart():
 def test_perfect_arms_can_be_drawn():
     def perfect(record):
         runs = tuple(
-            dataclasses.replace(run, test_predictions=record.test_labels, test_accuracy=1.0)
+            dataclasses.replace(run, test_predictions=record.test_labels, test_score=1.0)
             for run in record.runs
         )
         return dataclasses.replace(record, runs=runs)

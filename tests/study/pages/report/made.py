@@ -291,7 +291,7 @@ def _cost(results: Results, probe: LinearProbe) -> dict[str, Any]:
         "inference_flops_per_token": 4.4e7,
         "mergeable": None,
         "merge_difference": None,
-        "test_accuracy": probe.test_accuracy,
+        "test_accuracy": probe.test_score,
     }
     head_only, *others = [
         {
