@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from study.analyses.results.head_alone import HeadAlone
-from study.analyses.results.sweep import seed_accuracies
+from study.analyses.results.sweep import seed_merits
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.rates import unequal
 from study.claims.statements import Statement, above
@@ -113,7 +113,7 @@ def more_parameters_tend_to_help(study: Study) -> Verdict:
     """
     arms = [study.lora(rank) for rank in study.several_ranks()]
     arms.sort(key=lambda arm: arm.trainable_parameters)
-    verdict, numbers = rises([seed_accuracies(arm) for arm in arms], study.alpha)
+    verdict, numbers = rises([seed_merits(arm) for arm in arms], study.alpha)
     accuracies = [f"{_name(arm)}: {100 * _accuracy(arm):.1f} %" for arm in arms]
     return Verdict(
         verdict,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analyses.results.sweep import seed_accuracies
+from study.analyses.results.sweep import seed_merits
 from study.claims.advice import run, with_ranks
 from study.claims.estimates import Estimate, published
 from study.claims.evidence import Study, part
@@ -70,7 +70,7 @@ def rest_adds_little(study: Study) -> Verdict:
     kinds = " and ".join(
         sorted({name.split(".")[-1] for name in _modules(study, "target_modules")})
     )
-    reached = [float(np.mean(seed_accuracies(study.lora(rank)))) for rank in study.ranks]
+    reached = [float(np.mean(seed_merits(study.lora(rank)))) for rank in study.ranks]
     ends = " to ".join(dict.fromkeys(percent(end) for end in (min(reached), max(reached))))
     return _kept(
         study,

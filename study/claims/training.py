@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import f as fisher
 
-from study.analyses.results.sweep import seed_accuracies
+from study.analyses.results.sweep import seed_merits
 from study.claims.advice import run as command
 from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study
@@ -128,7 +128,7 @@ def large_ranks_vary_more(study: Study) -> Verdict:
     of normal distributions (the seeds are shared, which makes the interval too wide if anything).
     """
     smallest, *_, largest = study.several_ranks()
-    low, high = (100 * np.array(seed_accuracies(study.lora(r))) for r in (smallest, largest))
+    low, high = (100 * np.array(seed_merits(study.lora(r))) for r in (smallest, largest))
     if len(low) < 2:
         more = command("seeds=[0,1,2,3,4,5,6,7,8,9]")
         raise CannotTell(f"one seed does not tell how accuracy varies over seeds: {more}")

@@ -267,7 +267,8 @@ def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
         if len(set(parts[name].labels)) < 2:
             raise StudyError(
                 f"data.{name}_size: {len(parts[name].labels)} sentences hold only the class "
-                f"{classes[parts[name].labels[0]]!r}; allowed: sentences of at least two classes"
+                f"{classes[int(parts[name].labels[0])]!r}; allowed: sentences of at least two "
+                "classes"
             )
 
 

@@ -68,9 +68,22 @@ class Measure:
         """Return the measure of answers (n,)."""
         return float(np.mean(self.parts(answers, labels)))
 
+    @property
+    def in_percent(self) -> bool:
+        """Whether a value is shown in per cent: a share, as against a correlation or a loss."""
+        return (self.least, self.most) == (0.0, 1.0)
+
+    def shown(self, value: float) -> str:
+        """Write a value: in per cent, or as it is."""
+        return f"{100 * value:.1f} %" if self.in_percent else f"{value:.3f}"
+
     def merit(self, value: float) -> float:
         """Return a number that is the higher the better the value is; a hundredth is a point."""
-        return float(self.merits(np.float64(value)))
+        return float(self.merits(np.array(value)))
+
+    def value_of_merit(self, merit: float) -> float:
+        """Return the value that has a merit."""
+        return merit / self._merit_of_one
 
     def merits(self, parts: Array) -> Array:
         """Return parts of which more is better, and a hundredth is a point; bool ones as they are.
@@ -79,7 +92,11 @@ class Measure:
         """
         if parts.dtype == np.bool_:
             return parts
-        return parts * ((1.0 if self.higher else -1.0) * (self.scale / 100))
+        return parts * self._merit_of_one
+
+    @property
+    def _merit_of_one(self) -> float:
+        return (1.0 if self.higher else -1.0) * self.scale / 100
 
 
 ACCURACY, BALANCED_ACCURACY, MACRO_F1 = "accuracy", "balanced_accuracy", "macro_f1"

@@ -18,7 +18,6 @@ from study.metrics.measure import CLASSIFICATION, REGRESSION, Measure, Task, mea
 from study.records.prepared import Prepared
 from study.records.runs import Evaluation
 
-
 ACCURACY = measure_of(CLASSIFICATION, "accuracy")
 
 

@@ -125,7 +125,8 @@ def load(folder: str | Path) -> Prepared:
             max_length=words["max_length"],
             pad_token_id=words["pad_token_id"],
             batching=words["batching"],
-            **{key: words[key] for key in ("task", "metric") if key in words},
+            task=words.get("task", "classification"),
+            metric=words.get("metric", "accuracy"),
         )
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise StudyError(f"{folder / _TENSORS}: not prepared data ({error!r})") from error

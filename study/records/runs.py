@@ -14,7 +14,6 @@ from typing import Any
 from study.entry.errors import StudyError
 from study.records.json_file import read_json
 
-
 ACCURACY = "accuracy"
 
 
@@ -129,7 +128,11 @@ class ArmRecord:
 
     def picked(self) -> tuple[RunRecord, ...]:
         """Return the runs at the picked learning rate, in order of seed."""
-        runs = [run for run in self.runs if run.learning_rate == self.learning_rate]
+        return self.at(self.learning_rate)
+
+    def at(self, rate: float) -> tuple[RunRecord, ...]:
+        """Return the runs at a learning rate, in order of seed."""
+        runs = [run for run in self.runs if run.learning_rate == rate]
         return tuple(sorted(runs, key=lambda run: run.seed))
 
     def to_json(self) -> dict[str, Any]:

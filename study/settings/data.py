@@ -34,8 +34,8 @@ class DataSettings:
         name, test_name: hub id, local folder or file, or package:PACKAGE/path/inside. Without a
             `test_name`, test sentences are cut from the same source as the others.
         subset: configuration of a hub data set; split, test_split: split of a hub data set.
-        task: what is learned of the labels: classes, or a number. It is said and not guessed: ratings
-            from 1 to 5 could be either.
+        task: what is learned of the labels: classes, or a number. It is said and not guessed:
+            ratings from 1 to 5 could be either.
         text, label, test_text, test_label: columns; the test's are the others' unless given.
         where: (column, value) pairs; only rows that have these values are read. `subset` and
             `where` hold for `test_name` too if it is `name`, so another split of the same data.

@@ -21,21 +21,21 @@ class StatisticsSettings:
     """How sure the study is: intervals, and tests of equivalence.
 
     Attributes:
-        metric: by which arms are compared, from the pick of an epoch on (`study.metrics`); auto: the
-            task's first.
         confidence: of intervals; 1 - confidence is the error rate of tests.
         resamples, seed: of the bootstrap over seeds and test sentences crossed.
         margins: within which a rank counts as equivalent to full fine-tuning: hundredths of the
             metric, or of log_loss and rmse in its own unit.
         power: chance of a clear answer at which the seeds that it takes are counted.
+        metric: by which arms are compared, from the pick of an epoch on (`study.metrics`); auto:
+            the task's first.
     """
 
-    metric: Annotated[str, one_of("auto", *(n for names in METRICS.values() for n in names))]
     confidence: Annotated[float, number(above=0, below=1)]
     resamples: Annotated[int, whole(10)]
     seed: Seed
     margins: Annotated[tuple[float, ...], several(number(above=0, below=100))]
     power: Annotated[float, number(above=0, below=1)]
+    metric: Annotated[str, one_of("auto", *(n for names in METRICS.values() for n in names))]
 
 
 def of_task(metric: str, task: str) -> bool:

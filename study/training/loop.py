@@ -263,8 +263,7 @@ class _Log:
     def last_scores(self) -> list[float]:
         """Return each run's validation score, nan for a run that went astray."""
         return [
-            r.validation[-1].score if r.diverged_at is None else float("nan")
-            for r in self._results
+            r.validation[-1].score if r.diverged_at is None else float("nan") for r in self._results
         ]
 
     def results(self, test_outputs: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:

@@ -46,18 +46,16 @@ class Progress:
             loss = float(losses[-1].mean())
             self._bar.set_postfix_str(f"loss {loss:.3f}{self._score}", refresh=False)
 
-    def epoch(
-        self, epoch: int, losses: Sequence[float], scores: Sequence[float], measured: str
-    ) -> None:
+    def epoch(self, epoch: int, losses: Sequence[float], scores: Sequence[float], of: str) -> None:
         """Report an epoch: mean loss and validation score of each run, and what that measures."""
         loss = fmean(losses)
         each = " ".join(f"{score:.4f}" for score in scores)
         if self._bar is not None:
-            self._score = f", epoch {epoch}, validation {measured} {fmean(scores):.4f}"
+            self._score = f", epoch {epoch}, validation {of} {fmean(scores):.4f}"
             self._bar.set_postfix_str(f"loss {loss:.3f}{self._score}")
         else:
             print(
-                f"{self._label}: epoch {epoch}, loss {loss:.4f}, validation {measured} {each}",
+                f"{self._label}: epoch {epoch}, loss {loss:.4f}, validation {of} {each}",
                 flush=True,
             )
 

@@ -65,7 +65,7 @@ def test_it_writes_the_picked_probe_and_says_what_each_kind_reached(
     ):
         labels = getattr(data, split).labels
         accuracy = float((torch.tensor(predictions) == labels).double().mean())
-        assert getattr(found, f"{split}_accuracy") == pytest.approx(accuracy)
+        assert getattr(found, f"{split}_score") == pytest.approx(accuracy)
     assert found.test_labels == tuple(data.test.labels.tolist())
     assert found.trainable_parameters == 33 * (1 if classes == 2 else classes)
     said = capsys.readouterr().out.splitlines()

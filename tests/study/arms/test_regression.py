@@ -118,9 +118,10 @@ def test_epochs_are_kept_by_the_metric_and_the_pick_of_a_rate_follows_it() -> No
         ]
         record = arms.record(results, of_metric, arms.Size(1, 0, 1, 1))
         pick = min if metric == "log_loss" else max
-        assert record.learning_rate == pick(
-            record.runs, key=lambda run: run.validation_score
-        ).learning_rate
+        assert (
+            record.learning_rate
+            == pick(record.runs, key=lambda run: run.validation_score).learning_rate
+        )
         for run in record.runs:
             scores = [point.score for point in run.validation]
             assert scores[run.best_epoch - 1] == pick(scores) == run.validation_score

@@ -1,4 +1,4 @@
-"""Numbers as labels: read as such where it is said, refused by name else, and split without strata."""
+"""Numbers as labels: read as such where it is said, refused by name else, in no strata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from study.data.preparing import prepare
 from study.entry.errors import StudyError
 from study.records.prepared import SPLITS
-from tests.study.data.test_preparing import SENTENCES, data_settings, write
+from tests.study.data.test_preparing import SENTENCES, WORDS, data_settings, write
 from tests.study.tiny_models import write_bert
 
 TEXTS = [text for text, _ in SENTENCES]
@@ -17,7 +17,7 @@ TEXTS = [text for text, _ in SENTENCES]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(write_bert(tmp_path_factory.mktemp("models") / "bert", " ".join(TEXTS)))
+    return str(write_bert(tmp_path_factory.mktemp("models") / "bert", " ".join(WORDS)))
 
 
 def rated(folder: Path, labels: list[str]) -> str:
@@ -67,5 +67,5 @@ def test_fractions_of_a_classification_are_refused_with_the_setting_for_them(
     tmp_path: Path, model: str
 ) -> None:
     file = rated(tmp_path, ["0.5", "1.5"] * (len(TEXTS) // 2))
-    with pytest.raises(StudyError, match="data.task: regression"):
+    with pytest.raises(StudyError, match=r"or with data\.task: regression numbers"):
         prepare(data_settings(file), model)

@@ -234,7 +234,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         "lora.rank: 0",
         "train.precison: unknown; did you mean train.precision?",
         "train.precision: missing; allowed: bf16 or fp32",
-        "statistics: missing; allowed: keys metric, confidence, resamples",
+        "statistics: missing; allowed: keys confidence, resamples, seed",
     ):
         assert words in message
 

@@ -64,9 +64,7 @@ def rates(record: ArmRecord) -> list[dict[str, float]]:
         {
             "rate": rate,
             "validation": float(
-                np.mean(
-                    [run.validation_score for run in record.runs if run.learning_rate == rate]
-                )
+                np.mean([run.validation_score for run in record.runs if run.learning_rate == rate])
             ),
         }
         for rate in sorted(record.learning_rates)
