@@ -426,7 +426,7 @@ def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
         assert done.returncode == 0, done.stderr
         assert contents(study) == expected
         group = "lora, rank 2, seed 0, learning rate 0.05 and 1 more"
-        assert f"{group}: trained, best validation accuracy 0." in done.stdout
+        assert f"{group}: trained, on validation 0." in done.stdout
         assert read_json(study / "metrics/machine/lora-r2.json")["executor"] == "ray"
 
 
