@@ -105,8 +105,8 @@ def _kept(
         return found
     raise CannotTell(
         f"with {with_this}, the fully tuned model loses {points(statement.estimate.value / 100)} "
-        f"of {study.on_test}. But that was tuned together with what was taken out, so it does not say "
-        f"how good it is when it is trained by itself. {instead}",
+        f"of {study.on_test}. But that was tuned together with what was taken out, so it does not "
+        f"say how good it is when it is trained by itself. {instead}",
         **found.numbers,
     )
 
