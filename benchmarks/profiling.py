@@ -53,7 +53,7 @@ class ProfiledProgress(Progress):
         elif self._count == self._last:
             self._profiler.stop()
 
-    def epoch(self, epoch: int, losses: Sequence[float], accuracies: Sequence[float]) -> None:
+    def epoch(self, epoch: int, losses: Sequence[float], scores: Sequence[float], of: str) -> None:
         """Nothing to do."""
 
     def finish(self) -> None:

@@ -13,6 +13,7 @@ import time
 from study.batches.feeds import TokenFeed
 from study.entry import command
 from study.entry.sections import load
+from study.metrics.measure import measure_named
 from study.models.packed import load_for
 from study.probes.probe import linear_probe
 from study.records import prepared
@@ -32,13 +33,14 @@ def main() -> None:
     model = load_for(data, chosen.model.name, compute_dtype(chosen.train), device=used)
     found = linear_probe(model.to(used), data, TokenFeed(data, 1, used))
     write_json("metrics/linear_probe.json", found.to_json())
+    measure = measure_named(found.metric)
     for each in found.states:
-        accuracy = f"{100 * each.validation_accuracy:.1f} % on validation"
-        print(f"linear probe on {each.state} states: {accuracy} at C = {each.c:g}")
+        score = f"{measure.shown(each.validation_score)} on validation"
+        print(f"linear probe on {each.state} states: {score} at C = {each.c:g}")
     for kind, why in found.left_out.items():
         print(f"linear probe on {kind} states: left out, as {why}")
-    accuracy = f"{100 * found.test_accuracy:.1f} % on test"
-    print(f"picked: {found.state} states, {accuracy}; {time.perf_counter() - started:.0f} s")
+    score = f"{measure.shown(found.test_score)} on test"
+    print(f"picked: {found.state} states, {score}; {time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":

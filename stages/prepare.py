@@ -4,7 +4,7 @@ Reads the source of `data.name` (and `data.test_name`), the tokenizer of `model.
 model computes batches (metrics/checked.json); writes data/prepared/ (see `study.records.prepared`)
 and the report metrics/data.json:
 
-    model, classes          display name; number of classes
+    model, classes          display name; number of classes, or task, "regression"
     token_ids_in_use        different token ids in all splits together
     sources.main, .test     display name, rows read (after data.where), rows dropped by reason,
                             sentences left
@@ -14,7 +14,8 @@ and the report metrics/data.json:
                             whether the number was chosen by the study (train.epochs: auto)
     batching                how the model computes, as stage check found
     pairs_of                the two columns, only where each sentence is a pair of texts
-    splits.SPLIT            sentences, class counts and shares; mean, quantiles and maximum of the
+    splits.SPLIT            sentences, class counts and shares (of a regression the labels' mean,
+                            standard deviation, least and most); mean, quantiles and maximum of the
                             lengths in tokens before long texts were cut, the number of tokens
                             after, and the share of sentences that were cut
 
@@ -33,11 +34,13 @@ from study.data.preparing import prepare
 from study.data.texts import columns_words
 from study.entry.command import run
 from study.entry.sections import load
+from study.metrics.measure import measure_of
 from study.records import prepared
 from study.records.checked import read_batching
 from study.records.json_file import write_json
 from study.settings.data import DATA
 from study.settings.model import MODEL
+from study.settings.statistics import STATISTICS
 from study.settings.train import TRAIN
 from study.words.steps import steps_words
 
@@ -47,10 +50,11 @@ REPORT = "metrics/data.json"
 
 def main() -> None:
     """Prepare the data of params.yaml."""
-    wanted = load(DATA, MODEL, TRAIN)
+    wanted = load(DATA, MODEL, TRAIN, STATISTICS)
     batching = read_batching()
     data, report = prepare(wanted.data, wanted.model.name)
-    data = replace(data, batching=batching)
+    metric = measure_of(data.task, wanted.statistics.metric).name
+    data = replace(data, batching=batching, metric=metric)
     train, sentences = wanted.train, len(data.train)
     epochs = train.epochs_of(sentences, data.num_labels)
     training = {
@@ -64,7 +68,8 @@ def main() -> None:
         print(f"{path}: trained on other data; removed")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     items = columns_words(wanted.data.text) if "pairs_of" in report else "sentences"
-    print(f"prepared {data.num_labels} classes of {items}: {sizes}")
+    kind = f"{data.num_labels} classes of {items}" if data.label_names else f"numbers of {items}"
+    print(f"prepared {kind}: {sizes}; compared by {metric}")
     print(f"training: {steps_words(sentences, train.batch_size, epochs, data.num_labels)}")
 
 

@@ -34,7 +34,7 @@ def main() -> None:
         return
     print(
         f"select: rank {facts.picked.rank}, seed {facts.run.seed}, test accuracy "
-        f"{100 * facts.run.test_accuracy:.1f} %; merged and unmerged logits differ by "
+        f"{100 * facts.run.test_score:.1f} %; merged and unmerged logits differ by "
         f"{facts.checked.difference:.1g} at most"
     )
 

@@ -10,7 +10,7 @@ validation has no say here), metrics/shuffled_labels.json,
     learning_rate   theirs
     epochs          at which each was kept, by seed
     last_loss       the training loss of the last steps up to there, nats, by seed
-    test_accuracy   by seed; about that of guessing
+    test_accuracy   or test_ and the name of the study's metric; by seed; about that of guessing
 
 and, for nobody to depend on, metrics/machine/shuffled_labels.json.
 """
@@ -26,6 +26,7 @@ from study.arms.full import FullArm, save_tuned
 from study.arms.shuffled import kept_epochs, shuffle_labels
 from study.entry import command
 from study.entry.sections import load
+from study.metrics.measure import measure_of
 from study.records import prepared
 from study.records.json_file import write_json
 from study.records.runs import read_arm
@@ -75,7 +76,8 @@ def _train(chosen: Any) -> None:
     checkpoints = Checkpoints("shuffled_labels", decisive, arm.data)
     results = arms.train_groups("shuffled labels", groups, arm, checkpoints, executor)
     save_tuned(arm, results, MODELS)
-    labels = arm.data.test.labels
+    measure = measure_of(arm.data.task, arm.data.metric)
+    labels = arm.data.test.labels.numpy()
     write_json(
         RECORD,
         {
@@ -83,8 +85,10 @@ def _train(chosen: Any) -> None:
             "learning_rate": rate,
             "epochs": {str(r.run.seed): r.best_epoch for r in results},
             "last_loss": {str(r.run.seed): r.loss_values[-1] for r in results},
-            "test_accuracy": {
-                str(r.run.seed): float((r.test_predictions == labels).double().mean())
+            f"test_{measure.name}": {
+                str(r.run.seed): measure.value(
+                    measure.answers(r.test_logits.numpy(), labels), labels
+                )
                 for r in results
             },
         },

@@ -24,8 +24,9 @@ from study.settings.statistics import STATISTICS
 def main() -> None:
     """Run the stage."""
     chosen = load(SEEDS, LORA, STATISTICS)
-    results, answers, logits = read_sweep(chosen), read_answers(chosen), read_arms(chosen)
-    validation = {rank: answers.correct[LORA_ARM, rank] for rank in results.lora}
+    results, logits = read_sweep(chosen), read_arms(chosen)
+    answers = read_answers(chosen, results.full.metric)
+    validation = {rank: answers.merits[LORA_ARM, rank] for rank in results.lora}
     arms = read_json("metrics/undertraining.json")["arms"]
     untrained = {arm["rank"] for arm in arms if arm["arm"] == LORA_ARM and not arm["trained"]}
     record = sufficient_rank(results, validation, untrained, chosen.statistics)

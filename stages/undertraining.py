@@ -24,11 +24,12 @@ def main() -> None:
     """Look at every arm's training."""
     chosen = load(SEEDS, LORA, STATISTICS)
     data = read_json("metrics/data.json")
-    shares, planned = data["splits"]["train"]["class_shares"], data["training"]["epochs"]
+    training, planned = data["splits"]["train"], data["training"]["epochs"]
     alpha = round(1 - chosen.statistics.confidence, 12)
     results = read_sweep(chosen)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
-    record = undertraining(results, probe, read_answers(chosen), shares, alpha, planned)
+    answers = read_answers(chosen, results.full.metric)
+    record = undertraining(results, probe, answers, training, alpha, planned)
     write_json("metrics/undertraining.json", record)
     for arm in record["arms"]:
         if not arm["trained"]:

@@ -67,6 +67,7 @@ HOUSE = (
     "study/theory",
     "study/statistics",
     "study/words",
+    "study/metrics",
     "study/records",
     "study/sources",
     "study/settings",

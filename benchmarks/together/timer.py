@@ -98,7 +98,7 @@ class StepTimer(Progress):
             if self._count == self._chunks.total and self._device.type == "cuda":
                 self._step_memory = torch.cuda.max_memory_allocated(self._device)
 
-    def epoch(self, epoch: int, losses: Sequence[float], accuracies: Sequence[float]) -> None:
+    def epoch(self, epoch: int, losses: Sequence[float], scores: Sequence[float], of: str) -> None:
         """The validation right after the last step is over."""
         now = self._now()
         self._validation, self._since = now - self._since, now

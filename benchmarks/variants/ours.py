@@ -38,7 +38,7 @@ class TimedProgress(Progress):
         """A step ended."""
         self._clock.step()
 
-    def epoch(self, epoch: int, losses: Sequence[float], accuracies: Sequence[float]) -> None:
+    def epoch(self, epoch: int, losses: Sequence[float], scores: Sequence[float], of: str) -> None:
         """An epoch and its validation ended."""
         self._clock.validated()
 

@@ -10,6 +10,7 @@ from transformers import PretrainedConfig
 
 from study.batches.packing import BLOCKS
 from study.entry.errors import StudyError
+from study.metrics.measure import LOG_LOSS, REGRESSION, measure_of
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, RunRecord
 from study.settings.train import TrainSettings
@@ -137,32 +138,36 @@ def picked(results: Sequence[RunResult], record: ArmRecord) -> list[RunResult]:
 def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecord:
     """Pick the learning rate on validation and put the arm's runs into a record.
 
-    The rate with the best mean over seeds of the best epoch's validation accuracy is picked, the
+    The rate with the best mean over seeds of the best epoch's validation score is picked, the
     smaller one of two that are equal. Which epoch that is the run says: the loop has found it.
     """
+    measure = measure_of(data.task, data.metric)
     labels = data.test.labels
     runs = []
     for result in results:
         best = next(p for p in result.validation if p.epoch == result.best_epoch)
-        correct = result.test_predictions == labels
+        outputs, true = result.test_logits.numpy(), labels.numpy()
+        answers = measure.answers(outputs, true)
+        predicted = outputs[:, 0] if measure.task == REGRESSION else outputs.argmax(axis=1)
         runs.append(
             RunRecord(
                 seed=result.run.seed,
                 learning_rate=result.run.learning_rate,
                 best_epoch=result.best_epoch,
-                validation_accuracy=best.accuracy,
-                test_accuracy=float(correct.double().mean()),
-                test_predictions=tuple(result.test_predictions.tolist()),
+                validation_score=best.score,
+                test_score=measure.value(answers, true),
+                test_predictions=tuple(predicted.tolist()),
                 loss_steps=result.loss_steps,
                 loss_values=result.loss_values,
                 validation=result.validation,
+                test_losses=tuple(answers.tolist()) if measure.name == LOG_LOSS else None,
             )
         )
 
     rates = tuple(dict.fromkeys(run.learning_rate for run in runs))
 
     def validation(rate: float) -> float:
-        return fmean(r.validation_accuracy for r in runs if r.learning_rate == rate)
+        return measure.merit(fmean(r.validation_score for r in runs if r.learning_rate == rate))
 
     first = results[0].run
     return ArmRecord(
@@ -177,4 +182,5 @@ def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecor
         label_names=data.label_names,
         test_labels=tuple(labels.tolist()),
         runs=tuple(runs),
+        metric=measure.name,
     )

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from study.arms.arm import Size
 from study.batches.feeds import TokenFeed
 from study.models.dropout import no_dropout
-from study.models.objective import PROBLEM_TYPE
+from study.models.objective import problem_type
 from study.models.packed import PackedClassifier, other_names, parameter_count
 from study.models.pretrained import batching_of
 from study.records.prepared import SPLITS, Prepared, Split
@@ -185,9 +185,10 @@ def save_tuned(arm: FullArm, results: Sequence[RunResult], folder: Path) -> None
     whole = model.get_input_embeddings().weight.shape[0]
     config = model.config
     config.architectures = [type(model).__name__]
-    config.id2label = dict(enumerate(arm.data.label_names))
-    config.label2id = {label: i for i, label in config.id2label.items()}
-    config.problem_type = PROBLEM_TYPE  # whatever the base was tuned for
+    if arm.data.label_names:
+        config.id2label = dict(enumerate(arm.data.label_names))
+        config.label2id = {label: i for i, label in config.id2label.items()}
+    config.problem_type = problem_type(arm.data.task)  # whatever the base was tuned for
     shared = other_names(model)
     for result in results:
         tensors = {

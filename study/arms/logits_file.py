@@ -15,8 +15,8 @@ from study.training.loop import RunResult
 def write_logits(path: str | Path, results: Sequence[RunResult], data: Prepared) -> None:
     """Write the logits of runs of one arm and one learning rate."""
     tensors = {
-        "labels/validation": data.validation.labels.numpy().astype(np.int64),
-        "labels/test": data.test.labels.numpy().astype(np.int64),
+        "labels/validation": data.validation.labels.numpy(),
+        "labels/test": data.test.labels.numpy(),
     }
     for result in results:
         tensors[f"s{result.run.seed}/validation"] = result.validation_logits.numpy()

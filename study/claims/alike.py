@@ -58,7 +58,7 @@ def strong_when_tiny(study: Study) -> Verdict:
             for r in larger
         ],
         f"whether {rank_words(small)} stay less than {margin(study.large)} behind "
-        f"{rank_words(larger)} in test accuracy",
+        f"{rank_words(larger)} in {study.on_test}",
     )
 
 
@@ -73,13 +73,15 @@ def falls_are_noise(study: Study) -> Verdict:
     }
     falls = [f"{small} to {large}" for (small, large), gap in gaps.items() if gap.value > 0]
     if not falls:
-        raise CannotTell("accuracy fell from no rank to the next, so there is nothing to explain")
+        raise CannotTell(
+            f"{study.measured} fell from no rank to the next, so there is nothing to explain"
+        )
     return study.every(
         [
             below(f"rank {small} minus rank {large}", gap, study.similar, "points")
             for (small, large), gap in gaps.items()
         ],
-        f"test accuracy fell in {len(falls)} of {len(gaps)} steps from a rank to the next. The "
+        f"{study.on_test} fell in {len(falls)} of {len(gaps)} steps from a rank to the next. The "
         f"question is whether every fall is less than {margin(study.similar)}, which is no loss "
         "that matters",
         fell_from=", ".join(falls),
@@ -100,5 +102,5 @@ def _band(study: Study, ranks: Sequence[int], points: float) -> Verdict:
             )
         ],
         f"whether any two of {rank_words(ranks)} ({counted(len(pairs), 'pair')}) lie less than "
-        f"{margin(points)} apart in test accuracy",
+        f"{margin(points)} apart in {study.on_test}",
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from study.analyses.results.head_alone import HeadAlone
-from study.analyses.results.sweep import seed_accuracies
+from study.analyses.results.sweep import seed_merits
 from study.claims.evidence import Study, Test, rank_words
 from study.claims.rates import unequal
 from study.claims.statements import Statement, above
@@ -32,8 +32,8 @@ def between_the_others(study: Study) -> Verdict:
                 _ahead(study, study.full, study.lora(rank)),
             )
         ],
-        f"whether {rank_words(study.ranks)} are above {study.the_head_alone} in test accuracy, and "
-        "below full fine-tuning",
+        f"whether {rank_words(study.ranks)} are above {study.the_head_alone} in {study.on_test}, "
+        "and below full fine-tuning",
     )
 
 
@@ -44,7 +44,7 @@ def head_only_underfits(study: Study) -> Verdict:
     found = study.every(
         [_ahead(study, arm, study.head_alone, study.similar) for arm in (smallest, study.full)],
         f"whether rank {study.ranks[0]} and full fine-tuning are more than "
-        f"{margin(study.similar)} above {study.the_head_alone} in test accuracy",
+        f"{margin(study.similar)} above {study.the_head_alone} in {study.on_test}",
         trained=fewest,
         trained_by_smallest_rank=smallest.trainable_parameters,
     )
@@ -60,7 +60,7 @@ def full_is_best(study: Study) -> Verdict:
     return study.every(
         [_ahead(study, study.full, other) for other in others],
         f"whether full fine-tuning is above {study.the_head_alone} and above "
-        f"{rank_words(study.ranks)} in test accuracy{unequal(study)}",
+        f"{rank_words(study.ranks)} in {study.on_test}{unequal(study)}",
     )
 
 
@@ -79,7 +79,7 @@ def most_of_the_gain(rank: int) -> Test:
         return study.every(
             [above(what, more, unit="points")],
             f"whether rank {rank} is nearer to full fine-tuning than to {study.the_head_alone} in "
-            "test accuracy: most means more than half of the gain",
+            f"{study.on_test}: most means more than half of the gain",
             share_of_gain=study.gain(arm, head).value / gain.value,
         )
 
@@ -90,14 +90,16 @@ def quality_kept(least: float) -> Test:
     """Every rank's accuracy is above a share of full fine-tuning's."""
 
     def test(study: Study) -> Verdict:
-        ratio = min(_accuracy(study.lora(r)) for r in study.ranks) / _accuracy(study.full)
+        if not study.has_shares:
+            raise CannotTell(f"not defined for {study.measured}: it has no shares")
+        ratio = min(_score(study.lora(r)) for r in study.ranks) / _score(study.full)
         over = {r: study.mix((1.0, study.lora(r)), (-least, study.full)) for r in study.ranks}
         return study.every(
             [
                 above(f"rank {r} minus {share(least)} of full fine-tuning", gain, unit="points")
                 for r, gain in over.items()
             ],
-            f"whether every rank's test accuracy is above {share(least)} of full fine-tuning's",
+            f"whether every rank's {study.on_test} is above {share(least)} of full fine-tuning's",
             lowest_share_of_full=ratio,
         )
 
@@ -113,15 +115,15 @@ def more_parameters_tend_to_help(study: Study) -> Verdict:
     """
     arms = [study.lora(rank) for rank in study.several_ranks()]
     arms.sort(key=lambda arm: arm.trainable_parameters)
-    verdict, numbers = rises([seed_accuracies(arm) for arm in arms], study.alpha)
-    accuracies = [f"{_name(arm)}: {100 * _accuracy(arm):.1f} %" for arm in arms]
+    verdict, numbers = rises([seed_merits(arm) for arm in arms], study.alpha)
+    scores = [f"{_name(arm)}: {study.shown(_score(arm))}" for arm in arms]
     return Verdict(
         verdict,
-        f"whether test accuracy rises over {len(arms)} ranks in the order of their trainable "
+        f"whether {study.on_test} rises over {len(arms)} ranks in the order of their trainable "
         f"parameters (Page's trend test within each seed; a p value up to {study.alpha / 2:g} "
         "shows it). The head alone and full fine-tuning are left out: they lie so far apart that "
         "they would decide it by themselves",
-        numbers | {"in_order": ", ".join(accuracies)},
+        numbers | {"in_order": ", ".join(scores)},
     )
 
 
@@ -134,7 +136,7 @@ def clean_frontier(study: Study) -> Verdict:
     return study.every(
         [_ahead(study, large, small) for small, large in steps],
         f"whether each of {len(steps) + 1} arms, {study.the_head_alone} among them, is above the "
-        "one with the next fewer trainable parameters in test accuracy",
+        f"one with the next fewer trainable parameters in {study.on_test}",
     )
 
 
@@ -152,8 +154,8 @@ def _name(arm: HeadAlone) -> str:
     return arm_label(arm.arm, arm.rank).removeprefix("LoRA, ").lower()
 
 
-def _accuracy(arm: HeadAlone) -> float:
+def _score(arm: HeadAlone) -> float:
     if isinstance(arm, LinearProbe):
-        return arm.test_accuracy
+        return arm.test_score
     runs = arm.picked()
-    return sum(run.test_accuracy for run in runs) / len(runs)
+    return sum(run.test_score for run in runs) / len(runs)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from study.analyses.results.sweep import seed_accuracies
+from study.analyses.results.sweep import seed_merits
 from study.claims.advice import run, with_ranks
 from study.claims.estimates import Estimate, published
 from study.claims.evidence import Study, part
@@ -51,7 +51,7 @@ def small_rank_does_the_task(study: Study) -> Verdict:
     return _kept(
         study,
         above(what, _gap(study, row), -study.similar, "points"),
-        f"whether the fully tuned model loses less than {margin(study.similar)} of test accuracy "
+        f"whether the fully tuned model loses less than {margin(study.similar)} of {study.on_test} "
         f"when the update of every matrix is cut to the largest rank up to {SMALL}. Beside it "
         "stands how far the head alone is below full fine-tuning",
         f"its update cut to rank {row['rank']}",
@@ -70,14 +70,14 @@ def rest_adds_little(study: Study) -> Verdict:
     kinds = " and ".join(
         sorted({name.split(".")[-1] for name in _modules(study, "target_modules")})
     )
-    reached = [float(np.mean(seed_accuracies(study.lora(rank)))) for rank in study.ranks]
+    reached = [float(np.mean(seed_merits(study.lora(rank)))) for rank in study.ranks]
     ends = " to ".join(dict.fromkeys(percent(end) for end in (min(reached), max(reached))))
     return _kept(
         study,
         above(
             f"{kinds} alone minus the whole update", _gap(study, alone), -study.similar, "points"
         ),
-        f"whether the fully tuned model loses less than {margin(study.similar)} of test accuracy "
+        f"whether the fully tuned model loses less than {margin(study.similar)} of {study.on_test} "
         "when all but its head and the matrices that LoRA adapts are set back to the pretrained "
         "ones",
         f"only the update of {kinds} kept",
@@ -105,8 +105,8 @@ def _kept(
         return found
     raise CannotTell(
         f"with {with_this}, the fully tuned model loses {points(statement.estimate.value / 100)} "
-        "of test accuracy. But that was tuned together with what was taken out, so it does not say "
-        f"how good it is when it is trained by itself. {instead}",
+        f"of {study.on_test}. But that was tuned together with what was taken out, so it does not "
+        f"say how good it is when it is trained by itself. {instead}",
         **found.numbers,
     )
 
@@ -145,7 +145,7 @@ def lora_is_low_rank_approximation(study: Study) -> Verdict:
     return study.every(
         statements,
         "whether at every rank LoRA and full fine-tuning's update cut to the same rank lie less "
-        f"than {margin(study.similar)} apart in test accuracy",
+        f"than {margin(study.similar)} apart in {study.on_test}",
     )
 
 

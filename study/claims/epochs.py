@@ -30,7 +30,7 @@ MANY = 10
 def head_only_plateaus(study: Study) -> Verdict:
     """Head-only gains little in the second half of its epochs, and stays far below full.
 
-    The gain is its mean validation accuracy over the last quarter of the epochs that all its runs
+    The gain is its mean validation score over the last quarter of the epochs that all its runs
     took less that over the quarter before. The gap is on test, from the best head alone. Both are
     held against the middle margin.
     """
@@ -41,13 +41,15 @@ def head_only_plateaus(study: Study) -> Verdict:
             f"the head alone was validated {counted(epochs, 'time')}, too rarely to see a plateau: "
             f"{command('head_only.epochs=30')}"
         )
-    gain = over_seeds([100 * _late_gain(run, "accuracy", epochs) for run in runs], "a gain")
+    gain = over_seeds(
+        [100 * study.merit(_late_gain(run, "score", epochs)) for run in runs], "a gain"
+    )
     gap = study.gain(study.full, study.head_alone)
     head = "head-only" if study.head_alone is study.head_only else "the linear probe"
     return study.every(
         [
             below(
-                f"head-only's mean validation accuracy over the last quarter of "
+                f"head-only's mean validation {study.measured} over the last quarter of "
                 f"{_named(runs, epochs)} minus that over the quarter before",
                 gain,
                 study.similar,

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.analyses.results import head_alone
 from study.analyses.results.head_alone import HeadAlone
-from study.analyses.results.sweep import Sweep, read_sweep, scores
+from study.analyses.results.sweep import Sweep, measure_in, merits, read_sweep
 from study.claims import statements
 from study.claims.advice import one_more_seed, with_ranks, with_seeds
 from study.claims.estimates import Estimate, estimate
 from study.claims.statements import Finding, Statement
 from study.claims.verdicts import MEASURED, UNTOLD, CannotTell, Verdict
 from study.entry.errors import StudyError
+from study.metrics.measure import measure_named
 from study.probes.record import LinearProbe, read_probe
 from study.records.json_file import read_json
 from study.records.runs import ArmRecord
-from study.statistics.crossed import crossed
+from study.statistics.crossed import are_counts, crossed
+from study.statistics.resampling import Scores
 from study.words.arms import head_words
 from study.words.phrases import listed
 
@@ -102,6 +103,28 @@ class Study:
     def full(self) -> ArmRecord:
         return self.results.full
 
+    @property
+    def measured(self) -> str:
+        """What arms are compared by, in words."""
+        return measure_in(self.full).words
+
+    @property
+    def on_test(self) -> str:
+        return f"test {self.measured}"
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether a share of the metric says something: of a correlation or a loss it does not."""
+        return measure_in(self.full).in_percent
+
+    def shown(self, value: float) -> str:
+        """Write a value of the metric."""
+        return measure_in(self.full).shown(value)
+
+    def merit(self, value: float) -> float:
+        """Return a value of that, or a difference, so that more is better; a hundredth a point."""
+        return measure_in(self.full).merit(value)
+
     def lora(self, rank: int) -> ArmRecord:
         """Return a rank of the sweep.
 
@@ -141,18 +164,22 @@ class Study:
         return larger
 
     def mix(self, *parts: tuple[float, HeadAlone]) -> Estimate:
-        """Return a sum of test accuracies times factors, in points, paired.
+        """Return a sum of scores on test times factors, in points, paired; more is better.
 
         The linear probe has one answer, which stands beside every seed of the other arms.
 
         Its interval is over seeds and test sentences crossed (`study.statistics.crossed`); with one
         seed over sentences alone.
         """
-        weighted = np.broadcast_arrays(*(factor * _right(arm) for factor, arm in parts))
-        return estimate(crossed(np.sum(weighted, axis=0)))
+        each = [_merits(arm) for _, arm in parts]
+        factors = [factor for factor, _ in parts]
+        weighted = np.broadcast_arrays(
+            *(factor * one.astype(np.float64) for factor, one in zip(factors, each, strict=True))
+        )
+        return estimate(crossed(np.sum(weighted, axis=0), counts=all(map(are_counts, each))))
 
     def gain(self, first: HeadAlone, over: HeadAlone) -> Estimate:
-        """Return the test accuracy of the first less the other's, in points."""
+        """Return the score on test of the first less the other's, in points; more is better."""
         return self.mix((1.0, first), (-1.0, over))
 
     def every(self, each: Iterable[Statement], why: str, **more: Any) -> Verdict:
@@ -185,10 +212,11 @@ RECORDS = (
 """The files of metrics/ that are read beside the runs."""
 
 
-def _right(arm: HeadAlone) -> NDArray[np.float64]:
+def _merits(arm: HeadAlone) -> Scores:
     """Return what each seed scored on each test sentence; of the probe, for all seeds alike."""
-    right = arm.right() if isinstance(arm, LinearProbe) else scores(arm)
-    return right.astype(np.float64)
+    if isinstance(arm, LinearProbe):
+        return measure_named(arm.metric).merits(arm.parts())
+    return merits(arm)
 
 
 def read_study(settings: Settings, folder: str | Path = "metrics") -> Study:

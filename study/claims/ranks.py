@@ -26,7 +26,7 @@ def gains_up_to(rank: int) -> Test:
             raise CannotTell(f"the sweep has no rank below {rank}: {command}")
         return study.every(
             [above(_name(rank, smallest), _gain(study, rank, smallest), study.similar, "points")],
-            f"whether test accuracy rises by more than {margin(study.similar)} from rank "
+            f"whether {study.on_test} rises by more than {margin(study.similar)} from rank "
             f"{smallest} to {rank}",
         )
 
@@ -41,7 +41,7 @@ def saturates_at(rank: int) -> Test:
         larger = study.ranks_above(rank)
         return study.every(
             _no_gains(study, larger, rank),
-            f"whether {rank_words(larger)} gain less than {margin(study.similar)} of test accuracy "
+            f"whether {rank_words(larger)} gain less than {margin(study.similar)} of {study.on_test} "
             f"over rank {rank}",
         )
 
@@ -53,8 +53,8 @@ def smallest_underfits(study: Study) -> Verdict:
     smallest, *larger = study.several_ranks()
     return study.some(
         [one.negated() for one in _no_gains(study, larger, smallest)],
-        f"whether any of {rank_words(larger)} gains more than {margin(study.similar)} of test "
-        f"accuracy over rank {smallest}",
+        f"whether any of {rank_words(larger)} gains more than {margin(study.similar)} of "
+        f"{study.on_test} over rank {smallest}",
     )
 
 
@@ -86,7 +86,7 @@ def returns_diminish(study: Study) -> Verdict:
         study,
         {rank: [larger for larger in ranks if larger > rank] for rank in candidates},
         f"whether one of {rank_words(candidates)} is such that no larger rank gains "
-        f"{margin(study.similar)} of test accuracy over it",
+        f"{margin(study.similar)} of {study.on_test} over it",
     )
 
 
@@ -106,7 +106,7 @@ def enough(least: int, most: int) -> Test:
             study,
             {rank: [other for other in ranks if other != rank] for rank in candidates},
             f"whether {'one of ' if len(candidates) > 1 else ''}{rank_words(candidates)} is such "
-            f"that no other rank gains {margin(study.similar)} of test accuracy over it",
+            f"that no other rank gains {margin(study.similar)} of {study.on_test} over it",
         )
 
     return test
@@ -128,7 +128,7 @@ def as_good_as(small: int, large: int) -> Test:
         return study.every(
             _no_gains(study, [large], small),
             f"whether rank {small} is less than {margin(study.similar)} behind rank {large} in "
-            "test accuracy",
+            f"{study.on_test}",
         )
 
     return test
@@ -159,8 +159,8 @@ def _no_falls(study: Study) -> list[Statement]:
 
 def _fall_words(study: Study) -> str:
     return (
-        f"how far test accuracy falls from each smaller rank to rank {study.ranks[-1]}; less than "
-        f"{margin(study.similar)} is no fall that matters"
+        f"how far {study.on_test} falls from each smaller rank to rank {study.ranks[-1]}; less "
+        f"than {margin(study.similar)} is no fall that matters"
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.analyses.results.sweep import measure_in
 from study.claims.advice import LORA_RATES, PROPORTIONAL, RATES
 from study.claims.advice import run as command
 from study.claims.estimates import over_seeds
@@ -171,8 +172,9 @@ def _behind(arms: Sequence[ArmRecord], which: str) -> list[float]:
     by_seed: dict[int, list[float]] = {}
     for arm in arms:
         extreme = (min if which == "lowest" else max)(arm.learning_rates)
+        merit = measure_in(arm).merit
         there = {run.seed: run for run in arm.runs if run.learning_rate == extreme}
         for run in arm.picked():
-            lost = 100 * (run.validation_accuracy - there[run.seed].validation_accuracy)
+            lost = 100 * merit(run.validation_score - there[run.seed].validation_score)
             by_seed.setdefault(run.seed, []).append(lost)
     return [sum(lost) / len(lost) for lost in by_seed.values()]

@@ -44,5 +44,5 @@ def seeds_matter(study: Study) -> Verdict:
         raise CannotTell(f"one seed cannot be compared with another: {command('seeds=[0,1,2]')}")
     return study.some(
         statements,
-        f"whether any two seeds of one arm differ by more than {margin(least)} in test accuracy",
+        f"whether any two seeds of one arm differ by more than {margin(least)} in {study.on_test}",
     )

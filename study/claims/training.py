@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import f as fisher
 
-from study.analyses.results.sweep import seed_accuracies
+from study.analyses.results.sweep import seed_merits
 from study.claims.advice import run as command
 from study.claims.estimates import Estimate, over_seeds
 from study.claims.evidence import Study
@@ -78,7 +78,7 @@ def capacity_not_overfitting(study: Study) -> Verdict:
     )
     losses_at_top = [
         below(
-            f"test accuracy of rank {rank} minus rank {largest}",
+            f"{study.on_test} of rank {rank} minus rank {largest}",
             study.gain(study.lora(rank), study.lora(largest)),
             study.similar,
             "points",
@@ -88,7 +88,7 @@ def capacity_not_overfitting(study: Study) -> Verdict:
     return study.every(
         [fits, *losses_at_top],
         f"whether rank {largest} ends at a lower training loss than rank {smaller[0]}, and is less "
-        f"than {margin(study.similar)} behind every smaller rank in test accuracy",
+        f"than {margin(study.similar)} behind every smaller rank in {study.on_test}",
     )
 
 
@@ -103,6 +103,8 @@ def lora_is_stable(study: Study) -> Verdict:
         raise CannotTell(
             "the training loss was noted at fewer than four steps: more `train.epochs`"
         )
+    if not study.full.label_names:
+        raise CannotTell("not defined for regression: there is no loss of guessing among classes")
     guessing = math.log(len(study.full.label_names))
     ratio = max(_last_quarter(run) / _first_quarter(run) for _, run in runs)
     highest = [_highest_late(run) for _, run in runs]
@@ -128,10 +130,10 @@ def large_ranks_vary_more(study: Study) -> Verdict:
     of normal distributions (the seeds are shared, which makes the interval too wide if anything).
     """
     smallest, *_, largest = study.several_ranks()
-    low, high = (100 * np.array(seed_accuracies(study.lora(r))) for r in (smallest, largest))
+    low, high = (100 * np.array(seed_merits(study.lora(r))) for r in (smallest, largest))
     if len(low) < 2:
         more = command("seeds=[0,1,2,3,4,5,6,7,8,9]")
-        raise CannotTell(f"one seed does not tell how accuracy varies over seeds: {more}")
+        raise CannotTell(f"one seed does not tell how {study.measured} varies over seeds: {more}")
     variances = float(np.var(low, ddof=1)), float(np.var(high, ddof=1))
     if min(variances) == 0:
         raise CannotTell("seeds of one of the two ranks agree exactly, so there is no ratio")
@@ -141,7 +143,7 @@ def large_ranks_vary_more(study: Study) -> Verdict:
     few = f". With {counted(len(low), 'seed')} only a ratio beyond {quantile:.3g} would settle it"
     return Verdict(
         verdict,
-        f"how much test accuracy varies over seeds (standard deviation, in points) at rank "
+        f"how much {study.on_test} varies over seeds (standard deviation, in points) at rank "
         f"{smallest} and {largest}, and the ratio of the variances with its interval (F)"
         + (f"{few} (more `seeds`)" if verdict == UNTOLD else ""),
         {

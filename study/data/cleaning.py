@@ -9,7 +9,7 @@ first would let the order of the file decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from study.data.texts import Text, key_of, shown, stripped
@@ -17,11 +17,14 @@ from study.entry.errors import StudyError
 
 Label = str | int | float | bool | None
 _WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MOST = 3e38  # a number in fp32
+Named = Callable[[Sequence[Label], Sequence[Text], str], list[str]]
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """Texts and the names of their classes, in the order of the source."""
+    """Texts and the names of their classes, in the order of the source; or numbers, written out."""
 
     texts: tuple[Text, ...]
     labels: tuple[str, ...]
@@ -41,20 +44,24 @@ class Dropped:
 
 
 def clean(
-    texts: Sequence[Text | None], labels: Sequence[Label], origin: str
+    texts: Sequence[Text | None],
+    labels: Sequence[Label],
+    origin: str,
+    named: Named | None = None,
 ) -> tuple[Sentences, Dropped]:
     """Drop empty texts, then conflicting ones, then all but the first of each.
 
     Args:
         texts, labels: of every row, None where there is none.
         origin: names the source in errors.
+        named: writes labels so that equal ones are the same text; None: `label_names`.
 
     Raises:
         StudyError: nothing is left, a text has no label, or the labels are no classes.
     """
     found = {i: text for i, text in enumerate(map(stripped, texts)) if text is not None}
     full = list(found.values())
-    names = label_names([labels[i] for i in found], full, origin)
+    names = (named or label_names)([labels[i] for i in found], full, origin)
 
     labels_of: dict[Hashable, set[str]] = {}
     for text, name in zip(full, names, strict=True):
@@ -92,20 +99,42 @@ def label_names(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> 
     Raises:
         StudyError: a text has no label, or the labels are numbers with a fraction.
     """
+    _refuse_missing(labels, texts, origin)
+    names = [_text(label) for label in labels]
+    fractions = [name for name in names if _is_number(name) and not _WHOLE.fullmatch(name)]
+    if fractions and all(map(_is_number, names)):
+        raise StudyError(
+            f"{origin}: {fractions[0]} has a fraction, so the labels are measurements; allowed: "
+            "two or more classes (names or whole numbers), or with data.task: regression numbers"
+        )
+    return names
+
+
+def numbers(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> list[str]:
+    """Write every label of a regression as a number: 1, 1.0 and "1e0" are one.
+
+    Raises:
+        StudyError: a text has no label, or one that is no finite number.
+    """
+    _refuse_missing(labels, texts, origin)
+    written = [str(label).strip() for label in labels]
+    wrong = [i for i, x in enumerate(written) if not _NUMBER.fullmatch(x) or abs(float(x)) > _MOST]
+    if wrong:
+        raise StudyError(
+            f"{origin}: {len(wrong)} of {len(labels)} labels are no finite numbers, first "
+            f"{written[wrong[0]]!r} of {shown(texts[wrong[0]])}; allowed with data.task: "
+            "regression: a finite number for every text"
+        )
+    return [repr(float(x) + 0.0) for x in written]  # -0.0 is 0.0
+
+
+def _refuse_missing(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> None:
     missing = [i for i, label in enumerate(labels) if label is None or _text(label) in ("", "nan")]
     if missing:
         raise StudyError(
             f"{origin}: {len(missing)} of {len(labels)} texts have no label, first "
             f"{shown(texts[missing[0]])}; allowed: a label for every text"
         )
-    names = [_text(label) for label in labels]
-    fractions = [name for name in names if _is_number(name) and not _WHOLE.fullmatch(name)]
-    if fractions and all(map(_is_number, names)):
-        raise StudyError(
-            f"{origin}: {fractions[0]} has a fraction, so the labels are measurements; "
-            "allowed: two or more classes (names or whole numbers)"
-        )
-    return names
 
 
 def leave_out(
@@ -180,6 +209,15 @@ def indices(sentences: Sentences, classes: Sequence[str], origin: str) -> list[i
         )
     index = {name: i for i, name in enumerate(classes)}
     return [index[label] for label in sentences.labels]
+
+
+def values(sentences: Sentences, classes: Sequence[str], origin: str) -> list[int] | list[float]:
+    """Return what is learned of every sentence: its class index, or without classes its number.
+
+    Raises:
+        StudyError: as `indices`.
+    """
+    return indices(sentences, classes, origin) if classes else [float(x) for x in sentences.labels]
 
 
 def _text(label: Label) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from study.data.cleaning import Sentences, class_names, indices, refuse_no_label, without
+from study.data.cleaning import (
+    Sentences,
+    class_names,
+    numbers,
+    refuse_no_label,
+    values,
+    without,
+)
 from study.data.reading import Query
 from study.data.sizes import STUDY, Asked, Sizes, fitting
 from study.data.source import read_source, source_report
@@ -33,7 +40,7 @@ class Part:
     """
 
     texts: tuple[Text, ...]
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | tuple[float, ...]
     relatives: int
 
 
@@ -60,14 +67,19 @@ def prepare(
     """
     pairs = isinstance(data.text, tuple)
     tokenizer = Tokenizer(model_name, data.max_length, pairs=pairs)  # first: it fails fast
-    unwanted = data.drop_labels or ()
-    main = read_source(replace(Query.of(data, "data."), drop_labels=unwanted))
-    tests = None if data.test_name is None else read_source(_test_query(data, data.test_name))
-    if data.drop_labels is None:
+    unwanted, regression = data.drop_labels or (), data.task == "regression"
+    named = numbers if regression else None
+    main = read_source(replace(Query.of(data, "data."), drop_labels=unwanted), named)
+    tests = (
+        None if data.test_name is None else read_source(_test_query(data, data.test_name), named)
+    )
+    if data.drop_labels is None and not regression:
         for source, key in ((main, "label"), (tests, "test_label")):
             if source is not None and source.classes is None:
                 refuse_no_label(source.sentences.labels, f"data.{key}: {source.display_name}")
-    classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
+    classes: list[str] = []  # of a regression
+    if not regression:
+        classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
     cut: _Cut
     if tests is None:
         family = row_families(main.sentences.texts)
@@ -87,6 +99,7 @@ def prepare(
 
     tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
     splits: dict[str, Any] = {
+        # Labels are int64, or fp32.
         name: Split(t.input_ids, t.lengths, torch.tensor(parts[name].labels), t.token_types)
         for name, t in tokens.items()
     }
@@ -96,10 +109,11 @@ def prepare(
         model_name=tokenizer.display_name,
         max_length=data.max_length,
         pad_token_id=tokenizer.pad_token_id,
+        task="regression" if regression else "classification",
     )
     report = {
         "model": tokenizer.display_name,
-        "classes": len(classes),
+        **({"task": data.task} if regression else {"classes": len(classes)}),
         "token_ids_in_use": len(torch.cat([t.input_ids for t in tokens.values()]).unique()),
         "sources": sources,
         "relatives_set_aside": {name: parts[name].relatives for name in ("test", "validation")},
@@ -202,8 +216,8 @@ def _split_one(
         ("data.validation_size", data.validation_size),
         ("data.train_size", data.train_size),
     ]
-    labels = indices(sentences, classes, f"data.label: {data.name}")
-    found = stretches(labels, family, sizes, data.seed, data.name)
+    labels = values(sentences, classes, f"data.label: {data.name}")
+    found = stretches(_strata(labels, classes), family, sizes, data.seed, data.name)
     test, validation, train = (_part(sentences, labels, stretch) for stretch in found)
     return {"train": train, "validation": validation, "test": test}
 
@@ -222,18 +236,19 @@ def _split_two(
     """
     name = str(data.test_name)
     of_tests, of_pool = family[: len(tests)], family[len(tests) :]
-    test_labels = indices(tests, classes, f"data.test_label: {name}")
+    test_labels = values(tests, classes, f"data.test_label: {name}")
     test_size = ("data.test_size", data.test_size)
-    (test,) = stretches(test_labels, of_tests, [test_size], data.seed, name)
+    (test,) = stretches(_strata(test_labels, classes), of_tests, [test_size], data.seed, name)
 
     apart = np.flatnonzero(~np.isin(of_pool, of_tests))
     if not len(apart):
         raise StudyError(f"data.test_name: {name} holds every sentence of {data.name}")
     relatives = len(pool) - len(apart)
     pool = Sentences(tuple(pool.texts[i] for i in apart), tuple(pool.labels[i] for i in apart))
-    labels = indices(pool, classes, f"data.label: {data.name}")
+    labels = values(pool, classes, f"data.label: {data.name}")
     sizes = [("data.validation_size", data.validation_size), ("data.train_size", data.train_size)]
-    found = stretches(labels, of_pool[apart], sizes, data.seed, data.name)
+    strata = _strata(labels, classes)
+    found = stretches(strata, of_pool[apart], sizes, data.seed, data.name)
     validation, train = (_part(pool, labels, stretch) for stretch in found)
     return {
         "train": train,
@@ -242,13 +257,26 @@ def _split_two(
     }
 
 
-def _part(sentences: Sentences, labels: Sequence[int], stretch: Stretch) -> Part:
+def _strata(labels: Sequence[int] | Sequence[float], classes: Sequence[str]) -> list[int]:
+    """Return what a split keeps the shares of: classes; of numbers nothing, they are all one."""
+    return [int(label) for label in labels] if classes else [0] * len(labels)
+
+
+def _part(sentences: Sentences, labels: Sequence[Any], stretch: Stretch) -> Part:
     texts = tuple(sentences.texts[i] for i in stretch.chosen)
     return Part(texts, tuple(labels[i] for i in stretch.chosen), stretch.relatives)
 
 
 def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
     """Refuse splits that cannot be learned from or measured on."""
+    if not classes:
+        for name, part in parts.items():
+            if len(set(part.labels)) < 2:
+                raise StudyError(
+                    f"data.{name}_size: all {len(part.labels)} sentences have the label "
+                    f"{part.labels[0]:g}; allowed: sentences of at least two different numbers"
+                )
+        return
     missing = sorted(set(range(len(classes))) - set(parts["train"].labels))
     if missing:
         raise StudyError(
@@ -259,19 +287,34 @@ def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
         if len(set(parts[name].labels)) < 2:
             raise StudyError(
                 f"data.{name}_size: {len(parts[name].labels)} sentences hold only the class "
-                f"{classes[parts[name].labels[0]]!r}; allowed: sentences of at least two classes"
+                f"{classes[int(parts[name].labels[0])]!r}; allowed: sentences of at least two "
+                "classes"
             )
 
 
 def _split_report(part: Part, tokens: Tokens, classes: Sequence[str]) -> dict[str, Any]:
-    """Report sizes, class balance, and lengths in tokens before long texts were cut."""
+    """Report sizes, class balance, and lengths in tokens before long texts were cut.
+
+    Of a regression the labels' mean, standard deviation, and ends in place of the balance.
+    """
     n = len(part.labels)
     lengths = sorted(tokens.full_lengths.tolist())
-    counts = [part.labels.count(c) for c in range(len(classes))]
+    labels: list[Any] = list(part.labels)
+    balance: dict[str, Any] = {
+        "label_mean": float(np.mean(labels)),
+        "label_deviation": float(np.std(labels)),
+        "label_least": min(labels),
+        "label_most": max(labels),
+    }
+    if classes:
+        counts = [labels.count(c) for c in range(len(classes))]
+        balance = {
+            "class_counts": dict(zip(classes, counts, strict=True)),
+            "class_shares": {name: count / n for name, count in zip(classes, counts, strict=True)},
+        }
     return {
         "sentences": n,
-        "class_counts": dict(zip(classes, counts, strict=True)),
-        "class_shares": {name: count / n for name, count in zip(classes, counts, strict=True)},
+        **balance,
         "length_mean": sum(lengths) / n,
         **{f"length_p{p:02}": lengths[(n - 1) * p // 100] for p in (5, 25, 50, 75, 95, 99)},
         "length_max": lengths[-1],

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from study.data.cleaning import Dropped, Sentences, clean, leave_out
+from study.data.cleaning import Dropped, Named, Sentences, clean, leave_out
 from study.data.reading import Query, read
 from study.entry.errors import StudyError
 
@@ -29,8 +29,11 @@ class Source:
     unwanted: int = 0
 
 
-def read_source(query: Query) -> Source:
+def read_source(query: Query, named: Named | None = None) -> Source:
     """Read a source and clean it.
+
+    Args:
+        named: see `study.data.cleaning.clean`.
 
     Raises:
         StudyError: see `study.data.reading` and `study.data.cleaning`; or no row has a label that
@@ -39,7 +42,7 @@ def read_source(query: Query) -> Source:
     rows = read(query)
     kept = leave_out(rows.labels, query.drop_labels, declared=rows.classes is not None)
     texts, labels = [rows.texts[i] for i in kept], [rows.labels[i] for i in kept]
-    sentences, dropped = clean(texts, labels, f"{query.prefix}label: {query.name}")
+    sentences, dropped = clean(texts, labels, f"{query.prefix}label: {query.name}", named)
     unwanted = len(rows.texts) - len(kept)
     if query.drop_labels and not unwanted and query.prefix == "data.":  # a test source need not
         there = sorted({str(label) for label in rows.labels})

@@ -24,7 +24,7 @@ from study.models import pretrained
 from study.models.attention import Packing
 from study.models.dropout import replace_dropout, use_generators
 from study.models.fused_layer import fuse, picks_readout
-from study.models.objective import Classification, PackedModel
+from study.models.objective import Classification, Objective, PackedModel, objective_of
 from study.models.padded import PaddedForward, in_order, typed
 from study.models.readout import HeadAlone, find_head, listening, looked_up, states_of
 from study.models.row_pass import RowPass, bare
@@ -32,6 +32,7 @@ from study.models.run_linear import RunLinear
 from study.records.prepared import Batching, Prepared
 
 _Found = TypeVar("_Found")
+_OBJECTIVE = "_objective"  # where a model keeps what it learns
 
 
 class PackedClassifier(PackedModel):
@@ -45,8 +46,6 @@ class PackedClassifier(PackedModel):
             of a sentence is the same in every step.
     """
 
-    objective = Classification()
-
     def __init__(
         self, model: PreTrainedModel, seeds: Sequence[int], *, head_alone: bool = False
     ) -> None:
@@ -54,6 +53,7 @@ class PackedClassifier(PackedModel):
         self._head_alone_trains = head_alone
         self.model = model
         self.runs = len(seeds)
+        self.objective: Objective = getattr(model, _OBJECTIVE, None) or Classification()
         prefix = model.base_model_prefix + "."
         how = pretrained.batching_of(model)
         self._padded: PaddedForward | None = None
@@ -255,7 +255,7 @@ def load_for(
     dropout: float = 0.0,
     device: torch.device | None = None,
 ) -> PreTrainedModel:
-    """Load `model.name` for prepared data: their classes, their longest sentence, their batching.
+    """Load `model.name` for prepared data: their task, their longest sentence, their batching.
 
     Args:
         device: that it will compute on; None: a GPU if there is one.
@@ -264,7 +264,9 @@ def load_for(
         StudyError: as `load_pretrained`.
     """
     classes, longest, pad = data.num_labels, data.max_length, data.pad_token_id
-    return load_pretrained(name, classes, dtype, dropout, longest, data.batching, pad, device)
+    model = load_pretrained(name, classes, dtype, dropout, longest, data.batching, pad, device)
+    setattr(model, _OBJECTIVE, objective_of(data))
+    return model
 
 
 def _head_reader(model: PreTrainedModel) -> str:

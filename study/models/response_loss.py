@@ -112,6 +112,8 @@ class ResponseLoss:
     likeliest one, each after the true tokens before it.
     """
 
+    measured = "accuracy"
+
     def loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return each run's mean over all response tokens of its batch."""
         return outputs[..., 0].sum(dim=1) / labels.sum(dim=1)

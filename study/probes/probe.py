@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.batches.feeds import TokenFeed
+from study.metrics.measure import measure_of
 from study.models.packed import parameter_count
 from study.models.readout import POOLED
 from study.probes.fit import Floats, Labels, best_by_kind, picked
@@ -29,25 +30,30 @@ def linear_probe(model: PreTrainedModel, data: Prepared, feed: TokenFeed) -> Lin
         StudyError: the training sentences are all of one class.
     """
     train, validation = (_doubles(states(model, feed, name)) for name in ("train", "validation"))
-    probes = best_by_kind(train, _labels(feed, "train"), validation, _labels(feed, "validation"))
+    held, measure = _labels(feed, "validation"), measure_of(data.task, data.metric)
+    probes = best_by_kind(train, _labels(feed, "train"), validation, held, measure)
     best = picked(probes)
     test = _doubles(states(model, feed, "test"))
     labels = _labels(feed, "test")
     predictions = best.predict(test[best.kind])
+    losses = best.losses(test[best.kind], labels)
     tried = kinds(model)
     return LinearProbe(
         state=best.kind,
         c=best.c,
-        validation_accuracy=best.validation_accuracy,
-        test_accuracy=float(np.mean(predictions == labels)),
+        validation_score=best.validation_score,
+        test_score=measure.value(predictions if losses is None else losses, labels),
         trainable_parameters=best.coefficients,
         total_parameters=parameter_count(model.base_model) + best.coefficients,
-        states=tuple(KindRecord(k, p.c, p.validation_accuracy) for k, p in probes.items()),
+        states=tuple(KindRecord(k, p.c, p.validation_score) for k, p in probes.items()),
         left_out={} if POOLED in tried else {POOLED: NO_POOLER},
         label_names=data.label_names,
         test_labels=_plain(labels),
         validation_predictions=_plain(best.validation_predictions),
         test_predictions=_plain(predictions),
+        metric=measure.name,
+        validation_losses=_plain(best.losses(validation[best.kind], held)),
+        test_losses=_plain(losses),
     )
 
 
@@ -56,9 +62,8 @@ def _doubles(found: Mapping[str, Tensor]) -> dict[str, Floats]:
 
 
 def _labels(feed: TokenFeed, split: str) -> Labels:
-    return np.asarray(feed.labels(split).numpy(), dtype=np.int64)
+    return np.asarray(feed.labels(split).numpy())
 
 
-def _plain(classes: Labels) -> tuple[int, ...]:
-    values: Any = classes.tolist()
-    return tuple(values)
+def _plain(values: Labels | None) -> Any:
+    return None if values is None else tuple(values.tolist())

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.entry.errors import StudyError
+from study.metrics.measure import measure_named
 from study.records.json_file import read_json
-from study.records.runs import ArmRecord
+from study.records.runs import ACCURACY, ArmRecord
 from study.words.arms import PROBE
 
 _AGAIN = "run `dvc repro linear_probe`"
@@ -24,12 +25,12 @@ class KindRecord:
 
     Attributes:
         c: the inverse of its penalty.
-        validation_accuracy: a fraction.
+        validation_score: by the study's metric.
     """
 
     state: str
     c: float
-    validation_accuracy: float
+    validation_score: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,13 +39,15 @@ class LinearProbe:
 
     Attributes:
         state: the kind of states that validation picked; c: the inverse of the penalty.
-        validation_accuracy, test_accuracy: of the picked probe, fractions.
+        validation_score, test_score: of the picked probe, by the study's metric.
         trainable_parameters: its coefficients, intercepts included.
         total_parameters: the frozen encoder's and these.
         states: every kind that was tried.
         left_out: why a kind was not, by kind.
-        test_labels: the true class of every test sentence.
-        validation_predictions, test_predictions: the class that the picked probe gives each.
+        test_labels: the true class, or number, of every test sentence.
+        validation_predictions, test_predictions: what the picked probe gives each.
+        metric: by which it was picked (`study.metrics.measure`).
+        validation_losses, test_losses: -log p of each sentence's class, where that is log_loss.
     """
 
     arm: ClassVar[str] = PROBE
@@ -52,35 +55,67 @@ class LinearProbe:
 
     state: str
     c: float
-    validation_accuracy: float
-    test_accuracy: float
+    validation_score: float
+    test_score: float
     trainable_parameters: int
     total_parameters: int
     states: tuple[KindRecord, ...]
     left_out: Mapping[str, str]
     label_names: tuple[str, ...]
-    test_labels: tuple[int, ...]
-    validation_predictions: tuple[int, ...]
-    test_predictions: tuple[int, ...]
+    test_labels: tuple[float, ...]
+    validation_predictions: tuple[float, ...]
+    test_predictions: tuple[float, ...]
+    metric: str = ACCURACY
+    validation_losses: tuple[float, ...] | None = None
+    test_losses: tuple[float, ...] | None = None
 
-    def right(self) -> NDArray[np.bool_]:
-        """Return which test sentence it got right, (1, num_sentences): one answer for all seeds."""
-        found: NDArray[np.bool_] = np.array([self.test_predictions]) == np.array(self.test_labels)
+    def parts(self) -> NDArray[Any]:
+        """Return each test sentence's part in the metric, (1, num_sentences): one for all seeds."""
+        found = self._parts(self.test_predictions, self.test_losses, np.array(self.test_labels))
         return found
 
+    def validation_parts(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return the same of the validation sentences, whose labels are (num_sentences,)."""
+        return self._parts(self.validation_predictions, self.validation_losses, labels)
+
+    def _parts(
+        self,
+        predictions: tuple[float, ...],
+        losses: tuple[float, ...] | None,
+        labels: NDArray[Any],
+    ) -> NDArray[Any]:
+        answers = np.array(predictions if losses is None else losses)
+        return measure_named(self.metric).parts(answers, labels)[None]
+
     def to_json(self) -> dict[str, Any]:
-        """Return the record as it stands in the file."""
-        value = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Return the record as it stands in the file, scores by the metric's name."""
+        value = {
+            self._key(field.name): getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.default is dataclasses.MISSING or getattr(self, field.name) != field.default
+        }
         value = {key: list(v) if isinstance(v, tuple) else v for key, v in value.items()}
-        return value | {"states": [dataclasses.asdict(each) for each in self.states]}
+        states = [
+            {self._key(key): x for key, x in dataclasses.asdict(each).items()}
+            for each in self.states
+        ]
+        return value | {"states": states}
+
+    def _key(self, field: str) -> str:
+        return field.replace("_score", f"_{self.metric}")
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LinearProbe:
         """Build a record from the parsed file."""
+        suffix = f"_{value.get('metric', ACCURACY)}"
+
+        def named(part: Mapping[str, Any]) -> dict[str, Any]:
+            return {key.replace(suffix, "_score"): x for key, x in part.items()}
+
         fields: dict[str, Any] = {
-            key: tuple(v) if isinstance(v, list) else v for key, v in value.items()
+            key: tuple(v) if isinstance(v, list) else v for key, v in named(value).items()
         }
-        states = tuple(KindRecord(**each) for each in value["states"])
+        states = tuple(KindRecord(**named(each)) for each in value["states"])
         return cls(**(fields | {"states": states}))
 
 
@@ -121,8 +156,9 @@ def _problems(probe: LinearProbe, beside: ArmRecord) -> list[str]:
     predicted, sentences = len(probe.test_predictions), len(probe.test_labels)
     if predicted != sentences:
         found.append(f"{predicted} predictions for {sentences} test sentences")
-    elif probe.test_accuracy != float(probe.right().mean()):
-        found.append(
-            f"test_accuracy {probe.test_accuracy}, but its predictions give {probe.right().mean()}"
-        )
+    elif probe.metric != beside.metric:
+        found.append(f"metric {probe.metric}, but the arms' is {beside.metric}")
+    elif probe.test_score != float(probe.parts().mean()):
+        given = probe.parts().mean()
+        found.append(f"test_{probe.metric} {probe.test_score}, but its predictions give {given}")
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,15 @@ from study.entry.errors import StudyError
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits (n, num_labels), fp32, by seed, each at its run's best epoch; labels (n,), int64."""
+    """Logits (n, num_labels), fp32, by seed, each at its run's best epoch; labels (n,), int64.
+
+    Of a regression one output, (n, 1), and fp32 labels.
+    """
 
     validation: dict[int, NDArray[np.float32]]
     test: dict[int, NDArray[np.float32]]
-    validation_labels: NDArray[np.int64]
-    test_labels: NDArray[np.int64]
+    validation_labels: NDArray[Any]
+    test_labels: NDArray[Any]
 
 
 def read_logits(path: str | Path) -> Logits:

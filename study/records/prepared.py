@@ -20,6 +20,7 @@ from study.entry.errors import StudyError
 from study.records.json_file import read_json, write_json
 
 SPLITS = ("train", "validation", "test")
+Task: TypeAlias = Literal["classification", "regression"]
 Batching: TypeAlias = Literal["packed", "padded", "separate"]
 """How a model computes a batch: sentences end to end, as padded rows, or as those run by run."""
 _TENSORS = "data.safetensors"
@@ -33,7 +34,7 @@ class Split:
     Attributes:
         input_ids: int32 [tokens], sentences end to end without padding, special tokens included.
         lengths: int32 [sentences], in tokens; each at least 1.
-        labels: int64 [sentences], from 0 to the number of classes less 1.
+        labels: int64 [sentences], from 0 to the number of classes less 1; of a regression fp32.
         token_types: int8 [tokens], which of two texts a token is of, as the tokenizer numbers them;
             None: 0 throughout, or the model asks for none.
     """
@@ -95,11 +96,13 @@ class Prepared:
     """All that training needs of the data.
 
     Attributes:
-        label_names: of class 0, 1, ...
+        label_names: of class 0, 1, ...; none of a regression.
         model_name: display name of the model whose tokenizer made the ids.
         max_length: no sentence is longer, in tokens.
         pad_token_id: of that tokenizer; if it has none, the model's, or the end token's, or 0.
         batching: how the model computes, as stage check found that it can.
+        task: what is learned: classes, or a number.
+        metric: by which epochs, rates and arms are compared (`study.metrics.measure`).
     """
 
     train: Split
@@ -110,11 +113,13 @@ class Prepared:
     max_length: int
     pad_token_id: int
     batching: Batching = "packed"
+    task: Task = "classification"
+    metric: str = "accuracy"
 
     @property
     def num_labels(self) -> int:
-        """Return the number of classes."""
-        return len(self.label_names)
+        """Return the number of a model's outputs: of classes, or one number."""
+        return 1 if self.task == "regression" else len(self.label_names)
 
 
 def save(prepared: Prepared, folder: str | Path) -> None:
@@ -134,6 +139,9 @@ def save(prepared: Prepared, folder: str | Path) -> None:
         "batching": prepared.batching,
         "label_names": list(prepared.label_names),
     }
+    for field in ("task", "metric"):  # said where they are not what they are by default
+        if getattr(prepared, field) != Prepared.__dataclass_fields__[field].default:
+            words[field] = getattr(prepared, field)
     write_json(folder / _WORDS, words)
 
 
@@ -155,6 +163,8 @@ def load(folder: str | Path) -> Prepared:
             max_length=words["max_length"],
             pad_token_id=words["pad_token_id"],
             batching=words["batching"],
+            task=words.get("task", "classification"),
+            metric=words.get("metric", "accuracy"),
         )
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise StudyError(f"{folder / _TENSORS}: not prepared data ({error!r})") from error

@@ -14,15 +14,30 @@ from typing import Any
 from study.entry.errors import StudyError
 from study.records.json_file import read_json
 
+ACCURACY = "accuracy"
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Validation at the end of one epoch (epoch 0: before the first step)."""
+    """Validation at the end of one epoch (epoch 0: before the first step).
+
+    Attributes:
+        score: by the study's metric.
+    """
 
     epoch: int
     step: int
-    accuracy: float
+    score: float
     loss: float
+
+    def to_json(self, metric: str = ACCURACY) -> dict[str, Any]:
+        """Return the point as it stands in a file, its score by the metric's name."""
+        return {"epoch": self.epoch, "step": self.step, metric: self.score, "loss": self.loss}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], metric: str = ACCURACY) -> Evaluation:
+        """Build a point from its part of a file."""
+        return cls(value["epoch"], value["step"], value[metric], value["loss"])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,46 +45,56 @@ class RunRecord:
     """One training run: what it scored, and how it got there.
 
     Attributes:
-        test_predictions: the predicted class of every test sentence at `best_epoch`.
+        validation_score, test_score: by the study's metric, at `best_epoch`.
+        test_predictions: the predicted class, or number, of every test sentence at `best_epoch`.
+        test_losses: -log p of every test sentence's class, where the metric is log_loss.
         loss_steps, loss_values: mean training loss of the steps since the point before.
     """
 
     seed: int
     learning_rate: float
     best_epoch: int
-    validation_accuracy: float
-    test_accuracy: float
-    test_predictions: tuple[int, ...]
+    validation_score: float
+    test_score: float
+    test_predictions: tuple[int, ...] | tuple[float, ...]
     loss_steps: tuple[int, ...]
     loss_values: tuple[float, ...]
     validation: tuple[Evaluation, ...]
+    test_losses: tuple[float, ...] | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the run as it stands in the file."""
-        return {
+    @property
+    def answers(self) -> tuple[float, ...]:
+        """What the study's metric measures of every test sentence: its loss, class or number."""
+        return self.test_predictions if self.test_losses is None else self.test_losses
+
+    def to_json(self, metric: str = ACCURACY) -> dict[str, Any]:
+        """Return the run as it stands in the file, scores by the metric's name."""
+        losses = {} if self.test_losses is None else {"test_losses": list(self.test_losses)}
+        return losses | {
             "seed": self.seed,
             "learning_rate": self.learning_rate,
             "best_epoch": self.best_epoch,
-            "validation_accuracy": self.validation_accuracy,
-            "test_accuracy": self.test_accuracy,
+            f"validation_{metric}": self.validation_score,
+            f"test_{metric}": self.test_score,
             "test_predictions": list(self.test_predictions),
             "loss": {"step": list(self.loss_steps), "value": list(self.loss_values)},
-            "validation": [dataclasses.asdict(point) for point in self.validation],
+            "validation": [point.to_json(metric) for point in self.validation],
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> RunRecord:
+    def from_json(cls, value: Mapping[str, Any], metric: str = ACCURACY) -> RunRecord:
         """Build a run from its part of the file."""
         return cls(
             seed=value["seed"],
             learning_rate=value["learning_rate"],
             best_epoch=value["best_epoch"],
-            validation_accuracy=value["validation_accuracy"],
-            test_accuracy=value["test_accuracy"],
+            validation_score=value[f"validation_{metric}"],
+            test_score=value[f"test_{metric}"],
             test_predictions=tuple(value["test_predictions"]),
             loss_steps=tuple(value["loss"]["step"]),
             loss_values=tuple(value["loss"]["value"]),
-            validation=tuple(Evaluation(**point) for point in value["validation"]),
+            validation=tuple(Evaluation.from_json(p, metric) for p in value["validation"]),
+            test_losses=tuple(value["test_losses"]) if "test_losses" in value else None,
         )
 
 
@@ -82,8 +107,10 @@ class ArmRecord:
         learning_rates: every rate that was tried.
         learning_rate: the one that validation picked, on the mean over seeds.
         total_parameters: base model and head, without the adapter.
-        test_labels: the true class of every test sentence.
+        label_names: of the classes; none of a regression.
+        test_labels: the true class, or number, of every test sentence.
         runs: every learning rate and seed.
+        metric: by which all is compared (`study.metrics.measure`).
     """
 
     arm: str
@@ -95,19 +122,26 @@ class ArmRecord:
     adapter_parameters: int
     total_parameters: int
     label_names: tuple[str, ...]
-    test_labels: tuple[int, ...]
+    test_labels: tuple[int, ...] | tuple[float, ...]
     runs: tuple[RunRecord, ...]
+    metric: str = ACCURACY
 
     def picked(self) -> tuple[RunRecord, ...]:
         """Return the runs at the picked learning rate, in order of seed."""
-        runs = [run for run in self.runs if run.learning_rate == self.learning_rate]
+        return self.at(self.learning_rate)
+
+    def at(self, rate: float) -> tuple[RunRecord, ...]:
+        """Return the runs at a learning rate, in order of seed."""
+        runs = [run for run in self.runs if run.learning_rate == rate]
         return tuple(sorted(runs, key=lambda run: run.seed))
 
     def to_json(self) -> dict[str, Any]:
         """Return the arm as it stands in the file."""
         value = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         value = {key: list(v) if isinstance(v, tuple) else v for key, v in value.items()}
-        return value | {"runs": [run.to_json() for run in self.runs]}
+        if self.metric == ACCURACY:  # said where it is another
+            del value["metric"]
+        return value | {"runs": [run.to_json(self.metric) for run in self.runs]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ArmRecord:
@@ -115,7 +149,9 @@ class ArmRecord:
         fields: dict[str, Any] = {
             key: tuple(v) if isinstance(v, list) else v for key, v in value.items()
         }
-        return cls(**(fields | {"runs": tuple(RunRecord.from_json(r) for r in value["runs"])}))
+        metric = value.get("metric", ACCURACY)
+        runs = tuple(RunRecord.from_json(run, metric) for run in value["runs"])
+        return cls(**(fields | {"runs": runs}))
 
 
 def read_arm(path: str | Path) -> ArmRecord:

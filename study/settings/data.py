@@ -17,7 +17,7 @@ from study.entry.kinds import (
     Where,
 )
 from study.entry.parser import Agreement
-from study.entry.rules import Refused, Rule, optional
+from study.entry.rules import Refused, Rule, one_of, optional
 from study.entry.sections import Section
 
 Labels = tuple[str | int | float | bool, ...]
@@ -44,6 +44,8 @@ class DataSettings:
         name, test_name: hub id, local folder or file, or package:PACKAGE/path/inside. Without a
             `test_name`, test sentences are cut from the same source as the others.
         subset: configuration of a hub data set; split, test_split: split of a hub data set.
+        task: what is learned of the labels: classes, or a number. It is said and not guessed:
+            ratings from 1 to 5 could be either.
         text, label, test_text, test_label: columns; the test's are the others' unless given. Two
             columns of text are pairs, which the model reads as one sentence each.
         where: (column, value) pairs; only rows that have these values are read. `subset` and
@@ -60,6 +62,7 @@ class DataSettings:
     name: Text
     subset: TextOrNull
     split: Text
+    task: Annotated[str, one_of("classification", "regression")]
     text: TextOrTwo
     label: Text
     where: Where

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from study.entry.kinds import Seed
-from study.entry.rules import number, several, whole
+from study.entry.parser import Agreement
+from study.entry.rules import number, one_of, several, whole
 from study.entry.sections import Section
+
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "matthews", "log_loss"),
+    "regression": ("pearson", "spearman", "rmse"),
+}
 
 
 @dataclass(frozen=True)
@@ -17,8 +23,11 @@ class StatisticsSettings:
     Attributes:
         confidence: of intervals; 1 - confidence is the error rate of tests.
         resamples, seed: of the bootstrap over seeds and test sentences crossed.
-        margins: points of accuracy within which a rank counts as equivalent to full fine-tuning.
+        margins: within which a rank counts as equivalent to full fine-tuning: hundredths of the
+            metric, or of log_loss and rmse in its own unit.
         power: chance of a clear answer at which the seeds that it takes are counted.
+        metric: by which arms are compared, from the pick of an epoch on (`study.metrics`); auto:
+            the task's first.
     """
 
     confidence: Annotated[float, number(above=0, below=1)]
@@ -26,6 +35,24 @@ class StatisticsSettings:
     seed: Seed
     margins: Annotated[tuple[float, ...], several(number(above=0, below=100))]
     power: Annotated[float, number(above=0, below=1)]
+    metric: Annotated[str, one_of("auto", *(n for names in METRICS.values() for n in names))]
 
 
-STATISTICS = Section("statistics", StatisticsSettings)
+def of_task(metric: str, task: str) -> bool:
+    """Whether a metric measures the answers of a task."""
+    return metric == "auto" or metric in METRICS[task]
+
+
+AGREEMENTS = (
+    *(
+        Agreement(
+            ("statistics.metric", "data.task"),
+            lambda metric, task, this=task: task != this or of_task(metric, task),
+            f"auto, {', '.join(names[:-1])} or {names[-1]} for data.task: {task}",
+        )
+        for task, names in METRICS.items()
+    ),
+)
+
+
+STATISTICS = Section("statistics", StatisticsSettings, AGREEMENTS)

@@ -50,7 +50,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import stdtrit
 
-from study.statistics.resampling import Draws, Floats, Interval, everything_once
+from study.statistics.resampling import Draws, Floats, Interval, Scores, everything_once
 
 _LEAST_P = 1e-100
 _UNSEEN = 3.0  # answers of N that may differ though none did: Hanley & Lippman-Hand (1983)
@@ -123,6 +123,20 @@ class Crossed:
 
 def _squared_quantile(alpha: float, degrees: int) -> float:
     return float(stdtrit(degrees, alpha)) ** 2 if degrees > 0 else math.inf
+
+
+def are_counts(scores: NDArray[Any]) -> bool:
+    """Whether scores count answers: they are bool then, and differences of them in {-1, 0, 1}."""
+    return bool(scores.dtype == np.bool_)
+
+
+def paired(one: Scores, other: Scores, draws: Draws | None = None) -> Crossed:
+    """Return the difference of two arms' scores, (num_seeds, num_sentences) each, in every draw.
+
+    Bool scores count answers; see `crossed`.
+    """
+    d = one.astype(np.float64) - other
+    return crossed(d, draws, counts=are_counts(one) and are_counts(other))
 
 
 def crossed_interval(

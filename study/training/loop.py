@@ -138,7 +138,7 @@ def train(
         improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
         rows = torch.tensor(improved, dtype=torch.int64, device=device)
         best[rows] = parameters.master[rows]
-        progress.epoch(epoch, log.last_losses(), log.last_accuracies())
+        progress.epoch(epoch, log.last_losses(), log.last_scores(), model.objective.measured)
         if log.over:
             break
     with torch.no_grad():
@@ -227,8 +227,8 @@ class _Log:
                 self._results[i] = result = replace(result, diverged_at=step)
             if result.diverged_at is not None:
                 continue
-            accuracy, loss = self._objective.evaluate(outputs[i], labels)
-            point = Evaluation(epoch=epoch, step=step, accuracy=accuracy, loss=loss)
+            score, loss = self._objective.evaluate(outputs[i], labels)
+            point = Evaluation(epoch=epoch, step=step, score=score, loss=loss)
             if self._keeps(i, point):
                 result = replace(result, best_epoch=epoch, validation_logits=outputs[i].clone())
                 improved.append(i)
@@ -260,11 +260,10 @@ class _Log:
         """Return each run's mean loss of the epoch that ended."""
         return self._losses[-1].mean(dim=0).tolist()
 
-    def last_accuracies(self) -> list[float]:
-        """Return each run's validation accuracy, nan for a run that went astray."""
+    def last_scores(self) -> list[float]:
+        """Return each run's validation score, nan for a run that went astray."""
         return [
-            r.validation[-1].accuracy if r.diverged_at is None else float("nan")
-            for r in self._results
+            r.validation[-1].score if r.diverged_at is None else float("nan") for r in self._results
         ]
 
     def results(self, test_outputs: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:

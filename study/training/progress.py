@@ -22,7 +22,7 @@ class Progress:
         self._title, self._total_runs, self._done = title, total_runs, 0
         self._bar: tqdm[None] | None = None
         self._group = 0
-        self._accuracy = ""
+        self._score = ""
 
     def start(self, runs: Sequence[object], steps: int) -> None:
         """Begin a group of runs that train together for `steps` steps."""
@@ -30,7 +30,7 @@ class Progress:
         first, last = self._done + 1, self._done + self._group
         span = f"{first}" if first == last else f"{first}-{last}"
         self._label = f"{self._title}, run {span} of {self._total_runs}"
-        self._accuracy = ""
+        self._score = ""
         if sys.stderr.isatty():
             self._bar = tqdm(total=steps, desc=self._label, unit="step", dynamic_ncols=True)
 
@@ -44,18 +44,18 @@ class Progress:
         self._bar.update()
         if len(losses) % 20 == 0:
             loss = float(losses[-1].mean())
-            self._bar.set_postfix_str(f"loss {loss:.3f}{self._accuracy}", refresh=False)
+            self._bar.set_postfix_str(f"loss {loss:.3f}{self._score}", refresh=False)
 
-    def epoch(self, epoch: int, losses: Sequence[float], accuracies: Sequence[float]) -> None:
-        """Report an epoch: mean loss and validation accuracy of each run."""
+    def epoch(self, epoch: int, losses: Sequence[float], scores: Sequence[float], of: str) -> None:
+        """Report an epoch: mean loss and validation score of each run, and what that measures."""
         loss = fmean(losses)
-        scores = " ".join(f"{accuracy:.4f}" for accuracy in accuracies)
+        each = " ".join(f"{score:.4f}" for score in scores)
         if self._bar is not None:
-            self._accuracy = f", epoch {epoch}, validation accuracy {fmean(accuracies):.4f}"
-            self._bar.set_postfix_str(f"loss {loss:.3f}{self._accuracy}")
+            self._score = f", epoch {epoch}, validation {of} {fmean(scores):.4f}"
+            self._bar.set_postfix_str(f"loss {loss:.3f}{self._score}")
         else:
             print(
-                f"{self._label}: epoch {epoch}, loss {loss:.4f}, validation accuracy {scores}",
+                f"{self._label}: epoch {epoch}, loss {loss:.4f}, validation {of} {each}",
                 flush=True,
             )
 

@@ -177,9 +177,12 @@ def _name(runs: Sequence[Run]) -> str:
 
 
 def _report(runs: Sequence[Run], results: Sequence[RunResult]) -> None:
-    best = [max((p.accuracy for p in result.validation), default=nan) for result in results]
-    scores = " ".join(f"{accuracy:.4f}" for accuracy in best)
-    print(f"{_name(runs)}: trained, best validation accuracy {scores}", flush=True)
+    kept = [
+        next((p.score for p in result.validation if p.epoch == result.best_epoch), nan)
+        for result in results
+    ]
+    scores = " ".join(f"{score:.4f}" for score in kept)
+    print(f"{_name(runs)}: trained, on validation {scores}", flush=True)
 
 
 # --- In the worker -------------------------------------------------------------------------------

@@ -58,14 +58,14 @@ def test_it_writes_the_picked_probe_and_says_what_each_kind_reached(
     found = LinearProbe.from_json(json.loads(RECORD.read_text()))
     assert [each.state for each in found.states] == ["pooled", "first", "mean"]
     best = next(each for each in found.states if each.state == found.state)
-    assert (best.c, best.validation_accuracy) == (found.c, found.validation_accuracy)
+    assert (best.c, best.validation_score) == (found.c, found.validation_score)
     for split, predictions in (
         ("validation", found.validation_predictions),
         ("test", found.test_predictions),
     ):
         labels = getattr(data, split).labels
         accuracy = float((torch.tensor(predictions) == labels).double().mean())
-        assert getattr(found, f"{split}_accuracy") == pytest.approx(accuracy)
+        assert getattr(found, f"{split}_score") == pytest.approx(accuracy)
     assert found.test_labels == tuple(data.test.labels.tolist())
     assert found.trainable_parameters == 33 * (1 if classes == 2 else classes)
     said = capsys.readouterr().out.splitlines()

@@ -107,7 +107,7 @@ def test_what_each_trains_stores_and_scores(study: Path) -> None:
         record, found = read_arm(study / f"methods/metrics/runs/{name}.json"), row(study, name)
         assert record.arm == name
         assert [r.seed for r in record.picked()] == [0, 1]
-        accuracies = [r.test_accuracy for r in record.picked()]
+        accuracies = [r.test_score for r in record.picked()]
         assert found["test_accuracy"] == pytest.approx(sum(accuracies) / 2)
         assert found["low"] <= found["test_accuracy"] <= found["high"]
         whole = row(study, "full")
@@ -130,7 +130,7 @@ def test_the_linear_probe_is_the_main_studys(study: Path) -> None:
     whole, head = row(study, "full"), row(study, "head_only")
     probe = read_probe("metrics/linear_probe.json", read_arm("metrics/runs/full.json"))
     assert (found["state"], found["c"]) == (probe.state, probe.c)
-    assert found["test_accuracy"] == probe.test_accuracy
+    assert found["test_accuracy"] == probe.test_score
     assert found["low"] <= found["test_accuracy"] <= found["high"]
     gap = found["test_accuracy"] - whole["test_accuracy"]
     assert found["to_full"]["difference"] == pytest.approx(gap)

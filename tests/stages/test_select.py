@@ -88,7 +88,7 @@ def arm() -> ArmRecord:
 
 def picked_run() -> Any:
     """The best run on validation, found another way than the stage's."""
-    return sorted(arm().picked(), key=lambda run: (-run.validation_accuracy, run.seed))[0]
+    return sorted(arm().picked(), key=lambda run: (-run.validation_score, run.seed))[0]
 
 
 def load_lines(card: Path) -> list[str]:

@@ -143,10 +143,10 @@ def test_records_hold_every_run_and_say_nothing_of_the_machine(
         truth = torch.tensor(record.test_labels)
         for run in record.runs:
             right = (torch.tensor(run.test_predictions) == truth).double().mean()
-            assert run.test_accuracy == float(right)
-            best = max(point.accuracy for point in run.validation)
-            assert run.validation_accuracy == best
-            assert run.validation[run.best_epoch - 1].accuracy == best
+            assert run.test_score == float(right)
+            best = max(point.score for point in run.validation)
+            assert run.validation_score == best
+            assert run.validation[run.best_epoch - 1].score == best
         machine = read_json(study / f"metrics/machine/{name}.json")
         assert machine["seconds"] > 0
         assert machine["peak_memory_bytes"] > 2**20
@@ -169,7 +169,7 @@ def test_logits_are_those_of_the_picked_runs_on_both_splits(
         for run in picked:
             assert logits.test[run.seed].argmax(-1).tolist() == list(run.test_predictions)
             right = logits.validation[run.seed].argmax(-1) == logits.validation_labels
-            assert right.mean() == run.validation_accuracy
+            assert right.mean() == run.validation_score
 
 
 def test_tuned_models_load_anywhere_and_predict_what_the_record_states(
@@ -426,7 +426,7 @@ def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
         assert done.returncode == 0, done.stderr
         assert contents(study) == expected
         group = "lora, rank 2, seed 0, learning rate 0.05 and 1 more"
-        assert f"{group}: trained, best validation accuracy 0." in done.stdout
+        assert f"{group}: trained, on validation 0." in done.stdout
         assert read_json(study / "metrics/machine/lora-r2.json")["executor"] == "ray"
 
 

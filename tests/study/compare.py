@@ -36,7 +36,7 @@ def check_equal(
     assert one.best_epoch == other.best_epoch
     for mine, theirs in zip(one.validation, other.validation, strict=True):
         assert [mine.loss] == near_losses([theirs.loss], loss)
-        assert mine.accuracy == theirs.accuracy
+        assert mine.score == theirs.score
     assert one.state.keys() == other.state.keys()
     for name, tensor in one.state.items():
         torch.testing.assert_close(tensor, other.state[name], atol=state, rtol=0, msg=name)

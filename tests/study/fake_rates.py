@@ -35,8 +35,8 @@ def arm(
         runs.append(
             dataclasses.replace(
                 run,
-                validation_accuracy=on_validation,
-                test_accuracy=right / sentences,
+                validation_score=on_validation,
+                test_score=right / sentences,
                 test_predictions=tuple(predictions.tolist()),
             )
         )

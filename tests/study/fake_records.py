@@ -75,8 +75,8 @@ def fake_probe(
     return LinearProbe(
         state=state,
         c=0.01,
-        validation_accuracy=validation,
-        test_accuracy=float(np.mean(predictions == truth)),
+        validation_score=validation,
+        test_score=float(np.mean(predictions == truth)),
         trainable_parameters=coefficients,
         total_parameters=BASE_PARAMETERS + coefficients,
         states=(KindRecord("first", 0.1, 0.6), KindRecord(state, 0.01, validation)),
@@ -155,19 +155,19 @@ def _run(
         Evaluation(
             epoch=epoch,
             step=epoch * STEPS // EPOCHS,
-            accuracy=float(expected - (expected - 1 / num_classes) * 0.25 ** (4 * epoch / epochs))
+            score=float(expected - (expected - 1 / num_classes) * 0.25 ** (4 * epoch / epochs))
             + float(own.normal() * 0.004),
             loss=float(floor + 0.3 / epoch),
         )
         for epoch in range(1, epochs + 1)
     ]
-    best = max(validation, key=lambda point: (point.accuracy, -point.loss))
+    best = max(validation, key=lambda point: (point.score, -point.loss))
     return RunRecord(
         seed=seed,
         learning_rate=rate,
         best_epoch=best.epoch,
-        validation_accuracy=best.accuracy,
-        test_accuracy=float(np.mean(predictions == labels)),
+        validation_score=best.score,
+        test_score=float(np.mean(predictions == labels)),
         test_predictions=tuple(predictions.tolist()),
         loss_steps=tuple(steps.tolist()),
         loss_values=tuple((losses + own.normal(size=len(steps)) * 0.04).tolist()),

@@ -44,7 +44,7 @@ def probe_cost(
     config = read_config(model_name)
     sentences, tokens = len(lengths), float(lengths.sum())
     passed = encoder_flops(config).of(sentences, tokens, float(lengths.square().sum()))
-    interval = crossed_interval(probe.right(), confidence, least=0, most=1)
+    interval = crossed_interval(probe.parts(), confidence, least=0, most=1)
     return {
         "trainable_parameters": probe.trainable_parameters,
         "trainable_share": probe.trainable_parameters / probe.total_parameters,
@@ -54,7 +54,7 @@ def probe_cost(
         "training_flops": passed,
         "inference_flops_per_token": (passed + 2 * _weights(probe) * sentences) / tokens,
         "mergeable": None,
-        "test_accuracy": probe.test_accuracy,
+        "test_accuracy": probe.test_score,
         "low": interval.low,
         "high": interval.high,
     }

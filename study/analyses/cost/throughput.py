@@ -116,7 +116,7 @@ class StepTimer(Progress):
         self.seconds += now - self._since
         self._since = now
 
-    def epoch(self, epoch: int, losses: Sequence[float], accuracies: Sequence[float]) -> None:
+    def epoch(self, epoch: int, losses: Sequence[float], scores: Sequence[float], of: str) -> None:
         """An epoch and its evaluation ended."""
         self._since = self._now()
 

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.analyses.results.sweep import Sweep, scores
+from study.analyses.results.sweep import Sweep, measure_in, merits
 from study.analyses.sufficiency.equivalence import verdicts
 from study.analyses.sufficiency.rule import one_standard_error
-from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import crossed
+from study.statistics.crossed import paired
 from study.words.phrases import listed
 from study.words.phrases import margin as margin_words
 
@@ -29,18 +27,18 @@ def conclusions(
 
     Full fine-tuning is taken at its own best rate.
 
-    - `order`: ranks by test accuracy, best first, the smaller of two that are equal first;
+    - `order`: ranks by their score on test, best first, the smaller of two that are equal first;
       `best_rank`: the first of them.
     - `one_standard_error`: rank by the rule (`study.analyses.sufficiency.rule`).
     - `equivalence`: by margin, every rank's verdict (`study.analyses.sufficiency.equivalence`).
     """
     ranks = list(results.lora)
-    correct = np.stack([_scores_at(record, rate) for record in results.lora.values()])
-    full = scores(results.full).astype(np.float64)
-    differences = [crossed(arm - full) for arm in correct.astype(np.float64)]
-    picked = one_standard_error(correct)
-    by_accuracy = np.argsort(-correct.mean(axis=(1, 2)), kind="stable")
-    order = [ranks[int(place)] for place in by_accuracy]
+    of_lora = np.stack([merits(record, rate) for record in results.lora.values()])
+    full = merits(results.full)
+    differences = [paired(arm, full) for arm in of_lora]
+    picked = one_standard_error(of_lora)
+    by_merit = np.argsort(-of_lora.mean(axis=(1, 2)), kind="stable")
+    order = [ranks[int(place)] for place in by_merit]
     alpha = 1 - statistics.confidence
     return {
         "order": order,
@@ -61,17 +59,6 @@ def conclusions(
     }
 
 
-def _scores_at(record: ArmRecord, rate: float | None) -> NDArray[np.bool_]:
-    """Return which seed got which test sentence right at a rate, (num_seeds, num_sentences)."""
-    if rate is None or rate == record.learning_rate:
-        return scores(record)
-    runs = sorted((run for run in record.runs if run.learning_rate == rate), key=lambda r: r.seed)
-    right: NDArray[np.bool_] = np.array([run.test_predictions for run in runs]) == np.array(
-        record.test_labels
-    )
-    return right
-
-
 def forced(
     results: Sweep, at_own: Mapping[str, Any], statistics: StatisticsSettings
 ) -> list[dict[str, Any]] | dict[str, str]:
@@ -86,14 +73,14 @@ def forced(
         return {"reason": "one learning rate was tried, so all ranks have it already"}
     if not shared:
         return {"reason": "no learning rate was tried at every rank"}
-    rows = []
+    rows, words = [], measure_in(results.full).words
     for rate in shared:
         here = conclusions(results, rate, statistics)
-        rows.append({"rate": rate, "turned_over": list(_turned_over(here, at_own)), **here})
+        rows.append({"rate": rate, "turned_over": list(_turned_over(here, at_own, words)), **here})
     return rows
 
 
-def _turned_over(here: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[str]:
+def _turned_over(here: Mapping[str, Any], own: Mapping[str, Any], measured: str) -> Iterator[str]:
     if here["best_rank"] != own["best_rank"]:
         yield f"best on test is rank {here['best_rank']}, not {own['best_rank']}"
     if here["one_standard_error"] != own["one_standard_error"]:
@@ -101,7 +88,7 @@ def _turned_over(here: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[st
         yield "within one standard error of the best is rank {}, not {}".format(*ranks)
     if here["order"] != own["order"]:
         orders = (listed(each["order"]) for each in (here, own))
-        yield "ranks by test accuracy, best first: {}, not {}".format(*orders)
+        yield f"ranks by test {measured}, best first: {{}}, not {{}}".format(*orders)
     for at_margin, own_at_margin in zip(here["equivalence"], own["equivalence"], strict=True):
         for row, own_row in zip(at_margin["ranks"], own_at_margin["ranks"], strict=True):
             if row["verdict"] != own_row["verdict"]:

@@ -17,9 +17,9 @@ import numpy as np
 from study.analyses.learning_rates.exponent import at_edge as edge
 from study.analyses.learning_rates.exponent import exponent
 from study.analyses.learning_rates.forced import conclusions, forced
-from study.analyses.results.sweep import Sweep
+from study.analyses.results.sweep import Sweep, measure_in
 from study.records.arm_names import LORA
-from study.records.runs import ArmRecord
+from study.records.runs import ACCURACY, ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.statistics.resampling import Floats, percentile_interval
 from study.words.phrases import listed
@@ -29,6 +29,8 @@ EXPECTED_RATIO = 10.0
 
 def learning_rates(results: Sweep, scaling: str, statistics: StatisticsSettings) -> dict[str, Any]:
     """Return what `metrics/learning_rate.json` holds. Accuracies are fractions.
+
+    Where the study's metric is another than accuracy, `metric` names it, and scores are by it.
 
     - `arms`: see `_arm`.
     - `exponent`: see `study.analyses.learning_rates.exponent`.
@@ -43,7 +45,9 @@ def learning_rates(results: Sweep, scaling: str, statistics: StatisticsSettings)
     best = {(arm.arm, arm.rank): _resampled_best(arm, statistics) for arm in arms}
     lora = [arm for arm in arms if arm.arm == LORA]
     at_own = conclusions(results, None, statistics)
+    metric = results.full.metric
     return {
+        **({} if metric == ACCURACY else {"metric": metric}),
         "arms": [_arm(arm, best[arm.arm, arm.rank]) for arm in arms],
         "exponent": exponent(
             lora, [best[arm.arm, arm.rank] for arm in lora], scaling, statistics.confidence
@@ -60,8 +64,8 @@ def learning_rates(results: Sweep, scaling: str, statistics: StatisticsSettings)
 
 
 def _validation(arm: ArmRecord) -> Floats:
-    """Return validation accuracies, (num_rates, num_seeds), rates ascending."""
-    by_run = {(run.learning_rate, run.seed): run.validation_accuracy for run in arm.runs}
+    """Return scores on validation, (num_rates, num_seeds), rates ascending."""
+    by_run = {(run.learning_rate, run.seed): run.validation_score for run in arm.runs}
     seeds = [run.seed for run in arm.picked()]
     return np.array([[by_run[rate, seed] for seed in seeds] for rate in sorted(arm.learning_rates)])
 
@@ -71,11 +75,11 @@ def _resampled_best(arm: ArmRecord, statistics: StatisticsSettings) -> Floats:
 
     Of two that are equal the smaller one, as when the arm was trained.
     """
-    accuracies = _validation(arm)
-    num_seeds = accuracies.shape[1]
+    merits = measure_in(arm).merits(_validation(arm))
+    num_seeds = merits.shape[1]
     stream = np.random.default_rng(statistics.seed)
     drawn = stream.integers(0, num_seeds, (statistics.resamples, num_seeds))
-    means = accuracies[:, drawn].mean(axis=2).round(12)  # (rates, resamples)
+    means = merits[:, drawn].mean(axis=2).round(12)  # (rates, resamples)
     best: Floats = np.sort(np.array(arm.learning_rates))[means.argmax(axis=0)]
     return best
 
@@ -83,7 +87,7 @@ def _resampled_best(arm: ArmRecord, statistics: StatisticsSettings) -> Floats:
 def _arm(arm: ArmRecord, resampled: Floats) -> dict[str, Any]:
     """Return an arm's rates, ascending, and the `best`.
 
-    - `rates`: means over seeds of validation and test accuracy, and `chosen`, the share of
+    - `rates`: means over seeds of the score on validation and test, and `chosen`, the share of
       resamples in which a rate is the best; None with one seed or rate.
     - `at_edge`: "lowest" or "highest" if no rate beyond the best was tried on that side.
     - `reason`: what cannot be told of it, or None.
@@ -99,11 +103,11 @@ def _arm(arm: ArmRecord, resampled: Floats) -> dict[str, Any]:
         "rates": [
             {
                 "rate": rate,
-                "validation": float(accuracy),
+                "validation": float(score),
                 "test": _test(arm, rate),
                 "chosen": float(np.mean(resampled == rate)) if told else None,
             }
-            for rate, accuracy in zip(rates, validation, strict=True)
+            for rate, score in zip(rates, validation, strict=True)
         ],
         "best": arm.learning_rate,
         "at_edge": edge,
@@ -124,8 +128,8 @@ def _unsure(rates: Sequence[float], edge: str | None, several_seeds: bool) -> st
 
 
 def _test(arm: ArmRecord, rate: float) -> float:
-    """Return the mean test accuracy over seeds at a rate."""
-    return float(np.mean([run.test_accuracy for run in arm.runs if run.learning_rate == rate]))
+    """Return the mean score on test over seeds at a rate."""
+    return float(np.mean([run.test_score for run in arm.runs if run.learning_rate == rate]))
 
 
 def _ratios(

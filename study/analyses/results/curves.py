@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.analyses.results.summary import entries
-from study.analyses.results.sweep import Results, seed_accuracies
+from study.analyses.results.summary import entries, measure_of_summary
+from study.analyses.results.sweep import Results, measure_in, seed_scores
 from study.entry.errors import StudyError
+from study.metrics.measure import ACCURACY, Measure
 from study.records.arm_names import LORA
 from study.records.runs import ArmRecord, RunRecord
 from study.words.arms import PROBE, arm_label
@@ -25,32 +26,35 @@ _LOSS_POINTS = 24  # of a loss curve: fewer and less noisy points than the runs 
 
 
 def rank_curve(results: Results, summary: Mapping[str, Any]) -> list[Row]:
-    """Return test accuracy by rank: a row per LoRA rank, and each other arm at each rank.
+    """Return the score on test by rank: a row per LoRA rank, and each other arm at each rank.
 
-    `low` and `high` are the interval, `seed_accuracies` the single runs: one of the linear probe,
+    `test_` and the metric is the score, `low` and `high` its interval, `seed_accuracies`, or
+    `seed_` and the metric, the single runs: one of the linear probe,
     which has no seeds. `headline` marks the headline's rank, `in_sweep` is false where that rank is
     no part of the sweep.
     """
     arms = results.arms()
     ranks = [arm.rank for arm in arms if arm.arm == LORA]
     entry_of = entries(summary)
-    by_seed = {(arm.arm, arm.rank): seed_accuracies(arm) for arm in arms}
-    by_seed[PROBE, None] = [summary[PROBE]["test_accuracy"]]
+    by_seed = {(arm.arm, arm.rank): seed_scores(arm) for arm in arms}
+    name = measure_of_summary(summary).name
+    of_seeds = "seed_accuracies" if name == ACCURACY else f"seed_{name}"
+    by_seed[PROBE, None] = [summary[PROBE][f"test_{name}"]]
     rows = []
-    for name, entry in entry_of.items():
-        for rank in [name[1]] if name[0] == LORA else ranks:
+    for arm, entry in entry_of.items():
+        for rank in [arm[1]] if arm[0] == LORA else ranks:
             rows.append(
-                _name(*name)
+                _name(*arm)
                 | {"rank": rank}
-                | _accuracy(entry)
-                | {"seed_accuracies": by_seed[name]}
-                | {"headline": _is_headline(*name, summary), "in_sweep": rank in results.lora}
+                | _score(entry)
+                | {of_seeds: by_seed[arm]}
+                | {"headline": _is_headline(*arm, summary), "in_sweep": rank in results.lora}
             )
     return rows
 
 
 def pareto(summary: Mapping[str, Any]) -> list[Row]:
-    """Return test accuracy by trainable parameters, a row per arm, fewest parameters first.
+    """Return the score on test by trainable parameters, a row per arm, fewest parameters first.
 
     An arm is `on_front` (the Pareto front) if no other is better in one of the two and no worse in
     the other.
@@ -59,18 +63,19 @@ def pareto(summary: Mapping[str, Any]) -> list[Row]:
     for name, entry in entries(summary).items():
         size = {key: entry[key] for key in ("trainable_parameters", "trainable_share")}
         marked = {"headline": _is_headline(*name, summary)}
-        rows.append(_name(*name) | size | _accuracy(entry) | marked)
+        rows.append(_name(*name) | size | _score(entry) | marked)
+    measure = measure_of_summary(summary)
     for row in rows:
-        row["on_front"] = not any(_dominates(other, row) for other in rows)
+        row["on_front"] = not any(_dominates(other, row, measure) for other in rows)
     return sorted(rows, key=lambda row: row["trainable_parameters"])
 
 
 def dynamics(results: Results) -> list[Row]:
     """Return how training went, of the picked learning rate: rows by arm, quantity and step.
 
-    `quantity` is "training loss" (mean since the step before) or "validation accuracy" (at the
-    ends of epochs); `value` is the mean over seeds, `low` and `high` the lowest and highest seed.
-    Where a seed stopped early, the arm's curves end with it.
+    `quantity` is "training loss" (mean since the step before) or "validation accuracy", or another
+    metric in words (at the ends of epochs); `value` is the mean over seeds, `low` and `high` the
+    lowest and highest seed. Where a seed stopped early, the arm's curves end with it.
 
     Raises:
         StudyError: the seeds of an arm were not measured at the same steps.
@@ -83,8 +88,8 @@ def dynamics(results: Results) -> list[Row]:
         rows += _rows(arm, "training loss", *_thin(losses, values, _LOSS_POINTS))
         evaluations = _same_steps(arm, [_evaluation_steps(run) for run in runs])
         points = [run.validation[: len(evaluations)] for run in runs]
-        values = np.array([[point.accuracy for point in each] for each in points])
-        rows += _rows(arm, "validation accuracy", evaluations, values)
+        values = np.array([[point.score for point in each] for each in points])
+        rows += _rows(arm, f"validation {measure_in(arm).words}", evaluations, values)
     return rows
 
 
@@ -136,16 +141,22 @@ def _name(arm: str, rank: int | None) -> Row:
     return {"label": arm_label(arm, rank), "arm": arm, "rank": rank}
 
 
-def _accuracy(entry: Mapping[str, Any]) -> Row:
-    return {key: entry[key] for key in ("test_accuracy", "low", "high")}
+def _score(entry: Mapping[str, Any]) -> Row:
+    return {key: entry[key] for key in (score_key(entry), "low", "high")}
+
+
+def score_key(entry: Mapping[str, Any]) -> str:
+    """Return under which key an entry or a row has its score on test: `test_` and the metric."""
+    return next(k for k in entry if k.startswith("test_") and not k.endswith(("_low", "_high")))
 
 
 def _is_headline(arm: str, rank: int | None, summary: Mapping[str, Any]) -> bool:
     return arm == LORA and rank == summary["headline"]["rank"]
 
 
-def _dominates(other: Row, row: Row) -> bool:
+def _dominates(other: Row, row: Row, measure: Measure) -> bool:
     """Whether `other` is better in one respect and no worse in the other."""
     fewer: int = row["trainable_parameters"] - other["trainable_parameters"]
-    better: float = other["test_accuracy"] - row["test_accuracy"]
+    key = f"test_{measure.name}"
+    better = measure.merit(other[key]) - measure.merit(row[key])
     return fewer >= 0 and better >= 0 and (fewer > 0 or better > 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from study.metrics.measure import measure_named
 from study.records.runs import ArmRecord
 
 if TYPE_CHECKING:
@@ -22,9 +23,12 @@ HeadAlone: TypeAlias = "ArmRecord | LinearProbe"
 
 def head_alone(head_only: ArmRecord, probe: LinearProbe) -> HeadAlone:
     """Return the one of the two that is better on validation; of equals the trained head."""
-    return probe if probe.validation_accuracy > validation_accuracy(head_only) else head_only
+    merit = measure_named(head_only.metric).merit
+    return (
+        probe if merit(probe.validation_score) > merit(validation_score(head_only)) else head_only
+    )
 
 
-def validation_accuracy(arm: ArmRecord) -> float:
-    """Return the validation accuracy of an arm, mean over seeds, each at its best epoch."""
-    return float(np.mean([run.validation_accuracy for run in arm.picked()]))
+def validation_score(arm: ArmRecord) -> float:
+    """Return the metric of an arm on validation, mean over seeds, each at its best epoch."""
+    return float(np.mean([run.validation_score for run in arm.picked()]))

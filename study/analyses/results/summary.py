@@ -1,4 +1,4 @@
-"""The numbers that answer the question: accuracy of every arm, with intervals, and what it cost."""
+"""The numbers that answer the question: every arm's score, with intervals, and what it cost."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from study.analyses.results.head_alone import head_alone, validation_accuracy
-from study.analyses.results.sweep import Results, rank_of, scores
+from study.analyses.results.head_alone import head_alone, validation_score
+from study.analyses.results.sweep import Results, measure_in, rank_of, scores
+from study.metrics.measure import ACCURACY, Measure, measure_named
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import crossed_interval
+from study.statistics.crossed import are_counts, crossed_interval
+from study.statistics.resampling import Scores
 from study.words.arms import PROBE
 
 if TYPE_CHECKING:
     from study.probes.record import LinearProbe
 
-Right = NDArray[np.bool_]  # which seed got which test sentence right, (num_seeds, num_sentences)
-
-_HEADLINE_KEYS = {"low": "test_accuracy_low", "high": "test_accuracy_high"}
+_ENDS = ("low", "high")
 
 
 def summarise(
@@ -29,28 +28,33 @@ def summarise(
 ) -> dict[str, Any]:
     """Return what `metrics/summary.json` holds. Accuracies and shares are fractions.
 
-    - `headline`, `head_only`, `full`, `lora` by rank: see `_accuracy`, `_gap`, `_training`.
-    - `linear_probe`: see `_accuracy`, `_gap`, `_probing`. It has no seeds: the interval of its
-      accuracy is over sentences alone, and it is paired with every seed of full fine-tuning.
+    Scores are by the study's metric, whose name is that of their keys: test_accuracy, or for one
+    test_matthews; where it is another than accuracy, `metric` names it.
+
+    - `headline`, `head_only`, `full`, `lora` by rank: see `_score`, `_gap`, `_training`.
+    - `linear_probe`: see `_score`, `_gap`, `_probing`. It has no seeds: the interval of its
+      score is over sentences alone, and it is paired with every seed of full fine-tuning.
     - `head_alone`: "head_only" or "linear_probe", whichever is better on validation.
     - `interval`: what low and high (`study.statistics.crossed`) are over, "seeds and sentences", or
       "sentences" where there is one seed; `confidence` of it.
     - `seeds` and `test_sentences`: what the means are taken over.
     """
-    confidence = statistics.confidence
+    confidence, measure = statistics.confidence, measure_in(results.full)
     full = scores(results.full)
     described = {}
     for arm in results.arms():
-        right = scores(arm)
-        found = _accuracy(right, confidence)
+        own = scores(arm)
+        found = _score(own, measure, confidence)
         if arm.arm != FULL:
-            found |= _gap(right, full, confidence)
+            found |= _gap(own, full, measure, confidence)
         described[arm.arm, arm.rank] = found | _training(arm)
-    probed = _accuracy(probe.right(), confidence) | _gap(probe.right(), full, confidence)
+    own = probe.parts()
+    probed = _score(own, measure, confidence) | _gap(own, full, measure, confidence)
     rank = rank_of(results.headline)
     seeds = [run.seed for run in results.headline.picked()]
-    return {
-        "headline": {"rank": rank} | _headline(described[LORA, rank]),
+    named = {} if measure.name == ACCURACY else {"metric": measure.name}
+    return named | {
+        "headline": {"rank": rank} | _headline(described[LORA, rank], measure),
         "head_only": described[HEAD_ONLY, None],
         "linear_probe": probed | _probing(probe),
         "head_alone": head_alone(results.head_only, probe).arm,
@@ -63,17 +67,22 @@ def summarise(
     }
 
 
-def _accuracy(right: Right, confidence: float) -> dict[str, float]:
-    """Return the test accuracy, mean over seeds, each at its best epoch, with its interval."""
-    interval = crossed_interval(right, confidence, least=0, most=1)
-    return {"test_accuracy": float(right.mean()), "low": interval.low, "high": interval.high}
+def _score(own: Scores, measure: Measure, confidence: float) -> dict[str, float]:
+    """Return the score on test, mean over seeds, each at its best epoch, with its interval."""
+    interval = crossed_interval(
+        own, confidence, counts=are_counts(own), least=measure.least, most=measure.most
+    )
+    return {f"test_{measure.name}": float(own.mean()), "low": interval.low, "high": interval.high}
 
 
-def _gap(right: Right, full: Right, confidence: float) -> dict[str, float]:
-    """Return test accuracy less full fine-tuning's, with its paired interval."""
-    interval = crossed_interval(right.astype(np.float64) - full, confidence, least=-1, most=1)
+def _gap(own: Scores, full: Scores, measure: Measure, confidence: float) -> dict[str, float]:
+    """Return the score on test less full fine-tuning's, with its paired interval."""
+    most = measure.most - measure.least
+    interval = crossed_interval(
+        own.astype(np.float64) - full, confidence, counts=are_counts(own), least=-most, most=most
+    )
     return {
-        "gap_to_full": float(right.mean()) - float(full.mean()),
+        "gap_to_full": float(own.mean()) - float(full.mean()),
         "gap_to_full_low": interval.low,
         "gap_to_full_high": interval.high,
     }
@@ -82,14 +91,14 @@ def _gap(right: Right, full: Right, confidence: float) -> dict[str, float]:
 def _training(arm: ArmRecord) -> dict[str, float]:
     """Return what was trained, and how.
 
-    - `validation_accuracy`: mean over seeds, each at its best epoch; `learning_rate`: the one that
-      validation picked.
+    - `validation_` and the metric: mean over seeds, each at its best epoch; `learning_rate`: the
+      one that validation picked.
     - `trainable_parameters`: adapter and head, or all of them; `trainable_share`: theirs of the
       model with its adapter, trainable / (total + adapter), so 1 in full fine-tuning.
     """
     with_adapter = arm.total_parameters + arm.adapter_parameters
     return {
-        "validation_accuracy": validation_accuracy(arm),
+        f"validation_{arm.metric}": validation_score(arm),
         "learning_rate": arm.learning_rate,
         "trainable_parameters": arm.trainable_parameters,
         "trainable_share": arm.trainable_parameters / with_adapter,
@@ -101,7 +110,7 @@ def _training(arm: ArmRecord) -> dict[str, float]:
 def _probing(probe: LinearProbe) -> dict[str, Any]:
     """Return what was fitted: `state` and `c` as in its record, and its coefficients."""
     return {
-        "validation_accuracy": probe.validation_accuracy,
+        f"validation_{probe.metric}": probe.validation_score,
         "state": probe.state,
         "c": probe.c,
         "trainable_parameters": probe.trainable_parameters,
@@ -111,9 +120,15 @@ def _probing(probe: LinearProbe) -> dict[str, Any]:
     }
 
 
-def _headline(described: dict[str, Any]) -> dict[str, Any]:
+def _headline(described: dict[str, Any], measure: Measure) -> dict[str, Any]:
     """Rename the interval, so that in `dvc metrics diff` it says what it is of."""
-    return {_HEADLINE_KEYS.get(key, key): value for key, value in described.items()}
+    ends = {end: f"test_{measure.name}_{end}" for end in _ENDS}
+    return {ends.get(key, key): value for key, value in described.items()}
+
+
+def measure_of_summary(summary: Mapping[str, Any]) -> Measure:
+    """Return by which measure a summary's scores are."""
+    return measure_named(summary.get("metric", ACCURACY))
 
 
 def entries(summary: Mapping[str, Any]) -> dict[tuple[str, int | None], Mapping[str, Any]]:
@@ -122,7 +137,8 @@ def entries(summary: Mapping[str, Any]) -> dict[tuple[str, int | None], Mapping[
     The headline's rank is among them whether it is in the sweep or not.
     """
     headline = summary["headline"]
-    interval = {key: headline[name] for key, name in _HEADLINE_KEYS.items()}
+    name = measure_of_summary(summary).name
+    interval = {end: headline[f"test_{name}_{end}"] for end in _ENDS}
     lora = {headline["rank"]: headline | interval}
     lora |= {int(rank): entry for rank, entry in summary["lora"].items()}
     return {

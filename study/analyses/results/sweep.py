@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.entry.errors import StudyError
+from study.metrics.measure import Measure, measure_named
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord, read_arm
+from study.statistics.resampling import Scores
 
 if TYPE_CHECKING:
     from study.settings.whole import Settings
 
-_SAME_ACCURACY = 1e-6  # an accuracy may have been rounded to fp32 on its way into the file
+_SAME_SCORE = 1e-6  # a score may have been rounded to fp32 on its way into the file
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,37 @@ def rank_of(record: ArmRecord) -> int:
     return record.rank
 
 
-def scores(record: ArmRecord) -> NDArray[np.bool_]:
-    """Return which seed got which test sentence right, (num_seeds, num_sentences)."""
-    predictions = np.array([run.test_predictions for run in record.picked()])
-    right: NDArray[np.bool_] = predictions == np.array(record.test_labels)
-    return right
+def measure_in(record: ArmRecord) -> Measure:
+    """Return what a record's arm was measured by."""
+    return measure_named(record.metric)
 
 
-def seed_accuracies(record: ArmRecord) -> list[float]:
-    """Return the test accuracy of every seed, in order of seed."""
-    return [float(accuracy) for accuracy in scores(record).mean(axis=1)]
+def scores(record: ArmRecord, rate: float | None = None) -> Scores:
+    """Return every test sentence's part in the metric, by seed, (num_seeds, num_sentences).
+
+    Their mean over sentences is the metric. Of accuracy, bool: which sentences are right.
+
+    Args:
+        rate: the learning rate; None: the one that validation picked.
+    """
+    measure, labels = measure_in(record), np.array(record.test_labels)
+    runs = record.picked() if rate is None else record.at(rate)
+    return np.stack([measure.parts(np.array(run.answers), labels) for run in runs])
+
+
+def merits(record: ArmRecord, rate: float | None = None) -> Scores:
+    """Return `scores` so that more is better, and a hundredth is a point."""
+    return measure_in(record).merits(scores(record, rate))
+
+
+def seed_scores(record: ArmRecord) -> list[float]:
+    """Return the metric on test of every seed, in order of seed."""
+    return [float(score) for score in scores(record).mean(axis=1)]
+
+
+def seed_merits(record: ArmRecord) -> list[float]:
+    """Return the same so that more is better, and a hundredth is a point."""
+    return [float(merit) for merit in merits(record).mean(axis=1)]
 
 
 def read_sweep(settings: Settings, folder: str | Path = "metrics") -> Sweep:
@@ -150,15 +172,19 @@ def _problems(record: ArmRecord, wanted: _Wanted, seeds: list[int]) -> Iterator[
         if len(run.test_predictions) != len(record.test_labels):
             counts = f"{len(run.test_predictions)} predictions for {len(record.test_labels)}"
             yield f"seed {run.seed} has {counts} test sentences"
-    for run, accuracy in zip(record.picked(), seed_accuracies(record), strict=True):
-        if abs(run.test_accuracy - accuracy) > _SAME_ACCURACY:
-            said = f"test_accuracy {run.test_accuracy}"
-            yield f"seed {run.seed} has {said}, but its predictions give {accuracy}"
+    for run, score in zip(record.picked(), seed_scores(record), strict=True):
+        if abs(run.test_score - score) > _SAME_SCORE:
+            said = f"test_{record.metric} {run.test_score}"
+            yield f"seed {run.seed} has {said}, but its predictions give {score}"
 
 
 def _check_same_test(
     first: _Wanted, first_record: ArmRecord, other: _Wanted, other_record: ArmRecord
 ) -> None:
+    if first_record.metric != other_record.metric:
+        raise other.stale(
+            f"metric {other_record.metric}, but {first_record.metric} in {first.path}"
+        )
     if first_record.label_names != other_record.label_names:
         raise other.stale(f"other label_names than {first.path}")
     if first_record.test_labels != other_record.test_labels:

@@ -1,15 +1,16 @@
-"""What every arm answered: its logits, and which validation sentences it got right."""
+"""What every arm answered: its logits, and what each validation sentence is worth to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.entry.errors import StudyError
+from study.metrics.measure import measure_named
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.logits import Logits, read_logits
 from study.statistics.resampling import Scores
@@ -23,27 +24,35 @@ class Answers:
     """Answers on validation.
 
     Attributes:
-        correct: by arm and rank, (num_seeds, num_sentences).
+        merits: by arm and rank, (num_seeds, num_sentences): each sentence's part in the metric, so
+            that more is better and a hundredth a point; of accuracy which are right.
         labels: (num_sentences,).
     """
 
-    correct: dict[tuple[str, int | None], Scores]
-    labels: NDArray[np.int64]
+    merits: dict[tuple[str, int | None], Scores]
+    labels: NDArray[Any]
 
 
-def read_answers(settings: Settings, folder: str | Path = "metrics/logits") -> Answers:
+def read_answers(settings: Settings, metric: str, folder: str | Path = "metrics/logits") -> Answers:
     """Read the answers of every arm that the settings name.
+
+    Args:
+        metric: of the arms' records.
 
     Raises:
         StudyError: as `read_arms`.
     """
     arms = read_arms(settings, folder)
-    labels = arms[FULL, None].validation_labels
-    correct = {
-        arm: np.stack([x.argmax(axis=1) for x in logits.validation.values()]) == labels
+    labels, measure = arms[FULL, None].validation_labels, measure_named(metric)
+
+    def parts(outputs: NDArray[np.float32]) -> Scores:
+        return measure.parts(measure.answers(outputs, labels), labels)
+
+    merits = {
+        arm: measure.merits(np.stack([parts(x) for x in logits.validation.values()]))
         for arm, logits in arms.items()
     }
-    return Answers(correct, labels)
+    return Answers(merits, labels)
 
 
 def read_arms(

@@ -18,43 +18,43 @@ from study.analyses.sufficiency.equivalence import equivalent
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.verdicts import NONE
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import crossed
+from study.statistics.crossed import are_counts, crossed
 from study.statistics.resampling import Draws, Scores, draw
 
 
 def shares_of_one_standard_error(
-    correct: Scores, ranks: Sequence[int], statistics: StatisticsSettings
+    merits: Scores, ranks: Sequence[int], statistics: StatisticsSettings
 ) -> dict[str, float]:
     """Return the share of resamples in which the rule picks each rank.
 
     Args:
-        correct: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending.
+        merits: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending.
     """
-    places = [one_standard_error(correct, draws).place for draws in _draws(correct, statistics)]
+    places = [one_standard_error(merits, draws).place for draws in _draws(merits, statistics)]
     return _shares(np.concatenate(places), ranks)
 
 
 def shares_of_equivalence(
-    correct: Scores, full: Scores, ranks: Sequence[int], statistics: StatisticsSettings
+    merits: Scores, full: Scores, ranks: Sequence[int], statistics: StatisticsSettings
 ) -> list[dict[str, float]]:
     """Return, by margin, in which share each rank is the smallest equivalent one, or none is.
 
     Args:
-        correct: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending;
+        merits: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending;
             full: (num_seeds, num_sentences).
     """
-    differences = correct.astype(np.float64) - full
+    differences = merits.astype(np.float64) - full
     places: list[list[NDArray[np.int64]]] = [[] for _ in statistics.margins]
-    for draws in _draws(correct, statistics):
-        measured = [crossed(difference, draws) for difference in differences]
+    for draws in _draws(merits, statistics):
+        measured = [crossed(d, draws, counts=are_counts(merits)) for d in differences]
         for found, margin in zip(places, statistics.margins, strict=True):
             shown = equivalent(measured, margin / 100, 1 - statistics.confidence)
             found.append(np.where(shown.any(axis=0), shown.argmax(axis=0), len(ranks)))
     return [_shares(np.concatenate(found), [*ranks, NONE]) for found in places]
 
 
-def _draws(correct: Scores, statistics: StatisticsSettings) -> Iterator[Draws]:
-    _, num_seeds, num_sentences = correct.shape
+def _draws(merits: Scores, statistics: StatisticsSettings) -> Iterator[Draws]:
+    _, num_seeds, num_sentences = merits.shape
     return draw(num_seeds, num_sentences, statistics.resamples, statistics.seed)
 
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from study.analyses.results.sweep import Sweep, scores
+from study.analyses.results.sweep import Sweep, measure_in, merits
 from study.analyses.sufficiency.answer import verdicts_of
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
 from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalence_rows, points_of
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.trend import trend
 from study.analyses.sufficiency.verdicts import NONE
+from study.metrics.measure import ACCURACY, Measure
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import crossed
+from study.statistics.crossed import Crossed, paired
 from study.statistics.resampling import Scores
 from study.words.phrases import margin as margin_words
 
@@ -29,6 +30,9 @@ def sufficient_rank(
     statistics: StatisticsSettings,
 ) -> dict[str, Any]:
     """Return the record. Accuracies are fractions; differences, errors and margins are points.
+
+    Points are hundredths of the study's metric; where that has no bound (log_loss, rmse) they are
+    its own unit. A difference above 0 is better, whichever way the metric goes.
 
     A rank is recommended on validation, and everything else is told on test.
 
@@ -46,28 +50,30 @@ def sufficient_rank(
       recommendation. `error_from`: "seeds and sentences", or "sentences" where there is one seed.
 
     Args:
-        validation: by rank, which answers on validation are right, (num_seeds, num_sentences).
+        validation: by rank, `study.analyses.results.validation.Answers.merits`.
         untrained: ranks of which `metrics/undertraining.json` says that they did not train.
     """
     ranks = list(results.lora)
-    correct = np.stack([scores(record) for record in results.lora.values()])
-    of_full = scores(results.full).astype(np.float64)
+    of_lora = np.stack([merits(record) for record in results.lora.values()])
+    of_full = merits(results.full)
     on_validation = np.stack([np.asarray(validation[rank]) for rank in ranks])
-    differences = [crossed(arm - of_full) for arm in correct.astype(np.float64)]
+    measure = measure_in(results.full)
+    differences = [paired(arm, of_full) for arm in of_lora]
     alpha = alpha_of(statistics)
-    _, num_seeds, num_sentences = correct.shape
-    by_margin = shares_of_equivalence(correct, of_full, ranks, statistics)
+    _, num_seeds, num_sentences = of_lora.shape
+    by_margin = shares_of_equivalence(of_lora, of_full, ranks, statistics)
     trained = [place for place, rank in enumerate(ranks) if rank not in untrained]
-    recommended = _recommended(on_validation, ranks, trained)
+    recommended = _recommended(on_validation, ranks, trained, measure)
     picked = None if recommended["rank"] is None else ranks.index(recommended["rank"])
-    return {
+    named = {} if measure.name == ACCURACY else {"metric": measure.name}
+    return named | {
         "recommended": recommended | {"rule": RULE, "split": "validation"},
-        "answer": None if picked is None else verdicts_of(differences[picked], statistics),
-        "one_standard_error": _picked(correct, ranks) | {"rule": RULE, "split": "test"},
+        "answer": None if picked is None else _answer(differences[picked], measure, statistics),
+        "one_standard_error": _picked(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
         "differences": [
             difference_row(rank, difference, alpha, len(ranks))
             | {"by_seed": (100 * (arm.mean(axis=1) - of_full.mean(axis=1))).tolist()}
-            for rank, arm, difference in zip(ranks, correct, differences, strict=True)
+            for rank, arm, difference in zip(ranks, of_lora, differences, strict=True)
         ],
         "equivalence": [
             equivalence_rows(ranks, differences, margin, statistics)
@@ -77,13 +83,13 @@ def sufficient_rank(
         "power": statistics.power,
         "choice": {
             "one standard error on validation": _shares(on_validation, ranks, trained, statistics),
-            "one standard error on test": shares_of_one_standard_error(correct, ranks, statistics),
+            "one standard error on test": shares_of_one_standard_error(of_lora, ranks, statistics),
         }
         | {
             f"equivalent within {margin_words(margin)}": shares
             for margin, shares in zip(statistics.margins, by_margin, strict=True)
         },
-        "trend": trend(correct),
+        "trend": trend(of_lora),
         "seeds": num_seeds,
         "sentences": num_sentences,
         "validation_sentences": on_validation.shape[2],
@@ -91,14 +97,25 @@ def sufficient_rank(
     }
 
 
+def _answer(
+    difference: Crossed, measure: Measure, statistics: StatisticsSettings
+) -> dict[str, Any]:
+    answer = verdicts_of(difference, statistics)
+    if measure.name != ACCURACY:
+        for row in answer["margins"]:
+            del row["foreseen"]  # is reckoned for accuracy
+    return answer
+
+
 def _recommended(
-    on_validation: Scores, ranks: Sequence[int], trained: Sequence[int]
+    on_validation: Scores, ranks: Sequence[int], trained: Sequence[int], measure: Measure
 ) -> dict[str, Any]:
     """Return what the rule picks of the ranks that trained, with every rank's row beside it."""
-    of_all = _picked(on_validation, ranks)
+    of_all = _picked(on_validation, ranks, measure)
     picks: dict[str, Any] = dict.fromkeys(("rank", "best_rank"))
     if trained:
-        of_trained = _picked(on_validation[trained], [ranks[place] for place in trained])
+        of = [ranks[place] for place in trained]
+        of_trained = _picked(on_validation[trained], of, measure)
         picks = {key: of_trained[key] for key in picks}
     untrained = [rank for place, rank in enumerate(ranks) if place not in trained]
     return of_all | picks | {"of_all": of_all["rank"], "untrained": untrained}
@@ -118,11 +135,11 @@ def _shares(
     return shares | shares_of_one_standard_error(on_validation[trained], of, statistics)
 
 
-def _picked(correct: Scores, ranks: Sequence[int]) -> dict[str, Any]:
+def _picked(merits: Scores, ranks: Sequence[int], measure: Measure) -> dict[str, Any]:
     """Return the rank by the rule, the best one, and of every rank `behind_best` (points)."""
-    picked = one_standard_error(correct)
+    picked = one_standard_error(merits)
     rows = zip(
-        ranks, correct.mean(axis=(1, 2)), picked.behind[:, 0], picked.standard_error[:, 0],
+        ranks, merits.mean(axis=(1, 2)), picked.behind[:, 0], picked.standard_error[:, 0],
         strict=True,
     )  # fmt: skip
     return {
@@ -131,10 +148,10 @@ def _picked(correct: Scores, ranks: Sequence[int]) -> dict[str, Any]:
         "ranks": [
             {
                 "rank": rank,
-                "accuracy": float(accuracy),
+                measure.name: measure.value_of_merit(float(merit)),
                 "behind_best": 100 * float(behind),
                 "standard_error": points_of(error),
             }
-            for rank, accuracy, behind, error in rows
+            for rank, merit, behind, error in rows
         ],
     }

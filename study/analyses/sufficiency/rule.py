@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.statistics.crossed import crossed
+from study.statistics.crossed import are_counts, crossed
 from study.statistics.resampling import Draws, Floats, Scores, everything_once
 
 
@@ -32,13 +32,13 @@ class Picked:
     standard_error: Floats
 
 
-def one_standard_error(correct: Scores, draws: Draws | None = None) -> Picked:
+def one_standard_error(merits: Scores, draws: Draws | None = None) -> Picked:
     """Apply the rule in every draw; without draws, to the data once.
 
     Args:
-        correct: (num_ranks, num_seeds, num_sentences), ranks ascending.
+        merits: (num_ranks, num_seeds, num_sentences), ranks ascending.
     """
-    scores = correct.astype(np.float64)
+    counts, scores = are_counts(merits), merits.astype(np.float64)
     drawn = draws or everything_once(*scores.shape[1:])
     num_ranks, num_draws = len(scores), len(drawn.times_seed)
     means = np.stack([crossed(rank, drawn).mean for rank in scores])
@@ -49,7 +49,7 @@ def one_standard_error(correct: Scores, draws: Draws | None = None) -> Picked:
         some = Draws(drawn.times_seed[rows], drawn.times_sentence[rows])
         for rank in range(num_ranks):
             if rank != of_best:
-                difference = crossed(scores[rank] - scores[of_best], some)
+                difference = crossed(scores[rank] - scores[of_best], some, counts=counts)
                 standard_error[rank, rows] = difference.standard_error()
     behind = means.max(axis=0) - means
     return Picked((behind <= standard_error).argmax(axis=0), best, behind, standard_error)

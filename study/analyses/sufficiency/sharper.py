@@ -36,6 +36,7 @@ from study.statistics.crossed import crossed
 Floats = NDArray[np.float64]
 
 MEASURE = "probability of the right class"
+UNDEFINED = "not defined for regression: a number has no probability"
 _COLDEST, _HOTTEST = 0.05, 20.0  # temperatures that are tried
 
 
@@ -51,10 +52,14 @@ def sharper(
     - `full`: the measure of full fine-tuning, a fraction.
     - `answer`, `differences`, `equivalence`: as in `study.analyses.sufficiency.record`.
 
+    Of a regression there is none: `undefined` says so.
+
     Args:
         lora: by rank, of the same seeds and sentences as `full`.
         recommended: the rank that the answer is about, None if no rank trained.
     """
+    if full.test[next(iter(full.test))].shape[1] == 1:
+        return {"measure": MEASURE, "undefined": UNDEFINED}
     ranks = sorted(lora)
     fitted, of_full = probabilities(full)
     temperatures = {"full": fitted}

@@ -44,16 +44,16 @@ def shown(trend: Mapping[str, Any], alpha: float) -> str | None:
     return FALL if trend["p_value_of_a_fall"] <= alpha / 2 else None
 
 
-def trend(correct: Scores) -> dict[str, Any]:
+def trend(merits: Scores) -> dict[str, Any]:
     """Test for a rise of accuracy with the rank, and for a fall.
 
     Args:
-        correct: (num_ranks, num_seeds, num_sentences), ranks ascending.
+        merits: (num_ranks, num_seeds, num_sentences), ranks ascending.
 
     Returns:
         As `page`.
     """
-    return page(correct.mean(axis=2).tolist())
+    return page(merits.mean(axis=2).tolist())
 
 
 def page(values: Sequence[Sequence[float]]) -> dict[str, Any]:

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from study.analyses.undertraining.curve import Curve
-from study.statistics.crossed import crossed
+from study.statistics.crossed import paired
 from study.statistics.resampling import Scores
 
 HARDLY_LEARNED = "hardly learned"
@@ -52,27 +50,27 @@ def of_curve(curve: Curve) -> list[Sign]:
     ]
 
 
-def of_commonest(correct: Scores, commonest: Scores, alpha: float) -> Sign:
-    """Return whether an arm is not shown to beat the commonest class.
+def of_commonest(merits: Scores, guessed: Scores, alpha: float) -> Sign:
+    """Return whether an arm is not shown to beat the commonest class, or another best guess.
 
     Args:
-        correct: which validation sentences the arm got right, (num_seeds, num_sentences);
-            commonest: which the commonest class gets right, (num_sentences,).
+        merits: of an arm on validation, (num_seeds, num_sentences), of accuracy which sentences it
+            got right; guessed: of one who guesses (`study.metrics.guessing`), (num_sentences,).
         alpha: of the one-sided test.
     """
-    difference = crossed(correct.astype(np.float64) - commonest)
+    difference = paired(merits, guessed)
     p = difference.p_value(float(difference.mean[0]))
     return Sign(NO_BETTER, p > alpha, p, alpha)
 
 
-def of_head(correct: Scores, head: Scores) -> Sign:
+def of_head(merits: Scores, head: Scores) -> Sign:
     """Return whether an arm is behind the head alone on validation, in points.
 
     Args:
-        correct: which validation sentences the arm got right, (num_seeds, num_sentences);
-            head: which the head alone did, of as many seeds, or of one answer for all of them.
+        merits: as of `of_commonest`; head: the same of the head alone, of as many seeds, or of one
+            answer for all of them.
     """
-    difference = crossed(head.astype(np.float64) - correct)
+    difference = paired(head, merits)
     behind = 100 * float(difference.mean[0])
     error = 100 * float(difference.standard_error()[0])
     return Sign(BEHIND_HEAD, behind > error, behind, error)

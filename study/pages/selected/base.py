@@ -19,7 +19,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from lora.adapter import Adapter
 from study.models.dequantised import dequantised
-from study.models.objective import PROBLEM_TYPE
+from study.models.objective import problem_type
 from study.models.packed import load_for
 from study.models.pretrained import quiet
 from study.records.prepared import Prepared
@@ -44,7 +44,7 @@ class Base:
 
 
 def load_base(name: str, label_names: Sequence[str]) -> Base:
-    """Load `model.name` with a head for these classes.
+    """Load `model.name` with a head for these classes, or of a regression for one number.
 
     Raises:
         StudyError: there is no such model.
@@ -52,15 +52,16 @@ def load_base(name: str, label_names: Sequence[str]) -> Base:
     labels = dict(enumerate(label_names))
     path, options = pretrained(name)
     arguments: dict[str, Any] = {
-        "num_labels": len(labels),
-        "problem_type": PROBLEM_TYPE,
-        "id2label": labels,
-        "label2id": {label: i for i, label in labels.items()},
+        "num_labels": len(labels) or 1,
+        "problem_type": problem_type("classification" if labels else "regression"),
         "trust_remote_code": False,
         "use_safetensors": True,  # never a pickle
         "output_loading_info": True,
         "ignore_mismatched_sizes": True,
     }
+    if labels:
+        arguments["id2label"] = labels
+        arguments["label2id"] = {label: i for i, label in labels.items()}
     with torch.random.fork_rng(devices=[]), quiet():
         torch.manual_seed(0)
         model, report = AutoModelForSequenceClassification.from_pretrained(

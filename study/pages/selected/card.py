@@ -99,7 +99,7 @@ def _results(facts: Facts) -> list[EvalResult]:
         EvalResult(
             **common,
             metric_name=f"Test accuracy of this run (seed {facts.run.seed})",
-            metric_value=round(facts.run.test_accuracy, _DIGITS),
+            metric_value=round(facts.run.test_score, _DIGITS),
         ),
         EvalResult(
             **common,

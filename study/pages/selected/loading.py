@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from study.models.objective import PROBLEM_TYPE
 from study.pages.selected.base import Base
 from study.pages.selected.padding import Padding
 from study.sources.resolve import PACKAGE_PREFIX, pretrained, resolve
@@ -33,7 +32,7 @@ def adapter_lines(
     """
     named = base.model.config.id2label.items()
     labels = ", ".join(f"{i}: {json.dumps(label, ensure_ascii=False)}" for i, label in named)
-    options = f'id2label={{{labels}}}, problem_type="{PROBLEM_TYPE}"'
+    options = f'id2label={{{labels}}}, problem_type="{base.model.config.problem_type}"'
     options += _arguments(padding.to_config)
     told: tuple[tuple[str, str | int], ...] = (
         ("model_max_length", max_length),

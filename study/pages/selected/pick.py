@@ -55,4 +55,4 @@ def recommendation(
 
 def best_run(record: ArmRecord) -> RunRecord:
     """Return the run of the best validation accuracy; of equals, that of the smallest seed."""
-    return max(record.picked(), key=lambda run: (run.validation_accuracy, -run.seed))
+    return max(record.picked(), key=lambda run: (run.validation_score, -run.seed))

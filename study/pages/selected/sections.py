@@ -48,7 +48,7 @@ def what_it_is(facts: Facts) -> str:
         f"{share(facts.accuracy['trainable_share'])} of all.\n\n"
         f"{_why(facts)} Of its {counted(len(facts.arm.picked()), 'run')} this "
         f"is the one with the best validation accuracy, seed {facts.run.seed} "
-        f"({percent(facts.run.validation_accuracy)})."
+        f"({percent(facts.run.validation_score)})."
     )
 
 
@@ -169,7 +169,7 @@ def results(facts: Facts) -> str:
     rows = [
         "| | test accuracy | " + interval + " | gap to full fine-tuning, points |",
         "| :-- | --: | :-- | :-- |",
-        f"| this run, seed {facts.run.seed} | {percent(facts.run.test_accuracy)} | - | - |",
+        f"| this run, seed {facts.run.seed} | {percent(facts.run.test_score)} | - | - |",
         _row(f"rank {facts.picked.rank}, mean of {_seeds(facts)}", entry),
         _row(f"full fine-tuning, mean of {_seeds(facts)}", summary["full"]),
         _row(f"head only, mean of {_seeds(facts)}", summary["head_only"]),

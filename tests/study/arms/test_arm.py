@@ -143,8 +143,8 @@ def test_a_record_states_what_its_runs_did() -> None:
     wrong[:10] = 1 - wrong[:10]
     results = [result(runs[0], 0.75, labels.tolist()), result(runs[1], 0.5, wrong.tolist())]
     record = arm.record(results, data, SIZE)
-    assert [run.test_accuracy for run in record.runs] == [1.0, 0.75]
-    assert [run.validation_accuracy for run in record.runs] == [0.75, 0.5]
+    assert [run.test_score for run in record.runs] == [1.0, 0.75]
+    assert [run.validation_score for run in record.runs] == [0.75, 0.5]
     assert [run.best_epoch for run in record.runs] == [2, 2]
     assert record.test_labels == tuple(labels.tolist())
     assert record.runs[1].test_predictions == tuple(wrong.tolist())

@@ -43,6 +43,7 @@ def data_settings(name: str, **changes: Any) -> DataSettings:
         "name": name,
         "subset": None,
         "split": "train",
+        "task": "classification",
         "text": "text",
         "label": "label",
         "where": None,

@@ -48,10 +48,10 @@ def test_the_states_that_separate_are_picked(where):
     probes = best_by_kind(*made(where))
     assert list(probes) == list(KINDS)
     assert picked(probes).kind == where
-    assert probes[where].validation_accuracy == 1.0
+    assert probes[where].validation_score == 1.0
     for kind in KINDS:
         if kind != where:
-            assert probes[kind].validation_accuracy < 0.65  # a coin, and the best of 13 tosses
+            assert probes[kind].validation_score < 0.65  # a coin, and the best of 13 tosses
 
 
 @pytest.mark.parametrize("classes", [3, 7])
@@ -59,7 +59,7 @@ def test_many_classes(classes):
     probes = best_by_kind(*made("mean", classes))
     best = picked(probes)
     assert best.kind == "mean"
-    assert best.validation_accuracy > 0.99
+    assert best.validation_score > 0.99
     assert best.coefficients == classes * (8 + 1)
     assert set(best.validation_predictions) == set(range(classes))
 
@@ -96,7 +96,7 @@ def test_predictions_are_those_of_scikit_learns_own_pipeline_at_the_best_penalty
             expected = own.predict(validation["first"])
             other = noise(50, 8)
             assert best.predict(other).tolist() == own.predict(other).tolist()
-    assert best.validation_accuracy == max(accuracies.values())
+    assert best.validation_score == max(accuracies.values())
     assert best.c == min(c for c, found in accuracies.items() if found == max(accuracies.values()))
     assert best.validation_predictions.tolist() == expected.tolist()
 

@@ -66,10 +66,10 @@ def test_it_is_scikit_learns_fit_on_the_states_of_plain_transformers(name: str) 
         expected = regression.predict(scaler.transform(plain(split)))
         assert list(predictions) == expected.tolist()
     assert found.test_labels == tuple(data.test.labels.tolist())
-    assert found.test_accuracy == np.mean(
+    assert found.test_score == np.mean(
         np.array(found.test_predictions) == np.array(found.test_labels)
     )
-    assert found.validation_accuracy == max(each.validation_accuracy for each in found.states)
+    assert found.validation_score == max(each.validation_score for each in found.states)
     assert found.trainable_parameters == 16 + 1
     assert found.total_parameters == parameter_count(model.base_model) + 17
     assert found.left_out.keys() == (set() if name == "bert" else {"pooled"})
@@ -84,7 +84,7 @@ def test_many_classes_and_the_same_every_time() -> None:
     assert once.to_json() == again.to_json()
     assert once.trainable_parameters == 5 * 17
     assert once.state == "first"  # the label is the first token's
-    assert once.validation_accuracy > 0.4  # a class of five by chance: 0.2
+    assert once.validation_score > 0.4  # a class of five by chance: 0.2
     assert once.label_names == tuple(f"class {i}" for i in range(5))
 
 
@@ -108,5 +108,5 @@ def test_where_only_the_mean_separates_it_is_picked_and_test_is_seen_once(
     found = linear_probe(toys.load(saved("bert")), data, TokenFeed(data, 1, CPU))
     assert asked == ["train", "validation", "test"]
     assert found.state == "mean"
-    assert found.validation_accuracy > 0.98
-    assert found.test_accuracy < 0.8
+    assert found.validation_score > 0.98
+    assert found.test_score < 0.8

@@ -29,9 +29,9 @@ def test_to_disk_and_back(path: Path) -> None:
 
 
 def test_what_it_got_right_is_one_row(path: Path) -> None:
-    right = read_probe(path, ARM).right()
+    right = read_probe(path, ARM).parts()
     assert right.shape == (1, 40)
-    assert right.mean() == PROBE.test_accuracy
+    assert right.mean() == PROBE.test_score
 
 
 @pytest.mark.parametrize(

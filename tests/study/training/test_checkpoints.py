@@ -33,7 +33,7 @@ def results() -> list[RunResult]:
     draw = generator(0)
     state = {"model.x.lora_A": torch.randn(2, 5, generator=draw), "model.c.bias": torch.zeros(2)}
     logits = [torch.randn(n, 2, generator=draw) for n in (4, 3)]
-    point = Evaluation(epoch=1, step=8, accuracy=1 / 3, loss=0.1 + 0.2)
+    point = Evaluation(epoch=1, step=8, score=1 / 3, loss=0.1 + 0.2)
     finished = RunResult(RUNS[0], 1, (point,), (4, 8), (0.7, 1e-17), *logits, state, None)
     lost = RunResult(RUNS[1], 0, (), (), (), torch.empty(0), torch.empty(0), {}, 3)
     return [finished, lost]

@@ -81,7 +81,7 @@ def test_head_and_batches_of_a_seed_are_the_same_in_every_arm() -> None:
 
 def kept(points: Sequence[Evaluation]) -> int:
     """Return the epoch of the highest accuracy; of several, of the lowest loss; then the first."""
-    return min(points, key=lambda point: (-point.accuracy, point.loss, point.epoch)).epoch
+    return min(points, key=lambda point: (-point.score, point.loss, point.epoch)).epoch
 
 
 def logits(right: Sequence[bool], sure: float, labels: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ def test_the_best_epoch_is_what_is_kept_and_what_is_tested() -> None:
     assert len({result.best_epoch for result in results}) > 1
     data, config = toys.prepared(), toys.lora_config(FAMILIES["bert"])
     for result in results:
-        accuracies = [point.accuracy for point in result.validation]
+        accuracies = [point.score for point in result.validation]
         assert [point.epoch for point in result.validation] == [1, 2, 3, 4]
         assert [point.step for point in result.validation] == [8, 16, 24, 32]
         assert result.best_epoch == kept(result.validation)
@@ -263,4 +263,4 @@ def test_the_loss_curve_covers_every_step_once() -> None:
 def test_training_learns() -> None:
     (result,) = train_lora([lora_run(0, 0.02)], epochs=6, data=toys.prepared(train=128))
     assert result.loss_values[-1] < 0.7 * result.loss_values[0]
-    assert result.validation[result.best_epoch - 1].accuracy > 0.75
+    assert result.validation[result.best_epoch - 1].score > 0.75

@@ -41,14 +41,14 @@ class PairRun:
 
     def to_json(self) -> dict[str, Any]:
         """Return the run as it stands in the file, with its perplexity."""
-        value = _plain(self) | {"validation": [dataclasses.asdict(p) for p in self.validation]}
+        value = _plain(self) | {"validation": [p.to_json() for p in self.validation]}
         return value | {"test_perplexity": math.exp(min(self.test_loss, 700.0))}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PairRun:
         """Build a run from its part of the file."""
         fields = _known(cls, value)
-        return cls(**fields | {"validation": tuple(Evaluation(**p) for p in value["validation"])})
+        return cls(**fields | {"validation": tuple(map(Evaluation.from_json, value["validation"]))})
 
 
 @dataclasses.dataclass(frozen=True)

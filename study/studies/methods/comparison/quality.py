@@ -22,7 +22,7 @@ def difference(
 
     The linear probe has no seeds, and is paired with every seed of the other.
     """
-    right = record.right() if isinstance(record, LinearProbe) else scores(record)
+    right = record.parts() if isinstance(record, LinearProbe) else scores(record)
     gaps = right.astype(np.float64) - scores(other)  # (num_seeds, num_sentences)
     interval = crossed_interval(gaps, confidence, least=-1, most=1)
     return {"difference": float(gaps.mean())} | asdict(interval)
@@ -64,9 +64,7 @@ def rates(record: ArmRecord) -> list[dict[str, float]]:
         {
             "rate": rate,
             "validation": float(
-                np.mean(
-                    [run.validation_accuracy for run in record.runs if run.learning_rate == rate]
-                )
+                np.mean([run.validation_score for run in record.runs if run.learning_rate == rate])
             ),
         }
         for rate in sorted(record.learning_rates)

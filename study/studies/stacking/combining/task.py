@@ -63,7 +63,7 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
     except StudyError as error:
         words = "stacking, whose source and sizes stand in for data.*"
         raise StudyError(f"{words}: {error}") from error
-    if drawn.label_names != data.label_names:
+    if drawn.task != data.task or drawn.label_names != data.label_names:
         raise StudyError(
             f"stacking/params.yaml:source.label: the classes {', '.join(drawn.label_names[:10])}; "
             f"allowed: the study's, {', '.join(data.label_names[:10])}: adapters of other classes "
@@ -73,7 +73,7 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
     new: dict[str, Any] = {
         name: _unknown(name, getattr(drawn, name), study, settings) for name in SPLITS
     }
-    other = replace(drawn, **new, batching=data.batching)
+    other = replace(drawn, **new, batching=data.batching, metric=data.metric)
     report["kept"] = {name: len(getattr(other, name)) for name in SPLITS}
     report["left_out"] = {
         name: len(getattr(drawn, name)) - kept for name, kept in report["kept"].items()

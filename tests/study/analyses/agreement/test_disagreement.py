@@ -30,7 +30,7 @@ def arm(name: str, classes: np.ndarray, rank: int | None = None) -> ArmRecord:
         replace(
             run,
             test_predictions=tuple(int(c) for c in classes[run.seed]),
-            test_accuracy=float(np.mean(classes[run.seed] == 0)),
+            test_score=float(np.mean(classes[run.seed] == 0)),
         )
         for run in made.picked()
     )

@@ -22,7 +22,7 @@ def probe(predictions: np.ndarray, beside: Any) -> LinearProbe:
     return dataclasses.replace(
         fake_probe(beside),
         test_predictions=tuple(int(c) for c in predictions),
-        test_accuracy=float(np.mean(predictions == 0)),
+        test_score=float(np.mean(predictions == 0)),
     )
 
 

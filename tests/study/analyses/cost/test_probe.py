@@ -52,4 +52,4 @@ def test_every_cell_of_the_row(classes: int, vectors: int) -> None:
     assert found["inference_flops_per_token"] == pytest.approx((passed + product) / 16)
     assert found["optimizer_state_bytes"] is None
     assert found["mergeable"] is None
-    assert found["low"] < found["test_accuracy"] == probe.right().mean() < found["high"]
+    assert found["low"] < found["test_accuracy"] == probe.parts().mean() < found["high"]

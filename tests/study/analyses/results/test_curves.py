@@ -9,13 +9,13 @@ import pytest
 
 from study.analyses.results.curves import dynamics, pareto, rank_curve
 from study.analyses.results.summary import summarise
-from study.analyses.results.sweep import Results, seed_accuracies
+from study.analyses.results.sweep import Results, seed_scores
 from study.entry.errors import StudyError
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm, fake_probe
 
-STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8)
+STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8, metric="auto")
 
 
 def study(ranks=(1, 4, 8), rank=4) -> Results:
@@ -58,7 +58,7 @@ def test_the_rank_curve_has_every_arm_at_every_rank(results):
     assert [row["rank"] for row in rows if row["headline"]] == [4]
     assert all(row["in_sweep"] for row in rows)
     accuracies = {row["rank"]: row["seed_accuracies"] for row in rows if row["arm"] == "lora"}
-    assert accuracies[8] == seed_accuracies(results.lora[8])
+    assert accuracies[8] == seed_scores(results.lora[8])
 
 
 def test_the_probe_is_one_point_and_stands_among_all_arms(results):
@@ -66,7 +66,7 @@ def test_the_probe_is_one_point_and_stands_among_all_arms(results):
     rows = rows_of(results)
     for row in rows["rank_curve"]:
         if row["arm"] == "linear_probe":
-            assert row["seed_accuracies"] == [probe.test_accuracy] == [row["test_accuracy"]]
+            assert row["seed_accuracies"] == [probe.test_score] == [row["test_accuracy"]]
             assert row["label"] == "Linear probe"
     (row,) = (row for row in rows["pareto"] if row["arm"] == "linear_probe")
     assert row["trainable_parameters"] == 385
@@ -116,9 +116,7 @@ def test_dynamics_are_means_between_the_lowest_and_the_highest_seed(results):
     ]
     runs = results.full.picked()
     assert [row["step"] for row in shown] == [point.step for point in runs[0].validation]
-    assert shown[-1]["value"] == pytest.approx(
-        np.mean([run.validation[-1].accuracy for run in runs])
-    )
+    assert shown[-1]["value"] == pytest.approx(np.mean([run.validation[-1].score for run in runs]))
 
 
 def test_thinning_a_loss_curve_keeps_its_mean_over_the_steps(results):

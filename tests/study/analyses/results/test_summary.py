@@ -15,7 +15,7 @@ from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import crossed_interval
 from tests.study.fake_records import fake_arm, fake_probe
 
-STATISTICS = StatisticsSettings(0.95, 400, seed=0, margins=(1.0,), power=0.8)
+STATISTICS = StatisticsSettings(0.95, 400, seed=0, margins=(1.0,), power=0.8, metric="auto")
 ENTRY = {
     "test_accuracy",
     "low",
@@ -79,7 +79,7 @@ def test_accuracies_are_means_over_seeds_within_their_intervals():
     for arm in results.arms():
         entry = entries(summary)[arm.arm, arm.rank]
         assert entry["test_accuracy"] == pytest.approx(
-            np.mean([run.test_accuracy for run in arm.picked()])
+            np.mean([run.test_score for run in arm.picked()])
         )
         assert 0 <= entry["low"] <= entry["test_accuracy"] <= entry["high"] <= 1
 
@@ -172,9 +172,9 @@ def test_the_probe_has_no_seeds_and_its_interval_is_over_sentences_alone():
     results = study(seeds=(0, 1, 2))
     probe = fake_probe(results.head_only)
     entry = summarise(results, STATISTICS, probe)["linear_probe"]
-    alone = crossed_interval(probe.right(), 0.95, least=0, most=1)
-    assert probe.right().shape == (1, 300)
-    assert entry["test_accuracy"] == probe.test_accuracy
+    alone = crossed_interval(probe.parts(), 0.95, least=0, most=1)
+    assert probe.parts().shape == (1, 300)
+    assert entry["test_accuracy"] == probe.test_score
     assert (entry["low"], entry["high"]) == (alone.low, alone.high)
     assert (entry["state"], entry["c"]) == ("mean", 0.01)
     assert entry["trainable_parameters"] == entry["head_parameters"] == 385
@@ -185,7 +185,7 @@ def test_the_probe_is_paired_with_every_seed_of_full_fine_tuning():
     results = study(seeds=(0, 1, 2))
     probe = fake_probe(results.head_only)
     entry = summarise(results, STATISTICS, probe)["linear_probe"]
-    three = np.repeat(probe.right(), 3, axis=0).astype(float) - scores(results.full)
+    three = np.repeat(probe.parts(), 3, axis=0).astype(float) - scores(results.full)
     paired = crossed_interval(three, 0.95, least=-1, most=1)
     assert entry["gap_to_full"] == pytest.approx(three.mean())
     assert (entry["gap_to_full_low"], entry["gap_to_full_high"]) == (paired.low, paired.high)
@@ -197,7 +197,7 @@ def test_the_probe_is_paired_with_every_seed_of_full_fine_tuning():
 )
 def test_validation_picks_the_head_alone_whatever_test_says(more_on_validation, best):
     results = study()
-    own = np.mean([run.validation_accuracy for run in results.head_only.picked()])
+    own = np.mean([run.validation_score for run in results.head_only.picked()])
     for accuracy in (0.55, 0.9):
         summary = summary_of(results, validation=own + more_on_validation, accuracy=accuracy)
         assert summary["head_alone"] == best

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.analyses.results.sweep import read_results, read_sweep, scores, seed_accuracies
+from study.analyses.results.sweep import read_results, read_sweep, scores, seed_scores
 from study.entry.errors import StudyError
 from study.records.json_file import write_json
 from study.records.runs import ArmRecord, read_arm
@@ -64,7 +64,7 @@ def test_scores_are_of_the_picked_learning_rate_alone():
     arm = fake_arm("full", learning_rates=(1e-4, 1e-3), num_sentences=80)
     picked = [run for run in arm.runs if run.learning_rate == 1e-4]
     assert scores(arm).shape == (3, 80)
-    assert seed_accuracies(arm) == pytest.approx([run.test_accuracy for run in picked])
+    assert seed_scores(arm) == pytest.approx([run.test_score for run in picked])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def lose_a_seed(record: ArmRecord) -> dict[str, object]:
 
 
 def tell_another_accuracy(record: ArmRecord) -> dict[str, object]:
-    return {"runs": tuple(dataclasses.replace(r, test_accuracy=0.123) for r in record.runs)}
+    return {"runs": tuple(dataclasses.replace(r, test_score=0.123) for r in record.runs)}
 
 
 def lose_a_prediction(record: ArmRecord) -> dict[str, object]:

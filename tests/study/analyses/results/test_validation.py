@@ -39,9 +39,9 @@ def answers(seed: int) -> np.ndarray:
 
 def test_answers_come_by_arm_and_by_seed_ascending(chosen, tmp_path):
     write(tmp_path)
-    found = read_answers(chosen, tmp_path)
-    assert list(found.correct) == [("head_only", None), ("full", None), ("lora", 1), ("lora", 8)]
-    for place, right in enumerate(found.correct.values()):
+    found = read_answers(chosen, "accuracy", tmp_path)
+    assert list(found.merits) == [("head_only", None), ("full", None), ("lora", 1), ("lora", 8)]
+    for place, right in enumerate(found.merits.values()):
         assert np.array_equal(right, answers(place)[::-1])  # seed 2, then seed 4
     assert found.labels.shape == (50,)
 
@@ -53,16 +53,16 @@ def test_a_missing_file_is_named_with_what_makes_it(name, stage, chosen, tmp_pat
     write(tmp_path)
     (tmp_path / f"{name}.safetensors").unlink()
     with pytest.raises(StudyError, match=rf"{name}.safetensors: no such file.*dvc repro {stage}"):
-        read_answers(chosen, tmp_path)
+        read_answers(chosen, "accuracy", tmp_path)
 
 
 def test_other_seeds_are_refused(chosen, tmp_path):
     write(tmp_path, lora_r1={"seeds": (4, 3)})
     with pytest.raises(StudyError, match=r"lora-r1.*seeds \[3, 4\]; allowed: \[2, 4\].*lora@1"):
-        read_answers(chosen, tmp_path)
+        read_answers(chosen, "accuracy", tmp_path)
 
 
 def test_other_sentences_are_refused(chosen, tmp_path):
     write(tmp_path, lora_r8={"labels": np.zeros(50, np.int64)})
     with pytest.raises(StudyError, match=r"lora-r8.*other validation sentences"):
-        read_answers(chosen, tmp_path)
+        read_answers(chosen, "accuracy", tmp_path)

@@ -79,7 +79,7 @@ def test_differences_are_to_full_in_points_and_seed_by_seed():
     record = sufficient_rank(of_all, validation(dict.fromkeys((1, 2, 8), 0.8)), (), STATISTICS)
     first, full = of_all.lora[1], of_all.full
     by_seed = [
-        100 * (one.test_accuracy - other.test_accuracy)
+        100 * (one.test_score - other.test_score)
         for one, other in zip(first.picked(), full.picked(), strict=True)
     ]
     row = record["differences"][0]

@@ -15,7 +15,7 @@ from study.statistics.resampling import draw
 from tests.study.analyses.sufficiency.simulated import study
 
 STATISTICS = StatisticsSettings(
-    confidence=0.95, resamples=300, seed=0, margins=(1.0, 5.0), power=0.8
+    confidence=0.95, resamples=300, seed=0, margins=(1.0, 5.0), power=0.8, metric="auto"
 )
 
 

@@ -43,7 +43,7 @@ def arm(
     record = fake_arm(name, rank, num_sentences=20, learning_rates=rates)
     places = tuple(range(steps // 20, steps + 1, steps // 20))
     validation = tuple(
-        Evaluation(epoch=e, step=e * steps // epochs, accuracy=0.8, loss=0.4)
+        Evaluation(epoch=e, step=e * steps // epochs, score=0.8, loss=0.4)
         for e in range(1, epochs + 1)
     )
     runs = tuple(

@@ -39,7 +39,8 @@ from tests.study.fake_records import fake_probe
 def record(results=None, accuracies=GOOD, shares=SHARES, probe=None, planned=2):
     results = results or sweep()
     probe = probe or fake_probe(results.head_only, validation=0.0)
-    return undertraining(results, probe, answers(accuracies), shares, 0.05, planned)
+    training = {"class_shares": shares}
+    return undertraining(results, probe, answers(accuracies), training, 0.05, planned)
 
 
 def found(made, arm_name: str, rank: int | None = None) -> list[str]:

@@ -31,7 +31,7 @@ from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm, fake_probe
 from tests.study.fake_theory import toy_theory
 
-STATISTICS = StatisticsSettings(0.95, 200, seed=0, margins=(1.0,), power=0.8)
+STATISTICS = StatisticsSettings(0.95, 200, seed=0, margins=(1.0,), power=0.8, metric="auto")
 TWELVE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 STUDIES = {
     "default": {"ranks": (1, 2, 4, 8, 16, 32), "rank": 8, "seeds": (0, 1, 2)},
@@ -231,7 +231,7 @@ def test_arms_that_are_alike_are_still_named_apart():
 def test_perfect_arms_can_be_drawn():
     def perfect(record):
         runs = tuple(
-            dataclasses.replace(run, test_predictions=record.test_labels, test_accuracy=1.0)
+            dataclasses.replace(run, test_predictions=record.test_labels, test_score=1.0)
             for run in record.runs
         )
         return dataclasses.replace(record, runs=runs)

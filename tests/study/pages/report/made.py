@@ -110,7 +110,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
             results,
             fake_probe(results.head_only, validation=0.0),
             _answers(shape, validation),
-            {name: 1 / shape.classes for name in results.full.label_names},
+            {"class_shares": {name: 1 / shape.classes for name in results.full.label_names}},
             0.05,
             planned=2,
         ),
@@ -291,7 +291,7 @@ def _cost(results: Results, probe: LinearProbe) -> dict[str, Any]:
         "inference_flops_per_token": 4.4e7,
         "mergeable": None,
         "merge_difference": None,
-        "test_accuracy": probe.test_accuracy,
+        "test_accuracy": probe.test_score,
     }
     head_only, *others = [
         {

@@ -68,7 +68,7 @@ def test_the_linear_probe_is_paired_with_every_seed(seeds: tuple[int, ...]) -> N
     full = arm(0.8, seeds=seeds)
     probe = fake_probe(full, accuracy=0.7)
     found = difference(probe, full, CONFIDENCE)
-    gaps = probe.right().astype(float) - scores(full)
+    gaps = probe.parts().astype(float) - scores(full)
     assert gaps.shape == (len(seeds), 3000)
     assert found["difference"] == pytest.approx(gaps.mean())
     interval = crossed_interval(gaps, CONFIDENCE, least=-1, most=1)
@@ -79,5 +79,5 @@ def test_every_rate_with_its_mean_validation_accuracy() -> None:
     record = fake_arm("full", learning_rates=(1e-2, 1e-3))
     found = rates(record)
     assert [at["rate"] for at in found] == [1e-3, 1e-2]
-    own = [run.validation_accuracy for run in record.runs if run.learning_rate == 1e-2]
+    own = [run.validation_score for run in record.runs if run.learning_rate == 1e-2]
     assert found[1]["validation"] == pytest.approx(sum(own) / 3)
