@@ -71,7 +71,7 @@ def train_rank(settings: InstructSettings, data: Prepared, rank: int, stage: str
     arm, size, results, checkpoints = run_rank(settings, data, rank, stage, CausalLoraArm)
     runs = tuple(_run(result, data) for result in results)
     rates = tuple(dict.fromkeys(run.learning_rate for run in runs))
-    epochs = settings.train.epochs_of(len(data.train))
+    epochs = settings.train.epochs_of(len(data.train), 1)
 
     def validation(rate: float) -> float:
         return fmean(run.validation_loss for run in runs if run.learning_rate == rate)
