@@ -10,12 +10,12 @@ from checks.families.making import CAUSAL
 
 _HEAD = f"""## Through a whole study
 
-Small random models of these families, an adapter on every linear layer, went through all stages of the
-main study but the two that draw; those that are language models alone went through instruction
-tuning. Then plain transformers and PEFT loaded every adapter, gave it the test sentences in one padded
-batch, and were held against what the study had recorded: logits, or of language models the mean loss.
-The largest difference, of the largest logit or of one if that is less, may be {ALLOWED:.0e}. The merged
-model of `select` is among them.
+Small random models of these families, an adapter on every linear layer, went through all stages
+of the main study but the two that draw; those that are language models alone went through
+instruction tuning. Then plain transformers and PEFT loaded every adapter, gave it the test
+sentences in one padded batch, and were held against what the study had recorded: logits, or of
+language models the mean loss. The largest difference, of the largest logit or of one if that is
+less, may be {ALLOWED:.0e}. The merged model of `select` is among them.
 
 | family | study | batches | stages | difference |
 |---|---|---|--:|--:|
