@@ -1,4 +1,4 @@
-"""The proof that a model of a family goes through a whole study, and that what comes out of it works.
+"""The proof that a family's models go through a whole study, and that what comes out works.
 
 `python -m checks.chains` makes a small random model of each of a few families, runs all stages of
 the main study on it (of instruction tuning, where the family has language models alone), and loads

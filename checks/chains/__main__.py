@@ -1,6 +1,7 @@
 """Puts small models of a few families through a whole study, and their adapters into plain PEFT.
 
-`python -m checks.chains` takes about five minutes; `--write` writes the table in docs/models.md.
+`python -m checks.chains` takes about four minutes of a processor; `--write` writes the table in
+docs/models.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from transformers.utils import logging
 
 from checks.chains import table
 from checks.chains.chain import CHAINS, run
-from checks.families.__main__ import PAGE
+from checks.chains.section import PAGE
 
 
 def main() -> None:

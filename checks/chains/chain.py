@@ -65,7 +65,8 @@ def run(family: str, root: Path) -> Outcome:
         folder = Path(made).resolve()
         try:
             toy.write(folder, family, kind, pipeline / "params.yaml")
-            for place, command in stages.commands(pipeline / "dvc.yaml", toy.RANKS):
+            for name, command in stages.commands(pipeline / "dvc.yaml", toy.RANKS):
+                place = name
                 stages.run(command, folder)
                 done += 1
                 batching = batching or read_json(folder / _CHECKED[kind])["batching"]

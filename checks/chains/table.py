@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from checks.chains.chain import ALLOWED, CHAINS, Outcome
+from checks.chains.section import section, with_section
 from checks.families.making import CAUSAL
 
-START = "<!-- chains: written by `python -m checks.chains --write` -->\n"
-END = "<!-- end of chains -->\n"
 _HEAD = f"""## Through a whole study
 
-Small random models of these families, an adapter on every linear layer, went through all stages of the
-main study but the two that draw; those that are language models alone went through instruction
-tuning. Then plain transformers and PEFT loaded every adapter, gave it the test sentences in one padded
-batch, and were held against what the study had recorded: logits, or of language models the mean loss.
-The largest difference, of the largest logit or of one if that is less, may be {ALLOWED:.0e}. The merged
-model of `select` is among them.
+Small random models of these families, an adapter on every linear layer, went through all stages
+of the main study but the two that draw; those that are language models alone went through
+instruction tuning. Then plain transformers and PEFT loaded every adapter, gave it the test
+sentences in one padded batch, and were held against what the study had recorded: logits, or of
+language models the mean loss. The largest difference, of the largest logit or of one if that is
+less, may be {ALLOWED:.0e}. The merged model of `select` is among them.
 
 | family | study | batches | stages | difference |
 |---|---|---|--:|--:|
@@ -38,17 +37,6 @@ def written(page: str, outcomes: Iterable[Outcome]) -> str:
     rows = _rows(section(page)) | {outcome.family: _row(outcome) for outcome in outcomes}
     known = [rows[family] for family in CHAINS if family in rows]
     return with_section(page, "\n".join([_HEAD + "\n".join(known), ""]))
-
-
-def section(page: str) -> str:
-    """Return the chains' part of docs/models.md, without its marks; "": it has none."""
-    return page.partition(START)[2].partition(END)[0]
-
-
-def with_section(page: str, text: str) -> str:
-    """Return docs/models.md with this as the chains' part, which stands at its end."""
-    rest = page.partition(START)[0].rstrip()
-    return f"{rest}\n\n{START}{text}{END}" if text else f"{rest}\n"
 
 
 def _rows(text: str) -> dict[str, str]:

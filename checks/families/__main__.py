@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import transformers
 
+from checks.chains.section import PAGE, section, with_section
 from checks.families import table
 from checks.families.children import Job, outcomes
 from checks.families.making import CAUSAL, CLASSIFIER, FAMILIES
-
-PAGE = Path("docs/models.md")
 
 
 def main() -> None:
@@ -44,7 +42,9 @@ def main() -> None:
         found.append(outcome)
         print(table.line(outcome), flush=True)
     if asked.write:
-        PAGE.write_text(table.page(found, transformers.__version__), encoding="utf-8")
+        page = table.page(found, transformers.__version__)
+        chains = section(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else ""
+        PAGE.write_text(with_section(page, chains), encoding="utf-8")
     short = [table.line(outcome) for outcome in found if not outcome.right]
     for kind in kinds:
         print(f"{kind}: {table.totals([outcome for outcome in found if outcome.kind == kind])}")

@@ -28,7 +28,8 @@ from study.feasibility.own_pass import Classifying, Continuing, Task, own, own_o
 from study.feasibility.trial import Outcome
 from study.models.objective import PackedModel
 from study.records.prepared import Batching, Split
-from study.sources.resolve import display_name
+from study.sources.gguf import parsed_once
+from study.sources.resolve import display_name, pretrained
 from study.words.batches import BATCHES
 
 WAYS: tuple[Batching, ...] = ("packed", "padded", "separate")
@@ -89,6 +90,13 @@ def choose_causal_batching(
 
 
 def _choose(
+    task: Task, name: str, max_length: int, config: LoRAConfig | None, dropout: float
+) -> Choice:
+    with parsed_once(pretrained(name)[1]):
+        return _chosen(task, name, max_length, config, dropout)
+
+
+def _chosen(
     task: Task, name: str, max_length: int, config: LoRAConfig | None, dropout: float
 ) -> Choice:
     tokenizer = Tokenizer(name, max_length, pairs=task.pairs)

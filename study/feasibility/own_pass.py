@@ -149,8 +149,8 @@ class Continuing(Task):
         return replace(super().sentences(tokenizer), token_types=None)
 
     def rows(self, vocabulary: int, longest: int) -> int:
-        """Return as many as have half a gigabyte of logits."""
-        return max(2, min(trial.MOST, _LOGITS // (vocabulary * longest)))
+        """Return few, as language models are large, and no more than half a gigabyte of logits."""
+        return max(2, min(trial.FEW, _LOGITS // (vocabulary * longest)))
 
     def read(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return each response's mean loss, of its sum and its right tokens."""

@@ -23,8 +23,8 @@ from study.records.prepared import Split
 
 RUNS = 2  # as many as it takes to see one change the other
 _SHARES = (2.0, 0.0, 0.5, 0.25, 2.0, 0.125, 0.75)  # of the longest, before texts are cut
-_FEW, _LONG = 4, 1024  # sentences, where they may be longer than so many tokens
-MOST = len(_SHARES)
+MOST, FEW = len(_SHARES), 4  # sentences
+_LONG = 1024  # tokens; where they may be longer, few are tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def sentences(tokenizer: Tokenizer, most: int = MOST, *, pairs: bool = False) ->
     """
     longest = tokenizer.max_length
     draw = streams.generator(0, "trial sentences")
-    shares = _SHARES[: min(most, _FEW if longest > _LONG else MOST)]
+    shares = _SHARES[: min(most, FEW if longest > _LONG else MOST)]
     texts: list[Text] = []
     for share in shares:
         ids = torch.randint(tokenizer.vocabulary, (max(3, int(share * longest)),), generator=draw)

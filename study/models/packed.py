@@ -84,6 +84,8 @@ class PackedClassifier(PackedModel):
             generators: of dropout, one per run; needed in training mode only.
         """
         if isinstance(batch, FeatureBatch):
+            if self._padded is not None:
+                self._own_head()  # found by trying, which leaves no generators behind
             use_generators(self, generators)
             return self.classify(batch.features)
         if self._padded is not None:

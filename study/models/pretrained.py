@@ -20,6 +20,7 @@ from study.models.dropout import dropout_keys
 from study.records.prepared import Batching
 from study.sources import pickles
 from study.sources.configs import positions, token_id
+from study.sources.gguf import parsed_once
 from study.sources.resolve import display_name, pretrained
 
 _BATCHING = "_batching"  # where a model keeps how it computes
@@ -59,7 +60,7 @@ def load(
     """
     attention.register()
     path, options = pretrained(name)
-    with torch.random.fork_rng(devices=[]), quiet():
+    with torch.random.fork_rng(devices=[]), quiet(), parsed_once(options):
         torch.manual_seed(0)  # what the checkpoint lacks is drawn the same every time
         try:
             config = AutoConfig.from_pretrained(

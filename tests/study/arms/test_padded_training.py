@@ -113,6 +113,20 @@ def test_heads_on_states_learn_what_they_do_on_tokens(
         check_equal(one, other)
 
 
+def test_a_head_that_drops_trains_on_states() -> None:
+    data, settings = data_of(EVERY["bert"]), toys.train_settings()
+    runs = [Run("head_only", None, 0.1, seed) for seed in (0, 1)]
+    both = []
+    for way in ("packed", "padded"):
+        model = toys.load(saved("bert"), 0.5, batching=way)
+        feed = head_only.features(model, data, settings, toys.CPU)
+        both.append(
+            head_only.train_head_only(model, runs, feed, settings, 2, toys.CPU, Progress("toy", 2))
+        )
+    for packed, padded in zip(*both, strict=True):
+        check_equal(packed, padded)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", [*OTHERS, "deberta shared"])
 def test_lora_trains_as_peft_and_torch_do(name: str, precision: str) -> None:

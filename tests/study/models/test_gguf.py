@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gguf
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from study.entry.errors import StudyError
 from study.models.causal import PackedCausalLM, load_causal
+from study.sources.gguf import parsed_once
 from study.sources.resolve import display_name, pretrained
 from tests.study import tiny_models
 from tests.study.studies.instruct import toys
@@ -64,3 +66,32 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         load_causal(str(path), torch.float32, 0.0, 64)
     with pytest.raises(StudyError, match="looked for"):
         load_causal(str(tmp_path / "absent.gguf"), torch.float32, 0.0, 64)
+
+
+def test_its_head_is_parsed_once_for_all_that_is_asked_of_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    class Counted(gguf.GGUFReader):  # type: ignore[misc]
+        def __init__(self, path: str) -> None:
+            parsed.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(gguf, "GGUFReader", Counted)
+    plain = load_causal(str(file), torch.float32, 0.0, 64)
+    assert len(parsed) == 1  # for its configuration and for its tensors
+    folder, options = pretrained(str(file))
+    with parsed_once(options):
+        models = [load_causal(str(file), torch.float32, 0.0, 64) for _ in range(2)]
+        config = AutoConfig.from_pretrained(folder, **options)
+        config.hidden_size = 1  # changes nobody else's
+        again = AutoConfig.from_pretrained(folder, **options)
+    assert len(parsed) == 2
+    assert again.hidden_size == plain.config.hidden_size
+    for model in models:
+        for one, other in zip(model.parameters(), plain.parameters(), strict=True):
+            assert torch.equal(one, other)
+    assert gguf.GGUFReader is Counted
+    load_causal(str(file), torch.float32, 0.0, 64)
+    assert len(parsed) == 3  # what changes on the disk is read again
