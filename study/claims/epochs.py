@@ -41,9 +41,8 @@ def head_only_plateaus(study: Study) -> Verdict:
             f"the head alone was validated {counted(epochs, 'time')}, too rarely to see a plateau: "
             f"{command('head_only.epochs=30')}"
         )
-    gain = over_seeds(
-        [100 * study.merit(_late_gain(run, "score", epochs)) for run in runs], "a gain"
-    )
+    late = [study.merit(_late_gain(run, "score", epochs)) for run in runs]
+    gain = over_seeds([100 * merit for merit in late], "a gain")
     gap = study.gain(study.full, study.head_alone)
     head = "head-only" if study.head_alone is study.head_only else "the linear probe"
     return study.every(
