@@ -60,6 +60,11 @@ def main() -> None:
     write_json(REPORT, report | {"training": training, "batching": batching})
     for path in clear(Path(), data, FOLDER):
         print(f"{path}: trained on other data; removed")
+    for source in report["sources"].values():
+        gaps = {why: source["dropped"][why] for why in ("empty", "without_label")}
+        if any(gaps.values()):
+            told = f"{gaps['empty']} without text, {gaps['without_label']} without label"
+            print(f"left out of {source['name']}: {told} (of {source['rows']} rows)")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     print(f"prepared {data.num_labels} classes of sentences: {sizes}")
     print(f"training: {steps_words(sentences, train.batch_size, epochs)}")

@@ -1,4 +1,4 @@
-"""Turns rows into labelled sentences without empty texts and duplicates, and counts what it drops.
+"""Turns rows into labelled sentences without gaps and duplicates, and counts what it drops.
 
 Two texts are the same when they differ only in case and white space. A text that occurs with two
 labels is dropped in all its occurrences: which label is right cannot be known, and keeping the
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from study.entry.errors import StudyError
 
 Label = str | int | float | bool | None
-_WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")  # 007 is a code
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,25 @@ class Dropped:
     empty: int
     duplicate: int
     conflicting: int
+    without_label: int
 
 
 def clean(
     texts: Sequence[str | None], labels: Sequence[Label], origin: str
 ) -> tuple[Sentences, Dropped]:
-    """Drop empty texts, then conflicting ones, then all but the first of each.
+    """Drop empty texts, then those without label, conflicting ones, and all but the first of each.
 
     Args:
         texts, labels: of every row, None where there is none.
         origin: names the source in errors.
 
     Raises:
-        StudyError: nothing is left, a text has no label, or the labels are no classes.
+        StudyError: nothing is left, or the labels are no classes.
     """
     stripped = [(text or "").strip() for text in texts]
-    full = [i for i, text in enumerate(stripped) if text]
-    names = label_names([labels[i] for i in full], [stripped[i] for i in full], origin)
+    written = [i for i, text in enumerate(stripped) if text]
+    full = [i for i in written if has_label(labels[i])]
+    names = label_names([labels[i] for i in full], origin)
 
     labels_of: dict[str, set[str]] = {}
     for i, name in zip(full, names, strict=True):
@@ -68,9 +70,10 @@ def clean(
     if not kept:
         raise StudyError(f"{origin}: no sentence is left of {len(texts)} rows")
     dropped = Dropped(
-        empty=len(texts) - len(full),
+        empty=len(texts) - len(written),
         duplicate=len(full) - conflicting - len(kept),
         conflicting=conflicting,
+        without_label=len(written) - len(full),
     )
     texts_kept, labels_kept = zip(*kept.values(), strict=True)
     return Sentences(texts_kept, labels_kept), dropped
@@ -89,21 +92,21 @@ def without(sentences: Sentences, others: Sentences) -> Sentences:
     return Sentences(tuple(text for text, _ in kept), tuple(label for _, label in kept))
 
 
-def label_names(labels: Sequence[Label], texts: Sequence[str], origin: str) -> list[str]:
-    """Write every label as the name of its class: 1, 1.0 and "1" are one class.
+def has_label(label: Label) -> bool:
+    """Whether a value is a label; NaN is what pandas makes of an empty cell, "nan" of that."""
+    return label is not None and _text(label).casefold() not in ("", "nan")
+
+
+def label_names(labels: Sequence[Label], origin: str) -> list[str]:
+    """Write every label as the name of its class: 1, 1.0 and "1" are one class, "01" is another.
 
     Raises:
-        StudyError: a text has no label, or the labels are numbers with a fraction.
+        StudyError: the labels are numbers with a fraction.
     """
-    missing = [i for i, label in enumerate(labels) if label is None or _text(label) in ("", "nan")]
-    if missing:
-        raise StudyError(
-            f"{origin}: {len(missing)} of {len(labels)} texts have no label, first "
-            f"{texts[missing[0]][:60]!r}; allowed: a label for every text"
-        )
     names = [_text(label) for label in labels]
-    fractions = [name for name in names if _is_number(name) and not _WHOLE.fullmatch(name)]
-    if fractions and all(map(_is_number, names)):
+    numbers = [number for number in map(_number, names) if number is not None]
+    fractions = [name for name in names if not (_number(name) or 0.0).is_integer()]
+    if fractions and len(numbers) == len(names):
         raise StudyError(
             f"{origin}: {fractions[0]} has a fraction, so the labels are measurements; "
             "allowed: two or more classes (names or whole numbers)"
@@ -124,28 +127,6 @@ def leave_out(
     names = {_text(label) for label in unwanted}
     written = ("-1" if label is None and declared else _text(label) for label in labels)
     return [i for i, name in enumerate(written) if name not in names]
-
-
-def refuse_no_label(labels: Sequence[str], origin: str) -> None:
-    """Refuse a class -1 beside 0 and other classes: many data sets write so that there is no label.
-
-    -1 beside 1 alone, or beside 0 alone, is one of two classes.
-
-    Args:
-        labels: names of classes, see `label_names`.
-
-    Raises:
-        StudyError: saying how to leave such rows out, and how to keep them.
-    """
-    others = set(labels) - {"-1"}
-    if len(others) == len(set(labels)) or len(others) < 2 or "0" not in others:
-        return
-    if all(_WHOLE.fullmatch(name) and int(name) >= 0 for name in others):
-        raise StudyError(
-            f"{origin}: {list(labels).count('-1')} texts have the label -1 beside labels from 0 "
-            "up, which in many data sets says that there is none. To leave them out: dvc exp run "
-            "-S 'data.drop_labels=[-1]'; to train it as a class: -S 'data.drop_labels=[]'"
-        )
 
 
 def class_names(sentences: Sentences, declared: Sequence[str] | None, origin: str) -> list[str]:
@@ -191,9 +172,8 @@ def _text(label: Label) -> str:
     return str(int(whole[1])) if whole else text
 
 
-def _is_number(text: str) -> bool:
+def _number(text: str) -> float | None:
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from study.entry.kinds import Count, CountOrNull, Seed, Text, TextOrNull, TwoOrNull, Where
+from study.entry.kinds import Count, CountOrNull, Seed, Share, Text, TextOrNull, TwoOrNull, Where
 from study.entry.parser import Agreement
 from study.entry.rules import Refused, Rule, optional
 from study.entry.sections import Section
@@ -42,6 +42,7 @@ class DataSettings:
             tuple takes it for a class.
         train_size, validation_size, test_size: sentences. None: all that are left (train), all
             of `test_name` (test).
+        max_dropped_share: of rows without text or label, up to which they are left out and counted.
         max_length: tokens of a sentence, special ones included; the rest is cut off.
         seed: of the split.
     """
@@ -60,6 +61,7 @@ class DataSettings:
     train_size: CountOrNull
     validation_size: Count
     test_size: TwoOrNull
+    max_dropped_share: Share
     max_length: Count
     seed: Seed
 

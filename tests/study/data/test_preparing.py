@@ -54,6 +54,7 @@ def data_settings(name: str, **changes: Any) -> DataSettings:
         "train_size": 40,
         "validation_size": 20,
         "test_size": 30,
+        "max_dropped_share": 0.1,
         "max_length": 8,
         "seed": 0,
     }
