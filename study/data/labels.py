@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from study.data.cleaning import Label
 from study.entry.errors import StudyError
 
+_MOST = 10
 _NOT_NEGATIVE = re.compile(r"0|[1-9]\d*")
 
 
@@ -39,7 +40,7 @@ def refuse_no_label(labels: Sequence[str], origin: str) -> None:
 def refuse_rare(
     labels: Sequence[str], least: int, origin: str, left_out: Sequence[Label] | None
 ) -> None:
-    """Refuse classes with fewer sentences than there are splits to be drawn.
+    """Refuse classes with fewer sentences than there are splits to be drawn, beside two with more.
 
     Args:
         labels: names of classes, see `label_names`; least: how many each has to have.
@@ -50,9 +51,9 @@ def refuse_rare(
     """
     counts = Counter(labels)
     rare = sorted(name for name, count in counts.items() if count < least)
-    if rare:
-        shown = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:10])
-        more = "" if len(rare) <= 10 else f" and {len(rare) - 10} others"
+    if rare and len(counts) - len(rare) > 1:  # else there is too little of everything
+        shown = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:_MOST])
+        more = "" if len(rare) <= _MOST else f" and {len(rare) - _MOST} others"
         raise StudyError(
             f"{origin}: fewer than {least} sentences, one for each split, have the label "
             f"{shown}{more}; allowed: more of them{way_out(rare, left_out)}"
@@ -63,9 +64,10 @@ def way_out(names: Sequence[str], left_out: Sequence[Label] | None) -> str:
     """Say, behind what else is allowed, how to leave out the rows with these labels as well.
 
     Args:
-        left_out: data.drop_labels; None where it does not reach these labels: then "".
+        left_out: data.drop_labels; None where it does not reach these labels: then "", as for
+            more labels than anybody wants to type.
     """
-    if left_out is None:
+    if left_out is None or len(names) > _MOST:
         return ""
     listed = [_written(name) for name in (*map(str, left_out), *names)]
     setting = shlex.quote(f"data.drop_labels=[{','.join(listed)}]")
