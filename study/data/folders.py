@@ -28,7 +28,7 @@ def builder_of(folder: Path, subset: str | None, cache: str, key: str, name: str
             be left out.
         FileNotFoundError: no data files.
     """
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and _seen(file, folder))
     there = {form: next((f for f in files if format_of(f) == form), None) for form, _ in FORMATS}
     found = [file for file in there.values() if file is not None]
     packed = [f for f in files if f.suffix.lower() in _PACKED and format_of(f.with_suffix(""))]
@@ -80,6 +80,11 @@ def known_split(splits: Mapping[str, Any] | Iterable[str], split: str, key: str,
             f"{key}: {split!r} is not in {name}; allowed: {', '.join(str(one) for one in splits)}"
         )
     return split
+
+
+def _seen(file: Path, folder: Path) -> bool:
+    """Whether `datasets` looks at a file: at hidden ones it does not."""
+    return not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
 
 
 def _chosen(folder: Path) -> bool:

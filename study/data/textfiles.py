@@ -116,7 +116,7 @@ def decoded(file: Path) -> str:
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # no UTF-8 starts so
     coding = "utf-16" if marked else "utf-8"
     try:
-        text = data.decode(coding).removeprefix("\ufeff").lstrip("\r\n")
+        text = data.decode(coding).lstrip("\ufeff\r\n")
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{file}: byte {data[error.start]:#04x} at offset {error.start} is not "

@@ -75,7 +75,7 @@ def test_a_tsv_that_nobody_quoted_keeps_its_quotation_marks(text: str, tmp_path:
 
 def test_blank_lines_line_ends_and_byte_order_marks_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_bytes(b"\xef\xbb\xbf\r\ntext,label\r\n\r\na,1\r\n\r\n")
+    path.write_bytes(b"\xef\xbb\xbf\xef\xbb\xbf\r\ntext,label\r\n\r\na,1\r\n\r\n")
     assert delimited(path) == ({"text": ["a"], "label": ["1"]}, [])
 
 
