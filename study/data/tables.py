@@ -7,7 +7,7 @@ reports the load over the network, and it guesses what a cell is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def _table(found: _Found, wanted: Sequence[Wanted], name: str) -> datasets.Datas
     rows = max(map(len, found.columns.values()), default=0)
     empty = dict.fromkeys((*found.columns, *found.flaws), [None] * rows)
     asked = {one.column: one.key for one in wanted if one.column in found.columns}
-    kept: Mapping[str, list[Any]] = {column: found.columns[column] for column in asked}
+    kept: dict[str, Any] = {column: found.columns[column] for column in asked}
     try:
         return datasets.Dataset.from_dict(empty | kept)
     except (OverflowError, UnicodeEncodeError, pa.ArrowException):
