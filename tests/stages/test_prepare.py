@@ -107,6 +107,14 @@ def test_how_long_training_will_take_is_written_and_told(study, capsys, asked, t
     assert f"are {training['steps']} steps" in capsys.readouterr().out
 
 
+def test_rows_that_cannot_be_used_are_told(study: Path, capsys) -> None:
+    with (study / "reviews.csv").open("a") as stream:
+        stream.write("\n,good\na,\n")
+    prepare.main()
+    told = "left out of reviews.csv: 1 without text, 1 without label (of 82 rows)\n"
+    assert told in capsys.readouterr().out
+
+
 def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
     (study / "reviews.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     done = run_alone(study)
