@@ -33,7 +33,7 @@ def refuse_many(
     rest = sorted(set(range(len(texts))) - set(bare))
     unlabelled = [i for i in rest if not has_label(labels[i])]
     many, rows = len(bare) + len(unlabelled), len(texts)
-    if many <= share * rows:
+    if not many or (many < rows and many / rows <= share):
         return
     said = []
     if bare:
