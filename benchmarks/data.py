@@ -29,9 +29,5 @@ def load_data(sentences: int | None = None) -> Prepared:
 
 def first(split: Split, sentences: int) -> Split:
     """Return the first sentences of a split."""
-    tokens = int(split.lengths[:sentences].sum())
-    return Split(
-        split.input_ids[:tokens].clone(),
-        split.lengths[:sentences].clone(),
-        split.labels[:sentences].clone(),
-    )
+    few = split.first(sentences).tensors()
+    return Split.of({name: tensor.clone() for name, tensor in few.items()})

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification
 
 from benchmarks.data import load_data
 from benchmarks.job import Job
+from study.batches.collating import padded
 from study.batches.packing import by_length
 from study.records.prepared import Prepared
 from study.settings import whole as study_settings
@@ -53,11 +53,8 @@ def predictions(model: Any, data: Prepared, used: torch.device) -> Tensor:
     """Return the predicted class (n,) of every test sentence, padded the ordinary way."""
     split = data.test
     found = torch.empty(len(split), dtype=torch.int64)
-    sentences = split.input_ids.long().split(split.lengths.tolist())
     for chosen in by_length(split, _TOKENS):
-        rows = [sentences[i] for i in chosen.tolist()]
-        ids = pad_sequence(rows, batch_first=True, padding_value=data.pad_token_id).to(used)
-        lengths = split.lengths[chosen].to(used)
-        mask = (torch.arange(ids.shape[1], device=used) < lengths[:, None]).long()
-        found[chosen] = model(input_ids=ids, attention_mask=mask).logits.argmax(-1).cpu()
+        batch = padded(split, chosen.tolist(), data.pad_token_id)
+        inputs = {name: tensor.to(used) for name, tensor in batch.items()}
+        found[chosen] = model(**inputs).logits.argmax(-1).cpu()
     return found

@@ -13,6 +13,7 @@ and the report metrics/data.json:
     training                epochs of full fine-tuning and LoRA, steps of them all together, and
                             whether the number was chosen by the study (train.epochs: auto)
     batching                how the model computes, as stage check found
+    pairs_of                the two columns, only where each sentence is a pair of texts
     splits.SPLIT            sentences, class counts and shares; mean, quantiles and maximum of the
                             lengths in tokens before long texts were cut, the number of tokens
                             after, and the share of sentences that were cut
@@ -29,6 +30,7 @@ from pathlib import Path
 
 from study.data.leftovers import clear
 from study.data.preparing import prepare
+from study.data.texts import columns_words
 from study.entry.command import run
 from study.entry.sections import load
 from study.records import prepared
@@ -66,7 +68,8 @@ def main() -> None:
             told = f"{gaps['empty']} without text, {gaps['without_label']} without label"
             print(f"left out of {source['name']}: {told} (of {source['rows']} rows)")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
-    print(f"prepared {data.num_labels} classes of sentences: {sizes}")
+    items = columns_words(wanted.data.text) if "pairs_of" in report else "sentences"
+    print(f"prepared {data.num_labels} classes of {items}: {sizes}")
     print(f"training: {steps_words(sentences, train.batch_size, epochs)}")
 
 

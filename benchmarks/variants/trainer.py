@@ -140,6 +140,10 @@ def examples(split: Split, by_length: bool = False) -> list[dict[str, Any]]:
         {"input_ids": ids.tolist(), "attention_mask": [1] * len(ids), "labels": label}
         for ids, label in zip(sentences, split.labels.tolist(), strict=True)
     ]
+    if split.token_types is not None:
+        every = split.token_types.split(split.lengths.tolist())
+        for example, types in zip(found, every, strict=True):
+            example["token_type_ids"] = types.tolist()
     return sorted(found, key=lambda example: len(example["input_ids"])) if by_length else found
 
 

@@ -75,6 +75,8 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
     old = model.get_input_embeddings()
     if batching_of(model) != "packed" or _readers_of_ids(model) != [old]:
         return data
+    if data.train.token_types is not None and not getattr(model.config, "type_vocab_size", 0):
+        return data  # GPT-2 looks token types up among the words
     new = nn.Embedding.from_pretrained(old.weight.detach()[used.long()].clone(), freeze=True)
     model.set_input_embeddings(new)
 
@@ -82,7 +84,7 @@ def trim_embedding(model: PreTrainedModel, data: Prepared) -> Prepared:
         return torch.searchsorted(used, ids).to(torch.int32)
 
     def trimmed(split: Split) -> Split:
-        return Split(renumber(split.input_ids), split.lengths, split.labels)
+        return replace(split, input_ids=renumber(split.input_ids))
 
     return replace(
         data,

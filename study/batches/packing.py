@@ -38,6 +38,7 @@ class PackedBatch:
         labels: (R, B) int64.
         row_tokens: how many places of each row are real tokens.
         share: which part of a step's minibatch this is, where dropout needs to know.
+        token_types: (R, N) int64, as in `Split`; None: there are none.
     """
 
     input_ids: Tensor
@@ -48,6 +49,7 @@ class PackedBatch:
     labels: Tensor
     row_tokens: tuple[int, ...]
     share: Share | None = None
+    token_types: Tensor | None = None
 
     def to(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device."""
@@ -55,8 +57,10 @@ class PackedBatch:
             return self
         tensors = (self.input_ids, self.position_ids, self.first, self.last, self.labels)
         ids, positions, first, last, labels = (x.to(device, non_blocking=True) for x in tensors)
-        layout = self.layout.to(device)
-        return PackedBatch(ids, positions, layout, first, last, labels, self.row_tokens, self.share)
+        types = self.token_types
+        types = None if types is None else types.to(device, non_blocking=True)
+        layout, own = self.layout.to(device), (self.row_tokens, self.share)
+        return PackedBatch(ids, positions, layout, first, last, labels, *own, types)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ def pack(
             `blocks` says.
     """
     shared = is_shared(sentences)
-    rows = [_row(split, chosen) for chosen in (sentences[:1] if shared else sentences)]
+    own = sentences[:1] if shared else sentences
+    rows = [_row(split, chosen) for chosen in own]
     width = _round_up(max(len(ids) for ids, _, _ in rows), ROW_STEP)
     runs = len(sentences)
     input_ids = torch.full((len(rows), width), pad_token_id, dtype=torch.int64)
@@ -108,8 +113,8 @@ def pack(
         starts.append(start + r * width)
         if not pooled:
             run = None if shared else r
-            own = by_likeness(lengths, blocks) if groups is None else groups[r]
-            attention += _blocks(start + r * width, lengths, own, run, r * len(lengths))
+            alike = by_likeness(lengths, blocks) if groups is None else groups[r]
+            attention += _blocks(start + r * width, lengths, alike, run, r * len(lengths))
     first = torch.stack(starts)
     every = torch.stack([lengths for _, _, lengths in rows])
     last = first + every - 1
@@ -118,8 +123,10 @@ def pack(
         attention = _blocks(
             first.flatten(), every.flatten(), by_likeness(every.flatten(), count), None
         )
+    types = _types(split, own, width)
     if shared and runs > 1:
         input_ids, position_ids = (x.expand(runs, -1) for x in (input_ids, position_ids))
+        types = None if types is None else types.expand(runs, -1)
         offsets = torch.arange(runs) * width
         first, last = first + offsets[:, None], last + offsets[:, None]
         attention = [_repeat(block, offsets, first.shape[1]) for block in attention]
@@ -128,16 +135,34 @@ def pack(
     labels = torch.stack([split.labels[chosen] for chosen in sentences])
     tokens = tuple(len(ids) for ids, _, _ in rows) * (runs if shared else 1)
     layout = Layout(attention, runs * width, first.numel())
-    return PackedBatch(input_ids, position_ids, layout, first, last, labels, tokens)
+    return PackedBatch(
+        input_ids, position_ids, layout, first, last, labels, tokens, token_types=types
+    )
 
 
 def _row(split: Split, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return token ids (N,), positions within the sentence (N,) and lengths (B,)."""
+    places, positions, lengths = _places(split, chosen)
+    return split.input_ids[places].long(), positions, lengths
+
+
+def _places(split: Split, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where sentences' tokens stand in the split (N,), and the rest as `_row`."""
     lengths = split.lengths[chosen].long()
     ends = lengths.cumsum(0)
     positions = torch.arange(int(ends[-1])) - (ends - lengths).repeat_interleave(lengths)
-    places = split.offsets[chosen].repeat_interleave(lengths) + positions
-    return split.input_ids[places].long(), positions, lengths
+    return split.offsets[chosen].repeat_interleave(lengths) + positions, positions, lengths
+
+
+def _types(split: Split, sentences: Sequence[Tensor], width: int) -> Tensor | None:
+    """Return the token types of sentences that lie as their ids, (rows, width); padding has 0."""
+    if split.token_types is None:
+        return None
+    made = torch.zeros(len(sentences), width, dtype=torch.int64)
+    for row, chosen in zip(made, sentences, strict=True):
+        places, _, _ = _places(split, chosen)
+        row[: len(places)] = split.token_types[places]
+    return made
 
 
 class Group(NamedTuple):

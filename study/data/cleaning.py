@@ -1,6 +1,7 @@
 """Turns rows into labelled sentences without gaps and duplicates, and counts what it drops.
 
-Two texts are the same when they differ only in case and white space. A text that occurs with two
+Two texts are the same when they differ only in case and white space, and two pairs when both their
+texts are. A pair of which one text is empty counts as empty. A text that occurs with two
 labels is dropped in all its occurrences: which label is right cannot be known, and keeping the
 first would let the order of the file decide.
 """
@@ -8,9 +9,10 @@ first would let the order of the file decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from study.data.texts import Text, key_of, stripped
 from study.entry.errors import StudyError
 
 Label = str | int | float | bool | None
@@ -21,7 +23,7 @@ _WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")  # 007 is a code
 class Sentences:
     """Texts and the names of their classes, in the order of the source."""
 
-    texts: tuple[str, ...]
+    texts: tuple[Text, ...]
     labels: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -40,7 +42,7 @@ class Dropped:
 
 
 def clean(
-    texts: Sequence[str | None], labels: Sequence[Label], origin: str
+    texts: Sequence[Text | None], labels: Sequence[Label], origin: str
 ) -> tuple[Sentences, Dropped]:
     """Drop empty texts, then those without label, conflicting ones, and all but the first of each.
 
@@ -51,44 +53,40 @@ def clean(
     Raises:
         StudyError: nothing is left, or the labels are no classes.
     """
-    stripped = [(text or "").strip() for text in texts]
-    written = [i for i, text in enumerate(stripped) if text]
-    full = [i for i in written if has_label(labels[i])]
-    names = label_names([labels[i] for i in full], origin)
+    found = {i: text for i, text in enumerate(map(stripped, texts)) if text is not None}
+    written = len(found)
+    found = {i: text for i, text in found.items() if has_label(labels[i])}
+    full = list(found.values())
+    names = label_names([labels[i] for i in found], origin)
 
-    labels_of: dict[str, set[str]] = {}
-    for i, name in zip(full, names, strict=True):
-        labels_of.setdefault(normalise(stripped[i]), set()).add(name)
-    kept: dict[str, tuple[str, str]] = {}
+    labels_of: dict[Hashable, set[str]] = {}
+    for text, name in zip(full, names, strict=True):
+        labels_of.setdefault(key_of(text), set()).add(name)
+    kept: dict[Hashable, tuple[Text, str]] = {}
     conflicting = 0
-    for i, name in zip(full, names, strict=True):
-        key = normalise(stripped[i])
+    for text, name in zip(full, names, strict=True):
+        key = key_of(text)
         if len(labels_of[key]) > 1:
             conflicting += 1
         else:
-            kept.setdefault(key, (stripped[i], name))
+            kept.setdefault(key, (text, name))
     if not kept:
         raise StudyError(f"{origin}: no sentence is left of {len(texts)} rows")
     dropped = Dropped(
-        empty=len(texts) - len(written),
+        empty=len(texts) - written,
         duplicate=len(full) - conflicting - len(kept),
         conflicting=conflicting,
-        without_label=len(written) - len(full),
+        without_label=written - len(full),
     )
     texts_kept, labels_kept = zip(*kept.values(), strict=True)
     return Sentences(texts_kept, labels_kept), dropped
 
 
-def normalise(text: str) -> str:
-    """Return what two texts have in common that differ only in case and white space."""
-    return " ".join(text.casefold().split())
-
-
 def without(sentences: Sentences, others: Sentences) -> Sentences:
     """Return the sentences whose texts are not among the others'."""
-    taken = {normalise(text) for text in others.texts}
+    taken = {key_of(text) for text in others.texts}
     pairs = zip(sentences.texts, sentences.labels, strict=True)
-    kept = [(text, label) for text, label in pairs if normalise(text) not in taken]
+    kept = [(text, label) for text, label in pairs if key_of(text) not in taken]
     return Sentences(tuple(text for text, _ in kept), tuple(label for _, label in kept))
 
 

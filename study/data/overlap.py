@@ -16,12 +16,5 @@ def standing_in(split: Split, others: Iterable[Split]) -> Tensor:
     return torch.tensor([row in seen for row in _rows(split)])
 
 
-def chosen(split: Split, numbers: Tensor) -> Split:
-    """Return the sentences with these numbers (m,), at least one."""
-    rows = split.input_ids.split(split.lengths.tolist())
-    ids = torch.cat([rows[i] for i in numbers.tolist()])
-    return Split(ids, split.lengths[numbers], split.labels[numbers])
-
-
 def _rows(split: Split) -> list[tuple[int, ...]]:
     return [tuple(ids.tolist()) for ids in split.input_ids.split(split.lengths.tolist())]

@@ -13,11 +13,11 @@ import torch
 
 from study.data.cleaning import Label, Sentences, class_names, indices, without
 from study.data.labels import refuse_no_label, refuse_rare, way_out
-from study.data.near_duplicates import families
 from study.data.reading import Query
 from study.data.sizes import STUDY, Asked, Sizes, fitting
 from study.data.source import read_source, source_report
 from study.data.splitting import Indices, Stretch, TooFew, stretches
+from study.data.texts import Text, row_families
 from study.data.tokenising import Tokenizer, Tokens
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared, Split
@@ -33,7 +33,7 @@ class Part:
             quoted by, one of these.
     """
 
-    texts: tuple[str, ...]
+    texts: tuple[Text, ...]
     labels: tuple[int, ...]
     relatives: int
 
@@ -59,7 +59,8 @@ def prepare(
         StudyError: the source or a setting is no good; see `study.data.reading`,
             `study.data.cleaning`, `study.data.splitting` and `study.data.tokenising`.
     """
-    tokenizer = Tokenizer(model_name, data.max_length)  # first: it fails fast
+    pairs = isinstance(data.text, tuple)
+    tokenizer = Tokenizer(model_name, data.max_length, pairs=pairs)  # first: it fails fast
     unwanted = data.drop_labels or ()
     left_out = unwanted if asked == STUDY else None
     share, of_share = data.max_dropped_share, replace(asked, prefix="data.", file="")
@@ -75,25 +76,25 @@ def prepare(
     cut: _Cut
     if tests is None:
         refuse_rare(main.sentences.labels, 3, f"data.label: {data.name}", left_out)
-        family = families(main.sentences.texts)
+        family = row_families(main.sentences.texts)
         cut = partial(_split_one, sentences=main.sentences, family=family, classes=classes)
         sources = {"main": source_report(main)}
     else:
         pool = without(main.sentences, tests.sentences)
         refuse_rare(pool.labels, 2, f"data.label: {data.name}", left_out)
-        family = families((*tests.sentences.texts, *pool.texts))
+        family = row_families((*tests.sentences.texts, *pool.texts))
         cut = partial(_split_two, pool=pool, tests=tests.sentences, family=family, classes=classes)
         in_test = len(main.sentences) - len(pool)
         sources = {"main": source_report(main, in_test), "test": source_report(tests)}
     try:
         parts = cut(data)
     except TooFew as error:
-        raise StudyError(_too_few(data, cut, classes, sources, asked)) from error
+        raise StudyError(_too_few(data, cut, classes, sources, asked, family)) from error
     _check_classes(parts, classes, left_out)
 
     tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
     splits: dict[str, Any] = {
-        name: Split(t.input_ids, t.lengths, torch.tensor(parts[name].labels))
+        name: Split(t.input_ids, t.lengths, torch.tensor(parts[name].labels), t.token_types)
         for name, t in tokens.items()
     }
     prepared = Prepared(
@@ -111,6 +112,8 @@ def prepare(
         "relatives_set_aside": {name: parts[name].relatives for name in ("test", "validation")},
         "splits": {name: _split_report(parts[name], tokens[name], classes) for name in parts},
     }
+    if pairs:
+        report["pairs_of"] = list(data.text)
     return prepared, report
 
 
@@ -120,6 +123,7 @@ def _too_few(
     classes: Sequence[str],
     sources: dict[str, dict[str, Any]],
     asked: Asked,
+    family: Indices,
 ) -> str:
     """Say all sizes that fit, and where the other rows are."""
     main, tests = sources["main"], sources.get("test")
@@ -149,6 +153,12 @@ def _too_few(
         except StudyError:
             found = parts = None
     kept = main["sentences"]
+    pairs = isinstance(data.text, tuple)
+    related = (
+        "share a text with a test or validation pair, or with its relatives, and are set aside"
+        if pairs
+        else "near-duplicates of test or validation sentences are set aside"
+    )
     aside = {
         "have a label of data.drop_labels": main["dropped"]["unwanted_label"],
         "have no label": main["dropped"]["without_label"],
@@ -159,12 +169,21 @@ def _too_few(
     }
     if parts is not None:
         relatives = parts["test"].relatives + parts["validation"].relatives
-        aside["near-duplicates of test or validation sentences are set aside"] = relatives
+        aside[related] = relatives
         kept -= relatives
     left = f"{kept} sentences"
     if tests is not None:
         left += f", beside {tests['sentences']} to test on in {data.test_name},"
-    return asked.refusal(sizes, found, f"{data.name} has {main['rows']} rows", aside, left)
+    said = asked.refusal(sizes, found, f"{data.name} has {main['rows']} rows", aside, left)
+    return f"{said}\n  {_largest(family)}" if pairs else said
+
+
+def _largest(family: Indices) -> str:
+    """Say how many pairs the largest group has: it goes into one split, whatever the sizes."""
+    return (
+        f"of {len(family):,} pairs {int(np.bincount(family).max()):,} belong together: each shares "
+        "a text with another one of them, or nearly, and no text may stand in two splits"
+    )
 
 
 def _test_query(data: DataSettings, name: str) -> Query:
@@ -219,7 +238,7 @@ def _split_two(
     if not len(apart):
         raise StudyError(f"data.test_name: {name} holds every sentence of {data.name}")
     relatives = len(pool) - len(apart)
-    pool = Sentences(*(tuple(column[i] for i in apart) for column in (pool.texts, pool.labels)))
+    pool = Sentences(tuple(pool.texts[i] for i in apart), tuple(pool.labels[i] for i in apart))
     labels = indices(pool, classes, f"data.label: {data.name}")
     sizes = [("data.validation_size", data.validation_size), ("data.train_size", data.train_size)]
     found = stretches(labels, of_pool[apart], sizes, data.seed, data.name)

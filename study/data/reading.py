@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow as pa
 from study.data.folders import builder_of, format_of, known_split, one_format
 from study.data.tables import from_files
 from study.data.textfiles import clipped
+from study.data.texts import Text, parts_of
 from study.data.wanted import Wanted
 from study.entry.errors import StudyError
 from study.sources.resolve import DATA_SUFFIXES, Source, resolve
@@ -43,7 +44,7 @@ class Sourced(Protocol):
     @property
     def split(self) -> str: ...
     @property
-    def text(self) -> str: ...
+    def text(self) -> str | tuple[str, str]: ...
     @property
     def label(self) -> str | None: ...
     @property
@@ -64,7 +65,7 @@ class Query:
     name: str
     subset: str | None
     split: str
-    text: str
+    text: str | tuple[str, str]
     label: str
     where: tuple[tuple[str, str | int | float | bool], ...]
     prefix: str
@@ -79,7 +80,8 @@ class Query:
             subset=source.subset,
             split=source.split,
             text=source.text,
-            label=source.label or source.text,  # what is not asked for is not looked at
+            label=source.label
+            or parts_of(source.text)[0],  # what is not asked for is not looked at
             where=source.where or (),
             prefix=prefix,
             where_key=f"{prefix}where",
@@ -91,12 +93,12 @@ class Rows:
     """What was read.
 
     Attributes:
-        texts, labels: of every row; None where there is none.
+        texts, labels: of every row; None where there is none. A pair's missing half is empty.
         classes: names in the order that the source declares; None if it declares none.
         display_name: of the source.
     """
 
-    texts: tuple[str | None, ...]
+    texts: tuple[Text | None, ...]
     labels: tuple[Label, ...]
     classes: tuple[str, ...] | None
     display_name: str
@@ -109,10 +111,8 @@ def read(query: Query) -> Rows:
         StudyError: the source is not there or cannot be read, has no such split, column or value,
             or its columns are not texts and labels.
     """
-    wanted = [
-        Wanted(f"{query.prefix}text", query.text),
-        Wanted(f"{query.prefix}label", query.label),
-    ]
+    wanted = [Wanted(f"{query.prefix}text", column) for column in parts_of(query.text)]
+    wanted.append(Wanted(f"{query.prefix}label", query.label))
     with _open(query, wanted) as (table, name):
         return _rows(table, query, name)
 
@@ -226,30 +226,35 @@ def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
 
 
 def _rows(table: datasets.Dataset, query: Query, display_name: str) -> Rows:
-    """Take the two columns, once they are known to be texts and labels."""
+    """Take the columns, once they are known to be texts and labels."""
     if not len(table):
         raise StudyError(f"{query.prefix}name: {query.name} has no rows")
-    for key, column in (("text", query.text), ("label", query.label)):
+    columns = parts_of(query.text)
+    for key, column in (*(("text", column) for column in columns), ("label", query.label)):
         if column not in table.column_names:
             raise StudyError(
                 f"{query.prefix}{key}: {query.name} has no column {column!r}; "
                 f"allowed: {clipped(table.column_names)}{_of_another_study(table.column_names)}"
             )
-    text, label = table.features[query.text], table.features[query.label]
-    if _dtype(text) not in ("string", "large_string", "null"):
-        raise StudyError(
-            f"{query.prefix}text: column {query.text!r} of {query.name} holds {_dtype(text)}; "
-            f"allowed: text{_of_another_study([query.text])}"
-        )
+    label = table.features[query.label]
+    for column in columns:
+        if (held := _dtype(table.features[column])) not in ("string", "large_string", "null"):
+            raise StudyError(
+                f"{query.prefix}text: column {column!r} of {query.name} holds {held}; "
+                f"allowed: text{_of_another_study([column])}"
+            )
     kind = _dtype(label).partition("(")[0].rstrip("0123456789")
     if kind not in (*_LABEL_TYPES, "null"):
         raise StudyError(
             f"{query.prefix}label: column {query.label!r} of {query.name} holds {_dtype(label)}; "
             "allowed: text, whole numbers, true/false or class labels"
         )
+    texts: Iterable[Text | None] = table[columns[0]]
+    if len(columns) == 2:
+        texts = ((a or "", b or "") for a, b in zip(*(table[c] for c in columns), strict=True))
     classes = tuple(label.names) if isinstance(label, datasets.ClassLabel) else None
     return Rows(
-        texts=tuple(table[query.text]),
+        texts=tuple(texts),
         labels=tuple(_plain(table, query.label)),
         classes=classes,
         display_name=display_name,

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from study.data.cleaning import Label, has_label
 from study.data.reading import Query
 from study.data.sizes import Asked
+from study.data.texts import Text, parts_of, shown, stripped
 from study.entry.errors import StudyError
 
 
 def refuse_many(
-    texts: Sequence[str | None],
+    texts: Sequence[Text | None],
     labels: Sequence[Label],
     query: Query,
     share: float,
@@ -29,18 +30,19 @@ def refuse_many(
         StudyError: more than that share has no text or no label; it names the columns, and the
             command that leaves these rows out.
     """
-    bare = [i for i, text in enumerate(texts) if not (text or "").strip()]
-    rest = sorted(set(range(len(texts))) - set(bare))
-    unlabelled = [i for i in rest if not has_label(labels[i])]
+    found = [stripped(text) for text in texts]
+    bare = [i for i, text in enumerate(found) if text is None]
+    unlabelled = [i for i, text in enumerate(found) if text and not has_label(labels[i])]
     many, rows = len(bare) + len(unlabelled), len(texts)
     if not many or (many < rows and many / rows <= share):
         return
     said = []
     if bare:
-        said.append(f"{len(bare)} have no text in column {query.text!r} (first row {bare[0] + 1})")
+        columns = " or ".join(map(repr, parts_of(query.text)))
+        said.append(f"{len(bare)} have no text in column {columns} (first row {bare[0] + 1})")
     if unlabelled:
-        first = (texts[unlabelled[0]] or "").strip()[:60]
-        said.append(f"{len(unlabelled)} have no label in column {query.label!r} (first {first!r})")
+        first = shown(found[unlabelled[0]] or "")
+        said.append(f"{len(unlabelled)} have no label in column {query.label!r} (first {first})")
     start = f"of {rows} rows of {query.name} {', '.join(said)}"
     if many == rows:
         raise StudyError(

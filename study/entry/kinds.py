@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from study.entry.rules import (
+    Rule,
     columns,
     flag,
     number,
+    one_or_two,
     optional,
     or_auto,
     several,
@@ -21,6 +23,11 @@ Auto: TypeAlias = Literal["auto"]
 Text = Annotated[str, words()]
 TextOrNull = Annotated[str | None, optional(words())]
 Texts = Annotated[tuple[str, ...], several(words())]
+OneOrTwo: TypeAlias = str | tuple[str, str]
+TextOrTwo = Annotated[OneOrTwo, one_or_two(words())]
+TextTwoOrNull = Annotated[OneOrTwo | None, optional(one_or_two(words()))]
+_ONE = "the name of one column; pairs of texts are for the main study alone"
+OneColumn = Annotated[str, Rule(_ONE, words().read)]
 TextOrTexts = Annotated[tuple[str, ...], several_or_one(words())]
 Count = Annotated[int, whole(1)]
 CountOrNull = Annotated[int | None, optional(whole(1))]

@@ -163,6 +163,21 @@ def several_or_one(rule: Rule) -> Rule:
     return Rule(f"{rule.allowed}, or {many.allowed}", read)
 
 
+def one_or_two(rule: Rule) -> Rule:
+    """What `rule` takes, or a list of two such values that differ; read as it is, or as a tuple."""
+    many = several(rule)
+
+    def read(value: object) -> Any:
+        if not isinstance(value, list):
+            return rule.read(value)
+        items: tuple[Any, ...] = many.read(value)
+        if len(items) != 2:
+            raise Refused
+        return items
+
+    return Rule(f"{rule.allowed}, or a list of two of them that differ", read)
+
+
 def columns() -> Rule:
     """Column names and the one value wanted in each; read as a tuple of pairs.
 

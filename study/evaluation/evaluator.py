@@ -116,14 +116,6 @@ def of_one_length(split: Split, tokens: int) -> list[Tensor]:
     return parts
 
 
-def first(split: Split, count: int | None) -> Split:
-    """Return the first `count` sentences of a split, which stands in random order; None for all."""
-    if count is None or count >= len(split):
-        return split
-    end = int(split.offsets[count])
-    return Split(split.input_ids[:end], split.lengths[:count], split.labels[:count])
-
-
 class _Inputs(TorchFunctionMode):
     """Sums x^T x over the rows x that are multiplied by certain weights.
 

@@ -60,7 +60,12 @@ class Choice:
 
 
 def choose_batching(
-    name: str, max_length: int, config: LoRAConfig | None = None, dropout: float = 0.0
+    name: str,
+    max_length: int,
+    config: LoRAConfig | None = None,
+    dropout: float = 0.0,
+    *,
+    pairs: bool = False,
 ) -> Choice:
     """Choose for a classifier.
 
@@ -68,11 +73,12 @@ def choose_batching(
         name: as in `model.name`.
         config: whose modules are adapted; None: every linear layer.
         dropout: of hidden states and attention while training.
+        pairs: whether it reads pairs of texts.
 
     Raises:
         StudyError: the model cannot be computed as transformers computes it, or not at all.
     """
-    return _choose(Classifying(), name, max_length, config, dropout)
+    return _choose(Classifying(pairs=pairs), name, max_length, config, dropout)
 
 
 def choose_causal_batching(
@@ -85,8 +91,8 @@ def choose_causal_batching(
 def _choose(
     task: Task, name: str, max_length: int, config: LoRAConfig | None, dropout: float
 ) -> Choice:
-    tokenizer = Tokenizer(name, max_length)
-    split = trial.sentences(tokenizer, task.rows(tokenizer.vocabulary, max_length))
+    tokenizer = Tokenizer(name, max_length, pairs=task.pairs)
+    split = task.sentences(tokenizer)
     pad = tokenizer.pad_token_id
     truths, used, rounding = _truths(task, name, max_length, pad, split, config)
     reasons: list[str] = []
@@ -124,7 +130,9 @@ def _truths(
             truths = [own(task, model, split, seed) for seed in range(trial.RUNS)]
         _refuse_uncalled(model, called)
         with torch.no_grad():  # with the last run's numbers, which the model has now
-            alone = [own_outputs(task, model, _one(split, i)) for i in range(len(split))]
+            alone = [
+                own_outputs(task, model, split.chosen(torch.tensor([i]))) for i in range(len(split))
+            ]
     except StudyError:
         raise
     except _FAULTS as error:
@@ -155,12 +163,6 @@ def _refuse_uncalled(model: Module, called: set[str]) -> None:
             "by its weight itself. An adapter there would change nothing; name other modules, such "
             "as glob:*language_model*"
         )
-
-
-def _one(split: Split, index: int) -> Split:
-    offsets = split.offsets
-    ids = split.input_ids[offsets[index] : offsets[index + 1]]
-    return Split(ids, split.lengths[index : index + 1], split.labels[index : index + 1])
 
 
 def _tried(

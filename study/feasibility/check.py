@@ -35,7 +35,10 @@ def choice(settings: Settings) -> Choice:
     name, own = settings.model.name, settings.lora
     resolve(name, "model")
     config, dropout = lora.config_of(own, own.rank, name), settings.model.dropout
-    return choose_batching(name, settings.data.max_length, config, dropout)
+    data = settings.data
+    return choose_batching(
+        name, data.max_length, config, dropout, pairs=isinstance(data.text, tuple)
+    )
 
 
 def check(settings: Settings, batching: Batching) -> PreTrainedModel:

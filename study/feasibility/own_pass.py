@@ -6,19 +6,20 @@ This is what the study's passes are held against, and what users of an adapter w
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     PreTrainedModel,
 )
 
+from study.batches.collating import padded
+from study.data.tokenising import Tokenizer
 from study.feasibility import trial
 from study.feasibility.trial import Outcome
 from study.models import pretrained
@@ -39,6 +40,12 @@ class Task(ABC):
     auto: ClassVar[Any]
     kind: ClassVar[str]
     words: ClassVar[dict[str, Any]] = {}
+    pairs: bool = False
+
+    def sentences(self, tokenizer: Tokenizer) -> Split:
+        """Return what the model is tried on: as many sentences as may be tried together."""
+        most = self.rows(tokenizer.vocabulary, tokenizer.max_length)
+        return trial.sentences(tokenizer, most, pairs=self.pairs)
 
     def plain(self, name: str, longest: int, pad: int) -> PreTrainedModel:
         """Load a model as anybody does, in fp32, with a padding token, in evaluation mode.
@@ -81,7 +88,14 @@ class Task(ABC):
 
 
 class Classifying(Task):
-    """Sequence classification with two classes."""
+    """Sequence classification with two classes.
+
+    Args:
+        pairs: of pairs of texts.
+    """
+
+    def __init__(self, *, pairs: bool = False) -> None:
+        self.pairs = pairs
 
     auto = AutoModelForSequenceClassification
     kind = "a sequence classifier"
@@ -128,6 +142,10 @@ class Continuing(Task):
     def studied(self, model: PreTrainedModel, runs: int) -> PackedModel:
         """Let the language model read runs' pairs."""
         return PackedCausalLM(model, range(runs))
+
+    def sentences(self, tokenizer: Tokenizer) -> Split:
+        """Return them without token types, which no pair of instruct has."""
+        return replace(super().sentences(tokenizer), token_types=None)
 
     def rows(self, vocabulary: int, longest: int) -> int:
         """Return as many as have half a gigabyte of logits."""
@@ -177,13 +195,5 @@ def own(task: Task, model: PreTrainedModel, split: Split, seed: int) -> Outcome:
 
 def own_outputs(task: Task, model: PreTrainedModel, split: Split) -> Tensor:
     """Return what a plain model gives for a padded batch, (sentences, k)."""
-    ids, mask = padded(split, token_id(model.config, "pad") or 0)
-    return task.outputs(model(input_ids=ids, attention_mask=mask).logits, ids, split)
-
-
-def padded(split: Split, pad: int) -> tuple[Tensor, Tensor]:
-    """Return (ids, mask), (sentences, longest) each, padded on the right as a collator pads."""
-    offsets = split.offsets.tolist()
-    rows = [split.input_ids[a:b].long() for a, b in pairwise(offsets)]
-    ids = pad_sequence(rows, batch_first=True, padding_value=pad)
-    return ids, pad_sequence([torch.ones_like(r) for r in rows], batch_first=True)
+    inputs = padded(split, range(len(split)), token_id(model.config, "pad") or 0)
+    return task.outputs(model(**inputs).logits, inputs["input_ids"], split)

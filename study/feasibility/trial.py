@@ -5,7 +5,7 @@ Everything is drawn from fixed seeds, so that the same model is tried in the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from lora.inject import adapted_modules
 from lora.layer import LoRALinear, unsupported
 from lora.targets import layer_index
 from study.batches import streams
+from study.data.texts import Text
 from study.data.tokenising import Tokenizer
 from study.records.prepared import Split
 
@@ -39,28 +40,52 @@ class Outcome:
     gradients: Mapping[str, Tensor]
 
 
-def sentences(tokenizer: Tokenizer, most: int = MOST) -> Split:
+def sentences(tokenizer: Tokenizer, most: int = MOST, *, pairs: bool = False) -> Split:
     """Return random texts as the tokenizer makes them, of all lengths up to its longest.
 
     Args:
         most: how many.
+        pairs: of two texts each, halves of one.
 
     Labels are the number of tokens of their second halves, one at least: a response's.
     """
     longest = tokenizer.max_length
     draw = streams.generator(0, "trial sentences")
     shares = _SHARES[: min(most, _FEW if longest > _LONG else MOST)]
-    texts = []
+    texts: list[Text] = []
     for share in shares:
         ids = torch.randint(tokenizer.vocabulary, (max(3, int(share * longest)),), generator=draw)
-        texts.append(tokenizer.decode(ids.tolist()) or "a")
+        texts.append(_halves(tokenizer, ids) if pairs else tokenizer.decode(ids.tolist()) or "a")
     tokens = tokenizer.encode(texts)
-    rows = tokens.input_ids.split(tokens.lengths.tolist())
-    used = [row for row in rows if len(row) > 1]  # a language model predicts no first token
+    rows = _rows(tokens.input_ids, tokens.lengths)
+    types = None if tokens.token_types is None else _rows(tokens.token_types, tokens.lengths)
+    kept = [i for i, row in enumerate(rows) if len(row) > 1]  # none predicts a first token
+    used = [rows[i] for i in kept]
+    used_types = None if types is None else [types[i] for i in kept]
     if max(map(len, rows)) < longest:  # this tokenizer does not give back the texts of its ids
         used.append(_drawn(rows[0], tokenizer, draw))
+        if types is not None and used_types is not None:
+            used_types.append(_typed(len(used[-1]), types[0]))
     lengths = torch.tensor([len(row) for row in used], dtype=torch.int32)
-    return Split(torch.cat(used), lengths, lengths.long() // 2)
+    all_types = None if used_types is None else torch.cat(used_types)
+    return Split(torch.cat(used), lengths, lengths.long() // 2, all_types)
+
+
+def _rows(tokens: Tensor, lengths: Tensor) -> Sequence[Tensor]:
+    found: Sequence[Tensor] = tokens.split(lengths.tolist())
+    return found
+
+
+def _halves(tokenizer: Tokenizer, ids: Tensor) -> Text:
+    """Return a pair of texts of unlike length, the second of two thirds of the ids."""
+    first, second = ids[: len(ids) // 3], ids[len(ids) // 3 :]
+    return tokenizer.decode(first.tolist()) or "a", tokenizer.decode(second.tolist()) or "b"
+
+
+def _typed(length: int, like: Tensor) -> Tensor:
+    """Return the token types of two texts of one length, of the kinds that another row has."""
+    place = torch.arange(length)
+    return torch.where(place < length // 2, like[0], like[-1])
 
 
 def _drawn(like: Tensor, tokenizer: Tokenizer, draw: torch.Generator) -> Tensor:

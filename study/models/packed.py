@@ -25,7 +25,7 @@ from study.models.attention import Packing
 from study.models.dropout import replace_dropout, use_generators
 from study.models.fused_layer import fuse, picks_readout
 from study.models.objective import Classification, PackedModel
-from study.models.padded import PaddedForward, in_order
+from study.models.padded import PaddedForward, in_order, typed
 from study.models.readout import HeadAlone, find_head, listening, looked_up, states_of
 from study.models.row_pass import RowPass, bare
 from study.models.run_linear import RunLinear
@@ -105,6 +105,7 @@ class PackedClassifier(PackedModel):
             input_ids=batch.input_ids,
             position_ids=self._positions(batch.position_ids),
             packing=Packing(batch.layout, generators, places if self._encoder_picks else None),
+            **typed(batch),
             **({} if first else {"use_cache": False}),
         ).last_hidden_state
         rows = hidden.reshape(-1, hidden.shape[-1])

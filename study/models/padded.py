@@ -33,11 +33,13 @@ class Rows(NamedTuple):
         input_ids: (rows, L) int64, padded on the right.
         mask: (rows, L) int64, 1 where there is a token.
         columns: (R, b) int64, which of each run's sentences these are.
+        token_types: (rows, L) int64, of padding 0; None: there are none.
     """
 
     input_ids: Tensor
     mask: Tensor
     columns: Tensor
+    token_types: Tensor | None = None
 
     @property
     def last(self) -> Tensor:
@@ -63,9 +65,17 @@ def padded_rows(batch: PackedBatch, pad: int, run: int | None, chunks: int = BLO
         starts, longs = (x.gather(1, columns).reshape(-1, 1) for x in (first, lengths))
         places = torch.arange(int(longs.max()), device=flat.device)
         real = places < longs
-        ids = flat[(starts + places).clamp_(max=len(flat) - 1)].masked_fill_(~real, pad)
-        made.append(Rows(ids, real.long(), columns))
+        places = (starts + places).clamp_(max=len(flat) - 1)
+        ids = flat[places].masked_fill_(~real, pad)
+        types = batch.token_types
+        types = None if types is None else types.reshape(-1)[places].masked_fill_(~real, 0)
+        made.append(Rows(ids, real.long(), columns, types))
     return made
+
+
+def typed(rows: Rows | PackedBatch) -> dict[str, Tensor]:
+    """Return what a model's forward is told of token types: nothing where there are none."""
+    return {} if rows.token_types is None else {"token_type_ids": rows.token_types}
 
 
 def in_order(parts: Sequence[Tensor], rows: Sequence[Rows]) -> Tensor:
@@ -105,8 +115,9 @@ class PaddedForward:
     def __call__(self, rows: Rows, one: RowPass) -> Any:
         """Return what transformers' own forward gives for rows."""
         draws = self._model.training and not no_dropout(self._model)
+        words = {"input_ids": rows.input_ids, "attention_mask": rows.mask, **typed(rows)}
         with one.over(self._model), seeded(one.generators[0]) if draws else nullcontext():
-            return self._model(input_ids=rows.input_ids, attention_mask=rows.mask, **self._options)
+            return self._model(**words, **self._options)
 
 
 def _caches(model: PreTrainedModel) -> bool:

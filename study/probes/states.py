@@ -20,6 +20,7 @@ from study.batches.feeds import TokenFeed
 from study.batches.packing import PackedBatch
 from study.models import pretrained
 from study.models.attention import Packing
+from study.models.padded import typed
 from study.models.pretrained import batching_of
 from study.models.readout import FIRST, LAST, MEAN, POOLED, padded_states
 
@@ -64,6 +65,7 @@ def _of_batch(
         input_ids=batch.input_ids,
         position_ids=batch.position_ids + offset,
         packing=Packing(batch.layout, ()),
+        **typed(batch),
         **({"use_cache": False} if _reads_last(model) else {}),
     ).last_hidden_state[0]
     first, last = batch.first[0], batch.last[0]

@@ -6,6 +6,7 @@ function of what is saved: the same bytes every time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -33,11 +34,14 @@ class Split:
         input_ids: int32 [tokens], sentences end to end without padding, special tokens included.
         lengths: int32 [sentences], in tokens; each at least 1.
         labels: int64 [sentences], from 0 to the number of classes less 1.
+        token_types: int8 [tokens], which of two texts a token is of, as the tokenizer numbers them;
+            None: 0 throughout, or the model asks for none.
     """
 
     input_ids: Tensor
     lengths: Tensor
     labels: Tensor
+    token_types: Tensor | None = None
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -47,6 +51,43 @@ class Split:
     def offsets(self) -> Tensor:
         """int64 [sentences + 1]: sentence i is `input_ids[offsets[i]:offsets[i + 1]]`."""
         return torch.nn.functional.pad(self.lengths.long().cumsum(0), (1, 0))
+
+    def first(self, count: int | None) -> Split:
+        """Return the first `count` sentences, which stand in random order; None for all."""
+        if count is None or count >= len(self):
+            return self
+        end = int(self.offsets[count])
+        types = None if self.token_types is None else self.token_types[:end]
+        return Split(self.input_ids[:end], self.lengths[:count], self.labels[:count], types)
+
+    def chosen(self, numbers: Tensor) -> Split:
+        """Return the sentences with these numbers (m,), at least one, in this order."""
+        lengths = self.lengths.tolist()
+
+        def taken(tokens: Tensor) -> Tensor:
+            rows = tokens.split(lengths)
+            return torch.cat([rows[i] for i in numbers.tolist()])
+
+        types = None if self.token_types is None else taken(self.token_types)
+        return Split(taken(self.input_ids), self.lengths[numbers], self.labels[numbers], types)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that there are, by the names that they are saved under."""
+        every = {name: getattr(self, name) for name in Split.__dataclass_fields__}
+        return {name: tensor.contiguous() for name, tensor in every.items() if tensor is not None}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], prefix: str = "") -> Split:
+        """Return the sentences of tensors that `tensors` gave.
+
+        Args:
+            prefix: before each name.
+
+        Raises:
+            KeyError: one is missing.
+        """
+        ids, lengths, labels = (tensors[prefix + n] for n in ("input_ids", "lengths", "labels"))
+        return cls(ids, lengths, labels, tensors.get(f"{prefix}token_types"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +122,9 @@ def save(prepared: Prepared, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        f"{name}.{field}": getattr(getattr(prepared, name), field).contiguous()
+        f"{name}.{field}": tensor
         for name in SPLITS
-        for field in ("input_ids", "lengths", "labels")
+        for field, tensor in getattr(prepared, name).tensors().items()
     }
     save_file(tensors, folder / _TENSORS)
     words = {
@@ -106,10 +147,7 @@ def load(folder: str | Path) -> Prepared:
     words = read_json(folder / _WORDS)
     try:
         tensors = load_file(folder / _TENSORS)
-        splits = {
-            name: Split(*(tensors[f"{name}.{field}"] for field in Split.__dataclass_fields__))
-            for name in SPLITS
-        }
+        splits = {name: Split.of(tensors, f"{name}.") for name in SPLITS}
         return Prepared(
             **splits,
             label_names=tuple(words["label_names"]),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from study.entry.kinds import Count, CountOrNull, Seed, Share, Text, TextOrNull, TwoOrNull, Where
+from study.entry.kinds import (
+    Count,
+    CountOrNull,
+    Seed,
+    Share,
+    Text,
+    TextOrNull,
+    TextOrTwo,
+    TextTwoOrNull,
+    TwoOrNull,
+    Where,
+)
 from study.entry.parser import Agreement
 from study.entry.rules import Refused, Rule, optional
 from study.entry.sections import Section
@@ -34,7 +45,8 @@ class DataSettings:
         name, test_name: hub id, local folder or file, or package:PACKAGE/path/inside. Without a
             `test_name`, test sentences are cut from the same source as the others.
         subset: configuration of a hub data set; split, test_split: split of a hub data set.
-        text, label, test_text, test_label: columns; the test's are the others' unless given.
+        text, label, test_text, test_label: columns; the test's are the others' unless given. Two
+            columns of text are pairs, which the model reads as one sentence each.
         where: (column, value) pairs; only rows that have these values are read. `subset` and
             `where` hold for `test_name` too if it is `name`, so another split of the same data.
         drop_labels: rows with these labels are left out. None: none are, but a label -1 beside
@@ -50,13 +62,13 @@ class DataSettings:
     name: Text
     subset: TextOrNull
     split: Text
-    text: Text
+    text: TextOrTwo
     label: Text
     where: Where
     drop_labels: Annotated[Labels | None, optional(_labels())]
     test_name: TextOrNull
     test_split: TextOrNull
-    test_text: TextOrNull
+    test_text: TextTwoOrNull
     test_label: TextOrNull
     train_size: CountOrNull
     validation_size: Count
@@ -79,6 +91,11 @@ AGREEMENTS = (
             "a value only together with a test_name",
         )
         for key in ("test_split", "test_text", "test_label")
+    ),
+    Agreement(
+        ("data.test_text", "data.text"),
+        lambda test, text: test is None or isinstance(test, tuple) == isinstance(text, tuple),
+        "as many columns as text has, or null",
     ),
     Agreement(
         ("data.test_name", "data.name", "data.test_split", "data.split"),

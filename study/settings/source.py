@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from study.entry.kinds import Text, TextOrNull, Where
+from study.entry.kinds import OneColumn, Text, TextOrNull, Where
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,6 @@ class SourceSettings:
     name: Text
     subset: TextOrNull
     split: Text
-    text: Text
+    text: OneColumn
     label: TextOrNull
     where: Where

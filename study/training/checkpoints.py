@@ -21,7 +21,7 @@ import transformers
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from study.records.prepared import Prepared, Split
+from study.records.prepared import Prepared
 from study.records.runs import Evaluation
 from study.training.loop import Run, RunResult
 
@@ -45,8 +45,8 @@ class Checkpoints:
         versions = f"{torch.__version__} {transformers.__version__}"
         digest.update(f"{versions} {torch.get_num_threads()}".encode())
         for split in (data.train, data.validation, data.test):
-            for field in dataclasses.fields(Split):
-                digest.update(getattr(split, field.name).numpy().tobytes())
+            for tensor in split.tensors().values():
+                digest.update(tensor.numpy().tobytes())
         root = Path(__file__).resolve().parents[2]
         for path in sorted(p for package in _CODE for p in (root / package).rglob("*.py")):
             digest.update(path.read_bytes())

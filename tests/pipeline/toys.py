@@ -64,7 +64,7 @@ SETTINGS: dict[str, Any] = {
 
 def write_model(folder: Path) -> None:
     """Save a random two-layer BERT with a WordPiece tokeniser of the words above."""
-    vocabulary = _write_tokenizer(folder)
+    vocabulary = _write_tokenizer(folder, types=True)
     config = BertConfig(**_sizes(vocabulary))
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -102,7 +102,7 @@ def _sizes(vocabulary: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _write_tokenizer(folder: Path) -> dict[str, int]:
+def _write_tokenizer(folder: Path, *, types: bool = False) -> dict[str, int]:
     words = [*SPECIAL, *GOOD, *BAD, *SUBJECTS, *OPENINGS, "is", "and"]
     vocabulary = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -110,6 +110,7 @@ def _write_tokenizer(folder: Path) -> dict[str, int]:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
     )
     PreTrainedTokenizerFast(
@@ -119,6 +120,7 @@ def _write_tokenizer(folder: Path) -> dict[str, int]:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+        model_input_names=["input_ids", *(["token_type_ids"] if types else []), "attention_mask"],
     ).save_pretrained(folder)
     return vocabulary
 
@@ -139,6 +141,23 @@ def sentences(seed: int = 0) -> list[dict[str, Any]]:
 def other_sentences() -> list[dict[str, Any]]:
     """Return the same sentences, of the same classes, with their words from last to first."""
     return [row | {"text": " ".join(reversed(row["text"].split()))} for row in sentences()]
+
+
+def pairs() -> list[dict[str, Any]]:
+    """Return 240 pairs of the sentences, labelled by whether both praise, or neither.
+
+    A sentence is the premise of one and the hypothesis of another in groups of two pairs.
+    """
+    rows = sentences()
+    return [
+        {
+            "premise": rows[2 * i + a]["text"],
+            "hypothesis": rows[2 * i + b]["text"],
+            "agree": ["no", "yes"][rows[2 * i]["label"] == rows[2 * i + 1]["label"]],
+        }
+        for i in range(len(rows) // 2)
+        for a, b in ((0, 1), (1, 0))
+    ]
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]], delimiter: str = ",") -> None:

@@ -6,6 +6,7 @@ And a GGUF file that holds all three.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -15,14 +16,24 @@ from transformers import BertConfig, GPT2Config, PreTrainedTokenizerFast
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
-def write_bert(folder: Path, words: str, vocab_size: int | None = None) -> Path:
-    """WordPiece over whole words, [CLS] and [SEP] around them; ids in the order of `words`."""
+def write_bert(
+    folder: Path, words: str, vocab_size: int | None = None, config: Any = BertConfig, **more: Any
+) -> Path:
+    """WordPiece over whole words, [CLS] and [SEP] around them; ids in the order of `words`.
+
+    The second text of a pair has the token type 1.
+
+    Args:
+        config: class of the model's; more: that it is told.
+    """
     vocabulary = {word: i for i, word in enumerate((*SPECIAL, *words.split()))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -30,9 +41,10 @@ def write_bert(folder: Path, words: str, vocab_size: int | None = None) -> Path:
         pad_token="[PAD]",
         cls_token="[CLS]",
         sep_token="[SEP]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     ).save_pretrained(folder)
     size = vocab_size or len(vocabulary)
-    BertConfig(vocab_size=size, max_position_embeddings=16).save_pretrained(folder)
+    config(vocab_size=size, max_position_embeddings=16, **more).save_pretrained(folder)
     return folder
 
 

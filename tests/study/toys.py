@@ -19,7 +19,7 @@ from lora.config import LoRAConfig
 from study.arms import lora
 from study.batches.feeds import TokenFeed
 from study.models.packed import load_pretrained
-from study.records.prepared import Batching, Prepared, Split
+from study.records.prepared import SPLITS, Batching, Prepared, Split
 from study.settings.train import TrainSettings
 from study.training.loop import Run, RunResult
 from study.training.progress import Progress
@@ -88,6 +88,13 @@ def ended(data: Split, end: int = 2) -> Split:
     return replace(data, input_ids=ids)
 
 
+def paired(data: Split) -> Split:
+    """Let the second half of every sentence be a second text, as its token types say."""
+    places = torch.cat([torch.arange(int(n)) for n in data.lengths])
+    lengths = data.lengths.long().repeat_interleave(data.lengths.long())
+    return replace(data, token_types=(places >= lengths // 2).to(torch.int8))
+
+
 def prepared(train: int = 32, validation: int = 24, test: int = 40, pad: int = 0) -> Prepared:
     """Draw the three splits."""
     return Prepared(
@@ -99,6 +106,12 @@ def prepared(train: int = 32, validation: int = 24, test: int = 40, pad: int = 0
         max_length=LONGEST,
         pad_token_id=pad,
     )
+
+
+def paired_data(data: Prepared) -> Prepared:
+    """Let every sentence of every split be a pair."""
+    splits: dict[str, Any] = {name: paired(getattr(data, name)) for name in SPLITS}
+    return replace(data, **splits)
 
 
 def train_settings(**changes: Any) -> TrainSettings:
@@ -128,11 +141,18 @@ def token_feed(data: Prepared, batch_size: int = 4) -> TokenFeed:
 
 
 def padded(data: Split, chosen: Tensor, pad: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Return (input_ids and attention_mask (b, longest), labels) as a data collator would."""
+    """Return (input_ids, attention_mask (b, longest), labels) as a data collator would.
+
+    Token types are there where the data have any.
+    """
     rows = [data.input_ids[data.offsets[i] : data.offsets[i + 1]].long() for i in chosen]
     ids = pad_sequence(rows, batch_first=True, padding_value=pad)
     mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-    return {"input_ids": ids, "attention_mask": mask}, data.labels[chosen]
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if data.token_types is not None:
+        every = torch.split(data.token_types.long(), data.lengths.tolist())
+        inputs["token_type_ids"] = pad_sequence([every[i] for i in chosen], batch_first=True)
+    return inputs, data.labels[chosen]
 
 
 def lora_config(family: Family, rank: int = 3, dropout: float = 0.0, **variant: Any) -> LoRAConfig:

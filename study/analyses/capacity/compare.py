@@ -18,7 +18,7 @@ from study.analyses.capacity.tuned import tuned_arms
 from study.analyses.results.sweep import Sweep, scores
 from study.entry.errors import StudyError
 from study.evaluation.attached import read_adapter
-from study.evaluation.evaluator import Evaluator, first
+from study.evaluation.evaluator import Evaluator
 from study.models.matrices import read_tuned
 from study.models.packed import load_for
 from study.records.prepared import Prepared
@@ -84,7 +84,7 @@ def _full(
     That is how many test sentences each seed's has otherwise than its run.
     """
     ranks = sorted(settings.lora.ranks)
-    sentences = first(data.train, settings.capacity.covariance_sentences)
+    sentences = data.train.first(settings.capacity.covariance_sentences)
     predicted: Predicted = defaultdict(list)
     on_validation: Predicted = defaultdict(list)
     differing = []

@@ -26,7 +26,7 @@ from transformers import PreTrainedModel
 from lora.adapter import Adapter, attach
 from lora.merge import merge_and_eject
 from study.analyses.cost.intervals import Floats
-from study.analyses.cost.plain import Inputs
+from study.batches.collating import Inputs
 
 BASE, DOUBLE = "base", "base again"
 LEAST, MOST = 4, 20  # calls of each model in a repeat, where there are so many batches

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from lora.adapter import Adapter, attach
 from lora.inject import adapted_modules, eject
 from lora.merge import merged
-from study.analyses.cost.plain import Inputs
+from study.batches.collating import Inputs
 from study.entry.errors import StudyError
 
 TOLERANCE = 1e-4

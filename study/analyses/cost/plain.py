@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from study.batches.collating import Inputs, padded
 from study.entry.errors import StudyError
 from study.models.dequantised import read_config
 from study.models.packed import load_for
 from study.records.prepared import Prepared, Split
 from study.sources.configs import token_id
-
-Inputs = dict[str, Tensor]  # input_ids and attention_mask, (batch, longest)
 
 
 def load_plain(name: str, data: Prepared, dtype: torch.dtype) -> PreTrainedModel:
@@ -54,21 +51,10 @@ def adapter_folder(root: Path, rank: int, seed: int) -> Path:
     return folder
 
 
-def first(split: Split, sentences: int | None) -> Split:
-    """Return the first sentences of a split, None for all. They stand in no order of their own."""
-    if sentences is None or sentences >= len(split):
-        return split
-    tokens = int(split.offsets[sentences])
-    return Split(split.input_ids[:tokens], split.lengths[:sentences], split.labels[:sentences])
-
-
 def padded_batches(split: Split, size: int, pad_token_id: int) -> list[Inputs]:
     """Cut a split into batches of `size` sentences, each padded to its longest."""
-    sentences = split.input_ids.long().split(split.lengths.tolist())
-    batches = []
-    for start in range(0, len(sentences), size):
-        rows = list(sentences[start : start + size])
-        ids = pad_sequence(rows, batch_first=True, padding_value=pad_token_id)
-        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-        batches.append({"input_ids": ids, "attention_mask": mask})
-    return batches
+    numbers = range(len(split))
+    return [
+        padded(split, numbers[start : start + size], pad_token_id)
+        for start in range(0, len(split), size)
+    ]

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from lora import peft_format
 from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
-from study.analyses.cost.plain import adapter_folder, first, load_plain, padded_batches
+from study.analyses.cost.plain import adapter_folder, load_plain, padded_batches
 from study.analyses.cost.probe import probe_cost
 from study.analyses.operations.flops import Flops, inference_flops, training_flops
 from study.analyses.results.sweep import scores
@@ -117,7 +117,7 @@ def _merging(
     used = device(settings.train)
     model = load_plain(settings.model.name, data, torch.float32).to(used)
     size = settings.train.batch_size
-    (batch,) = padded_batches(first(data.test, size), size, data.pad_token_id)
+    (batch,) = padded_batches(data.test.first(size), size, data.pad_token_id)
     inputs = {name: tensor.to(used) for name, tensor in batch.items()}
     found = {}
     for rank in ranks:

@@ -26,7 +26,7 @@ from study.analyses.cost.latency import (
     unmerged,
     variants,
 )
-from study.analyses.cost.plain import adapter_folder, first, load_plain, padded_batches
+from study.analyses.cost.plain import adapter_folder, load_plain, padded_batches
 from study.analyses.cost.throughput import Timed, Trainer, synchronizer
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
@@ -58,7 +58,7 @@ def speed(settings: Settings, folder: str | Path, data: Prepared, root: Path) ->
     say("memory")
     held = memory.peaks(settings, folder, arms)
     return {
-        "sentences": len(first(data.test, settings.cost.sentences)),
+        "sentences": len(data.test.first(settings.cost.sentences)),
         "repeats": settings.cost.repeats,
         "tolerance": TOLERANCE,
         "latency": rows,
@@ -85,7 +85,7 @@ def latency(
         `verdict` and `words` say whether it is as fast as the base (`study.analyses.cost.equal`).
     """
     used = device(settings.train)
-    chosen = first(data.test, settings.cost.sentences)
+    chosen = data.test.first(settings.cost.sentences)
     dtypes = {"fp32": torch.float32, settings.train.precision: compute_dtype(settings.train)}
     to_merge = merged_ranks(list(adapters))
     rows = []

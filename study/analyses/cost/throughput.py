@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from study.analyses.cost.plain import first
 from study.arms import full, head_only, lora
 from study.models.packed import load_for
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
@@ -86,8 +85,8 @@ class Trainer:
 
     def _few(self, data: Prepared) -> Prepared:
         """Return the first test sentences to train on, and a batch of them to evaluate on."""
-        chosen = first(data.test, self._settings.cost.sentences)
-        little = first(chosen, self._settings.train.batch_size)
+        chosen = data.test.first(self._settings.cost.sentences)
+        little = chosen.first(self._settings.train.batch_size)
         return replace(data, train=chosen, validation=little, test=little)
 
     def _load(self, dtype: torch.dtype) -> PreTrainedModel:

@@ -28,7 +28,7 @@ from transformers.pytorch_utils import Conv1D
 from study.batches.packing import BLOCKS, by_length, pack
 from study.models.matrices import linear_modules
 from study.models.packed import PackedClassifier
-from study.records.prepared import Prepared, Split
+from study.records.prepared import Prepared
 
 TOKENS = 2048  # of one forward and backward
 
@@ -50,7 +50,7 @@ def initial_gradients(
         seed: of the head, drawn as for the seed's runs
         sentences: the first of train, None for all
     """
-    split = first(data.train, sentences)
+    split = data.train.first(sentences)
     classifier = PackedClassifier(model, [seed]).eval()
     every = linear_modules(model)
     modules = {name: every[name] for name in names}
@@ -70,12 +70,6 @@ def initial_gradients(
         name: mean.T if isinstance(module, Conv1D) else mean
         for (name, module), mean in zip(modules.items(), means, strict=True)
     }
-
-
-def first(split: Split, sentences: int | None) -> Split:
-    """The first sentences of a split, or all where there are no more."""
-    n = len(split) if sentences is None else min(sentences, len(split))
-    return Split(split.input_ids[: int(split.offsets[n])], split.lengths[:n], split.labels[:n])
 
 
 def _add(sums: Sequence[Tensor], parts: Sequence[Tensor | None]) -> None:

@@ -57,6 +57,7 @@ def data(study: Study) -> Html:
             ),
             rows,
         ),
+        *_pairing(record),
         *(_source(name, source) for name, source in record["sources"].items()),
         paragraph(
             f"The model computed batches as {BATCHES[record['batching']]}. Before training this "
@@ -64,6 +65,21 @@ def data(study: Study) -> Html:
             "note",
         ),
     )
+
+
+def _pairing(record: Record) -> list[Html]:
+    """Say what a sentence is where each is two texts."""
+    if "pairs_of" not in record:
+        return []
+    columns = listed([f"`{column}`" for column in record["pairs_of"]])
+    return [
+        paragraph(
+            f"Each sentence is a pair of texts, {columns}, which the model reads together, as its "
+            "tokenizer puts them. Pairs that share a text, or of which a text quotes one of the "
+            "other's, stand in one split.",
+            "note",
+        )
+    ]
 
 
 def _source(name: str, source: Record) -> Html:

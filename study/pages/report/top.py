@@ -39,6 +39,8 @@ def _subject(study: Study) -> str:
     settings, data, summary = study.settings, study["data"], study["summary"]
     where = settings["data"]["where"]
     rows = "" if not where else f" ({listed([f'{column} = {value}' for column, value in where])})"
+    if "pairs_of" in data:
+        rows += f", pairs of {listed([f'`{column}`' for column in data['pairs_of']])}"
     sizes = [
         counted(data["classes"], "class", "classes"),
         counted(data["splits"]["train"]["sentences"], "sentence") + " to train on",

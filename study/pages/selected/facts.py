@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,12 @@ class Facts:
                 f"metrics/summary.json: no rank {self.picked.rank}; run `dvc repro aggregate`"
             ) from error
         return entry
+
+    @property
+    def pairs_of(self) -> tuple[str, str] | None:
+        """The columns of the two texts that the model reads together; None: it reads one."""
+        found: Sequence[str] | None = self.data.get("pairs_of")
+        return None if found is None else (found[0], found[1])
 
     def data_id(self) -> str | None:
         """Return the data's id on the hub, None if they are from elsewhere."""

@@ -14,19 +14,22 @@ from study.pages.selected.padding import Padding
 from study.sources.resolve import PACKAGE_PREFIX, pretrained, resolve
 
 _CALL = 'classify("A text to classify.", truncation=True)  # [{"label": ..., "score": ...}]'
+_PAIR = 'pair = {"text": "One text.", "text_pair": "The other."}'  # as data.text names the columns
+_CALL_PAIR = 'classify(pair, truncation=True)  # {"label": ..., "score": ...}'
 
 
 def adapter_lines(
-    name: str, base: Base, padding: Padding, folder: str, max_length: int
+    name: str, base: Base, padding: Padding, folder: str, max_length: int, *, pairs: bool = False
 ) -> tuple[str, ...]:
     """Return lines that load a base, put an adapter into it, as `model`, and classify with it.
 
-    The last three load the tokenizer and go from a text to its class; a GGUF file's needs more.
+    The last ones load the tokenizer and go from a text to its class; a GGUF file's needs more.
 
     Args:
         name: of the base, as in the settings; folder: of the adapter.
         padding: of a batch.
         max_length: tokens at which a text is cut, as in training.
+        pairs: whether it reads two texts together.
     """
     named = base.model.config.id2label.items()
     labels = ", ".join(f"{i}: {json.dumps(label, ensure_ascii=False)}" for i, label in named)
@@ -67,17 +70,21 @@ def adapter_lines(
         f"tokenizer = AutoTokenizer.from_pretrained(base{of_tokenizer})",
         *afterwards,
         'classify = pipeline("text-classification", model=model, tokenizer=tokenizer)',
-        _CALL,
+        *_call(pairs),
     )
 
 
-def merged_lines(folder: str) -> tuple[str, ...]:
+def merged_lines(folder: str, *, pairs: bool = False) -> tuple[str, ...]:
     """Return the lines that load a merged model and classify a text with it, as `classify`."""
     return (
         "from transformers import pipeline",
         f'classify = pipeline("text-classification", model="{folder}")',
-        _CALL,
+        *_call(pairs),
     )
+
+
+def _call(pairs: bool) -> tuple[str, ...]:
+    return (_PAIR, _CALL_PAIR) if pairs else (_CALL,)
 
 
 def _arguments(changes: Iterable[tuple[str, str | int]]) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from lora.adapter import Adapter, attach
 from study.batches.packing import by_length, pack
 from study.models.packed import PackedClassifier, load_for
-from study.records.prepared import Prepared, Split
+from study.records.prepared import Prepared
 
 _TOKENS_AT_ONCE = 4096
 
@@ -34,13 +34,8 @@ def measured_logits(name: str, adapter: Adapter, data: Prepared, count: int) -> 
     for head, parameter in heads.items():
         parameter[0] = adapter.head[head]
     classifier.eval()
-    few = _first(data.test, count)
+    few = data.test.first(count)
     result = torch.empty(count, data.num_labels)
     for chosen in by_length(few, _TOKENS_AT_ONCE):
         result[chosen] = classifier(pack(few, [chosen], data.pad_token_id, blocks=1))[0]
     return result
-
-
-def _first(split: Split, count: int) -> Split:
-    end = int(split.offsets[count])
-    return Split(split.input_ids[:end], split.lengths[:count], split.labels[:count])

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from lora.adapter import Adapter, attach
 from lora.merge import merge_and_eject
+from study.batches.collating import padded
 from study.entry.errors import StudyError
 from study.pages.selected.padding import Padding, last_tokens
 from study.records.prepared import Split
@@ -103,13 +103,10 @@ def logits(model: PreTrainedModel, split: Split, count: int, pad_token_id: int) 
     Args:
         pad_token_id: as in the model's config, where that has one.
     """
-    rows = split.input_ids.long().split(split.lengths.tolist())
     result = torch.empty(count, model.config.num_labels)
     for start, stop in _batches(split.lengths[:count].tolist()):
-        ids = pad_sequence(list(rows[start:stop]), batch_first=True, padding_value=pad_token_id)
-        lengths = split.lengths[start:stop, None]
-        mask = (torch.arange(ids.shape[1]) < lengths).long()  # (sentences, longest)
-        result[start:stop] = model(ids, attention_mask=mask).logits.float()
+        inputs = padded(split, range(start, stop), pad_token_id)
+        result[start:stop] = model(**inputs).logits.float()
     return result
 
 

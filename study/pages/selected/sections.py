@@ -42,7 +42,7 @@ def what_it_is(facts: Facts) -> str:
     targets = listed([f"`{name}`" for name in names])
     where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
     return (
-        f"A classifier of sentences into {len(facts.arm.label_names)} classes ({labels}): "
+        f"A classifier of {_texts(facts)} into {len(facts.arm.label_names)} classes ({labels}): "
         f"{_base(facts)} with a low-rank update of its modules {targets} in {where}, and a "
         f"classification head. It trains {counted(facts.arm.trainable_parameters, 'parameter')}, "
         f"{share(facts.accuracy['trainable_share'])} of all.\n\n"
@@ -50,6 +50,22 @@ def what_it_is(facts: Facts) -> str:
         f"is the one with the best validation accuracy, seed {facts.run.seed} "
         f"({percent(facts.run.validation_accuracy)})."
     )
+
+
+def _texts(facts: Facts) -> str:
+    pairs = facts.pairs_of
+    return "sentences" if pairs is None else f"pairs of texts, `{pairs[0]}` and `{pairs[1]}`,"
+
+
+def _pair_note(facts: Facts) -> list[str]:
+    """Say how two texts are handed over, as the tokenizer put them together in training."""
+    pairs = facts.pairs_of
+    if pairs is None:
+        return []
+    return [
+        f"`text` is what the data call `{pairs[0]}`, `text_pair` is `{pairs[1]}`; of a pair that "
+        "is too long the longer text is cut first."
+    ]
 
 
 def _why(facts: Facts) -> str:
@@ -87,14 +103,14 @@ def adapter_note(facts: Facts) -> str:
             "they are saved with the adapter: "
             f"{listed([f'`{name}`' for name in facts.base.lacks])}."
         )
-    return " ".join([*notes, *_padding(facts), _classes(facts)])
+    return " ".join([*notes, *_pair_note(facts), *_padding(facts), _classes(facts)])
 
 
 def merged_note(facts: Facts) -> str:
     """Say what to know when loading the merged model."""
     return (
         f"`truncation=True` cuts texts at {facts.settings.data.max_length} tokens, as in "
-        f"training. {' '.join([*_padding(facts), _classes(facts)])}"
+        f"training. {' '.join([*_pair_note(facts), *_padding(facts), _classes(facts)])}"
     )
 
 
@@ -105,14 +121,20 @@ def training_data(facts: Facts) -> str:
     for name, split in splits.items():
         classes = listed([percent(value) for value in split["class_shares"].values()])
         rows.append(f"| {name} | {split['sentences']:,} | {split['length_p50']} | {classes} |")
+    apart = " so that no two sentences of different splits quote one another"
+    if facts.pairs_of is not None:
+        columns = listed([f"`{name}`" for name in facts.pairs_of])
+        apart = (
+            f", each sentence a pair ({columns}), so that no text of a pair stands in two splits "
+            "or quotes one of another split"
+        )
     other = ""
     if data.test_name is not None:
         other = f" Test sentences are from {hub.in_words(data.test_name, 'data')}."
     return (
         f"{capitalised(hub.in_words(data.name, 'data'))}{facts.rows_taken()}, without duplicates "
-        f"and contradictions, split with seed {data.seed} so that no two sentences of different "
-        f"splits quote one another.{other} Sentences were cut at {data.max_length} tokens.\n\n"
-        + "\n".join(rows)
+        f"and contradictions, split with seed {data.seed}{apart}.{other} Sentences were cut at "
+        f"{data.max_length} tokens.\n\n" + "\n".join(rows)
     )
 
 

@@ -88,9 +88,11 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts 
     with quiet():
         base.model.save_pretrained(target / "merged")
         tokenizer.save_pretrained(target / "merged")
-    lines = adapter_lines(name, base, padding, "data/selected/adapter", data.max_length)
+    longest, pairs = data.max_length, facts.pairs_of is not None
+    lines = adapter_lines(name, base, padding, "data/selected/adapter", longest, pairs=pairs)
     adapter_card(facts, lines).save(target / "adapter/README.md")
-    merged_card(facts, merged_lines("data/selected/merged")).save(target / "merged/README.md")
+    lines = merged_lines("data/selected/merged", pairs=pairs)
+    merged_card(facts, lines).save(target / "merged/README.md")
     return facts
 
 

@@ -18,9 +18,9 @@ from study.data.cleaning import (
     has_label,
     indices,
     label_names,
-    normalise,
     without,
 )
+from study.data.texts import key_of, normalise
 from study.entry.errors import StudyError
 
 rows = st.lists(
@@ -44,9 +44,9 @@ def test_every_row_is_kept_or_dropped_for_one_reason(
         assert all(len(labels_of(rows, key)) == 2 for key in keys)
         return
     assert len(kept) + sum(dataclasses.astuple(dropped)) == len(rows)
-    keys = [normalise(text) for text in kept.texts]
-    assert len(set(keys)) == len(keys)
+    assert len({key_of(text) for text in kept.texts}) == len(kept)
     for text, label in zip(kept.texts, kept.labels, strict=True):
+        assert isinstance(text, str)
         assert text == text.strip() != ""
         assert labels_of(rows, normalise(text)) == {label}
 
@@ -73,6 +73,17 @@ def test_empty_duplicate_and_conflicting_rows_are_counted() -> None:
 )
 def test_a_label_is_whatever_stands_there_but_nan(value: Label, is_one: bool) -> None:
     assert has_label(value) == is_one
+
+
+def test_a_pair_with_an_empty_half_is_empty_and_both_halves_make_a_double() -> None:
+    texts = [("a", "b"), ("A ", " b"), ("b", "a"), ("a", ""), (" ", "b"), ("a", "c"), ("a", "C")]
+    texts = [*texts, ("a", "d")]
+    labels: list[Label] = [1, 1, 1, 1, 1, 0, 1, None]
+    kept, dropped = clean(texts, labels, "data.label")
+    assert kept == Sentences((("a", "b"), ("b", "a")), ("1", "1"))
+    assert dropped == Dropped(empty=2, duplicate=1, conflicting=2, without_label=1)
+    others = Sentences((("b", "A"), ("b", "b")), ("0", "0"))
+    assert without(kept, others) == Sentences((("a", "b"),), ("1",))
 
 
 def test_sentences_of_others_are_taken_out() -> None:

@@ -449,3 +449,88 @@ def test_with_test_sentences_of_their_own_a_class_needs_one_for_each_other_split
         else:
             with pytest.raises(StudyError, match=r"fewer than 2 sentences, .* 'rare' \(1\);"):
                 prepare(wanted, model)
+
+
+def pairs_of(count: int) -> list[tuple[str, str, str]]:
+    """Rows of two texts and a mood; each premise stands in two rows, of which one quotes it."""
+    rows = []
+    for i, (subject, place) in enumerate(itertools.product(SUBJECTS, PLACES)):
+        premise = f"the {subject} is {place}"
+        rows.append((premise, f"{subject} {place}", "good"))
+        rows.append((f"{premise} {premise}", f"{place} {subject}", "bad"))
+        if i + 1 == count:
+            break
+    return rows
+
+
+def write_pairs(path: Path, rows: list[tuple[str, str, str]]) -> str:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("premise", "hypothesis", "label"), *rows])
+    return str(path)
+
+
+def halves(split: Split) -> list[tuple[str, str]]:
+    """Turn ids back into the two texts."""
+    found = []
+    for text in texts(split):
+        first, second = text.split(" [SEP] ")
+        found.append((first, second))
+    return found
+
+
+def test_no_text_of_a_pair_is_in_two_splits(tmp_path: Path, model: str) -> None:
+    rows = pairs_of(64)
+    rows += [(a, "", "good") for a, *_ in rows[:3]] + [rows[5]]
+    name = write_pairs(tmp_path / "pairs.csv", rows)
+    wanted = data_settings(
+        name, text=("premise", "hypothesis"), max_length=16, train_size=None, test_size=20
+    )
+    prepared, report = prepare(wanted, model)
+    assert report["pairs_of"] == ["premise", "hypothesis"]
+    dropped = report["sources"]["main"]["dropped"]
+    assert (dropped["empty"], dropped["duplicate"]) == (3, 1)
+    assert all(report["relatives_set_aside"].values())
+    seen = []
+    for split in parts(prepared):
+        found = halves(split)
+        assert set(found) <= {(a, b) for a, b, _ in rows}
+        # A premise and the one that quotes it twice have the same first four words.
+        premises = {" ".join(a.split()[:4]) for a, _ in found}
+        seen.append((premises, {frozenset(b.split()) for _, b in found}))
+        types = split.token_types
+        assert types is not None
+        for row, own in zip(found, torch.split(types, split.lengths.tolist()), strict=True):
+            first, second = (len(text.split()) for text in row)
+            assert own.tolist() == [0] * (first + 2) + [1] * (second + 1)
+    for one_split, other_split in itertools.combinations(seen, 2):
+        assert not one_split[0] & other_split[0]
+        assert not one_split[1] & other_split[1]
+
+
+def test_pairs_of_a_test_source_share_no_text_with_the_others(tmp_path: Path, model: str) -> None:
+    rows = pairs_of(40)
+    name = write_pairs(tmp_path / "pairs.csv", rows)
+    # Another hypothesis to the first premises, which leaves out all rows that have these.
+    tests = [(a, f"{b} {b}", label) for a, b, label in rows[:12]]
+    test_name = write_pairs(tmp_path / "tests.csv", tests)
+    wanted = data_settings(
+        name, text=("premise", "hypothesis"), test_name=test_name, test_size=None, max_length=16
+    )
+    prepared, report = prepare(replace(wanted, train_size=None), model)
+    assert len(prepared.test) == 12
+    assert report["relatives_set_aside"]["test"] == 12
+    known = {a for a, _ in halves(prepared.test)}
+    assert known == {a for a, *_ in tests}
+    assert not known & {a for s in (prepared.train, prepared.validation) for a, _ in halves(s)}
+
+
+def test_pairs_that_all_share_a_text_cannot_be_split_and_are_told_why(
+    tmp_path: Path, model: str
+) -> None:
+    rows = [(text, "good", mood) for text, mood in SENTENCES]
+    name = write_pairs(tmp_path / "pairs.csv", rows)
+    with pytest.raises(StudyError) as refused:
+        prepare(data_settings(name, text=("premise", "hypothesis"), max_length=16), model)
+    message = str(refused.value)
+    assert "No sizes fit" in message
+    assert "of 128 pairs 128 belong together: each shares a text with another" in message

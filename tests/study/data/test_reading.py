@@ -104,6 +104,16 @@ def test_a_folder_of_files_has_the_splits_that_their_names_say(
     assert "allowed: test" in refusal(query(folder))
 
 
+def test_two_columns_of_text_are_read_as_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"q": "a", "p": "b", "label": 0}, {"q": None, "p": "c", "label": 1}, {"q": "d"}]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert read(query(path, text=("q", "p"))).texts == (("a", "b"), ("", "c"), ("d", ""))
+    assert "data.text: " in refusal(query(path, text=("q", "r")))
+    assert "has no column 'r'; allowed: q, p, label" in refusal(query(path, text=("q", "r")))
+    assert "data.text: column 'label' of" in refusal(query(path, text=("q", "label")))
+
+
 def test_what_is_not_asked_for_may_be_of_any_kind(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     others: list[Any] = [None, "2020-01-01", 5, {"deep": [1]}]

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    RobertaConfig,
+)
 
 from study.data.tokenising import Tokenizer, Tokens
 from study.entry.errors import StudyError
@@ -37,6 +43,51 @@ def test_long_texts_are_cut_before_the_last_special_token(bert: str) -> None:
     tokens = Tokenizer(bert, max_length=4).encode(texts)
     assert sentences(tokens) == [[CLS, GOOD, SEP], [CLS, GOOD, BAD, SEP], [CLS, BAD, SEP]]
     assert tokens.full_lengths.tolist() == [3, 7, 3]
+
+
+PAIRS = [
+    ("good film", "bad"),
+    ("good", "bad bad bad bad"),
+    ("film film film film", "good good good"),
+]
+
+
+def written(folder: Path, *words: str) -> dict[str, list[list[int]]]:
+    """What transformers' own tokenizer makes of the pairs, cut to seven tokens."""
+    own = AutoTokenizer.from_pretrained(folder)
+    columns = [list(column) for column in zip(*PAIRS, strict=True)]
+    encoded = own(*columns, truncation="longest_first", max_length=7)
+    return {word: encoded[word] for word in words}
+
+
+def test_pairs_are_put_together_as_the_tokenizer_does_it_and_cut_at_the_longer(bert: str) -> None:
+    tokens = Tokenizer(bert, 7, pairs=True).encode(PAIRS)
+    expected = written(Path(bert), "input_ids", "token_type_ids")
+    assert sentences(tokens) == expected["input_ids"]
+    assert tokens.token_types is not None
+    assert tokens.token_types.dtype == torch.int8
+    assert tokens.token_types.tolist() == [i for row in expected["token_type_ids"] for i in row]
+    assert sentences(tokens)[2] == [CLS, FILM, FILM, SEP, GOOD, GOOD, SEP]
+    assert tokens.full_lengths.tolist() == [6, 8, 10]
+    assert Tokenizer(bert, 7).encode(["good film"]).token_types is None
+    with pytest.raises(StudyError, match=r"max_length: 4; allowed for bert: 5 to 16 tokens"):
+        Tokenizer(bert, 4, pairs=True)
+
+
+def test_a_model_that_asks_for_no_token_types_gets_none(tmp_path: Path) -> None:
+    for config, more in ((DistilBertConfig, {}), (DebertaV2Config, {"type_vocab_size": 0})):
+        folder = write_bert(tmp_path / config.__name__, "good bad film", config=config, **more)
+        tokens = Tokenizer(str(folder), 7, pairs=True).encode(PAIRS)
+        assert sentences(tokens) == written(folder, "input_ids")["input_ids"]
+        assert tokens.token_types is None
+
+
+def test_a_model_with_too_few_token_types_is_refused(tmp_path: Path) -> None:
+    folder = write_bert(tmp_path / "few", "good bad film", config=RobertaConfig, type_vocab_size=1)
+    tokenizer = Tokenizer(str(folder), 7, pairs=True)
+    with pytest.raises(StudyError, match=r"few gives tokens the type 1, .* the model has 1 \(type"):
+        tokenizer.encode(PAIRS)
+    assert tokenizer.encode(["good"]).token_types is None
 
 
 def test_a_tokenizer_without_special_tokens_will_do(tmp_path: Path) -> None:

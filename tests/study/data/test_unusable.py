@@ -28,3 +28,11 @@ def test_where_no_row_can_be_used_no_share_is_told() -> None:
         "label in column 'label' (first 'a'), so none can be used; allowed: rows with both."
     )
     refuse_many([], [], query("mine.csv"), 0.0, STUDY)
+
+
+def test_of_a_pair_both_columns_are_told() -> None:
+    wanted = query("mine.csv", text=("premise", "hypothesis"))
+    with pytest.raises(StudyError) as refused:
+        refuse_many([("a", " "), ("b", "c"), ("d", "e")], [1, None, 1], wanted, 0.0, STUDY)
+    said = "1 have no text in column 'premise' or 'hypothesis' (first row 1), 1 have no label in "
+    assert f"{said}column 'label' (first 'b' + 'c')" in str(refused.value)

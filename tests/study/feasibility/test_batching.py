@@ -25,6 +25,7 @@ from transformers import (
     MixtralConfig,
     PretrainedConfig,
     PreTrainedTokenizerFast,
+    RobertaConfig,
     Starcoder2Config,
 )
 
@@ -33,6 +34,7 @@ from study.data.tokenising import Tokenizer as StudyTokenizer
 from study.entry.errors import StudyError
 from study.feasibility.batching import _gradients_apart, choose_batching, choose_causal_batching
 from study.feasibility.trial import Outcome, sentences
+from study.models import packed, padded
 
 LONGEST = 24
 WORDS = 64
@@ -51,7 +53,11 @@ _CAPS: dict[str, Any] = {"attn_logit_softcapping": None, "final_logit_softcappin
 
 
 def write(
-    folder: Path, config: PretrainedConfig, causal: bool = False, pad_is_end: bool = False
+    folder: Path,
+    config: PretrainedConfig,
+    causal: bool = False,
+    pad_is_end: bool = False,
+    told_apart: bool = True,
 ) -> str:
     """Save a random model whose every weight matters, and a tokenizer of words that ends texts."""
     auto = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
@@ -72,7 +78,9 @@ def write(
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", BOS), ("</s>", EOS)]
+        single="<s> $A </s>",
+        pair="<s> $A </s> $B:1 </s>:1" if told_apart else "<s> $A </s> $B </s>",
+        special_tokens=[("<s>", BOS), ("</s>", EOS)],
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -80,6 +88,7 @@ def write(
         pad_token="</s>" if pad_is_end else "<pad>",
         bos_token="<s>",
         eos_token="</s>",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     ).save_pretrained(folder)
     return str(folder)
 
@@ -108,6 +117,33 @@ def test_what_packs_stays_packed(config: PretrainedConfig, tmp_path: Path) -> No
     choice = choose_batching(write(tmp_path, config), LONGEST)
     assert choice.batching == "packed"
     assert choice.why.startswith("packed, sentences end to end, as transformers computes it (")
+
+
+@pytest.mark.parametrize(
+    ("config", "batching", "told_apart"),
+    [
+        (BertConfig(**_SIZES), "packed", True),
+        (AlbertConfig(**_SIZES, embedding_size=12), "padded", True),
+        (RobertaConfig(**_SIZES | {"type_vocab_size": 1}), "packed", False),
+    ],
+    ids=["bert", "albert", "roberta"],
+)
+def test_pairs_are_tried_where_the_study_has_pairs(
+    config: Any, batching: str, told_apart: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write(tmp_path, config, told_apart=told_apart)
+    tried = sentences(StudyTokenizer(name, LONGEST, pairs=True), pairs=True)
+    rows = tried.input_ids.split(tried.lengths.tolist())
+    assert all(row.tolist().count(EOS) == 2 for row in rows)
+    assert max(map(len, rows)) == LONGEST
+    assert (tried.token_types is not None) == told_apart
+    assert choose_batching(name, LONGEST, pairs=True).batching == batching
+    if told_apart:  # a pass that forgets the types is not what transformers computes
+        for module in (packed, padded):
+            monkeypatch.setattr(module, "typed", lambda rows: {})
+        assert choose_batching(name, LONGEST).batching == batching
+        with pytest.raises(StudyError, match=r"not packed: .*; not padded: logits"):
+            choose_batching(name, LONGEST, pairs=True)
 
 
 def test_an_activation_in_the_head_is_not_skipped(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,20 @@ def classifier_of(
     return classifier
 
 
+def plain_of(family: Family, classifier: PackedClassifier, run: int, seed: int) -> Any:
+    """Return transformers' own model with the adapter and the head of one run."""
+    plain = toys.reference(saved(family.name))
+    lora.adapt(plain, [toys.lora_config(family)], [seed])
+    factors, own = adapter_parameters(classifier.model), adapter_parameters(plain)
+    assert own.keys() == factors.keys()
+    for name, factor in own.items():
+        factor.data.copy_(factors[name][run : run + 1].data)
+    for name in classifier.head_names:
+        head = classifier.get_parameter(name).data[run]
+        plain.get_parameter(name.removeprefix("model.")).data.copy_(head)
+    return plain
+
+
 def gradients(classifier: PackedClassifier, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """Return the gradients of adapters and heads, of all runs' losses."""
     every = dict(classifier.named_parameters())
@@ -110,18 +125,31 @@ def test_each_run_gives_what_transformers_gives_with_its_adapter(family: Family)
     for way in ways:
         classifier = classifier_of(family, way, SEEDS)
         logits = classifier(pack(data, ORDERS, pad, BLOCKS))
-        factors, heads = adapter_parameters(classifier.model), dict(classifier.named_parameters())
         for run, seed in enumerate(SEEDS):
-            plain = toys.reference(saved(family.name))
-            lora.adapt(plain, [toys.lora_config(family)], [seed])
-            own = adapter_parameters(plain)
-            assert own.keys() == factors.keys()
-            for name, factor in own.items():
-                factor.data.copy_(factors[name][run : run + 1].data)
-            for name in classifier.head_names:
-                plain.get_parameter(name.removeprefix("model.")).data.copy_(heads[name][run].data)
+            plain = plain_of(family, classifier, run, seed)
             inputs, _ = toys.padded(data, ORDERS[run], pad)
             torch.testing.assert_close(logits[run], plain(**inputs).logits, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("name", ["bert", "electra", "gpt2", "albert"])
+def test_two_texts_are_told_apart_as_transformers_tells_them(name: str, runs: int) -> None:
+    family = EVERY[name]
+    data, pad, seeds = toys.paired(data_of(family)), pad_of(family), SEEDS[:runs]
+    one_text = replace(data, token_types=None)
+    ways: list[Batching] = ["packed"] if name in FAMILIES else []
+    for way in (*ways, "padded", "separate"):
+        classifier = classifier_of(family, way, seeds)
+        logits = classifier(pack(data, ORDERS[:runs], pad, BLOCKS))
+        unlike = logits - classifier(pack(one_text, ORDERS[:runs], pad, BLOCKS))
+        assert (unlike.abs().amax((1, 2)) > 1e-3).all()
+        for run, seed in enumerate(seeds):
+            plain = plain_of(family, classifier, run, seed)
+            inputs, _ = toys.padded(data, ORDERS[run], pad)
+            torch.testing.assert_close(logits[run], plain(**inputs).logits, atol=1e-5, rtol=1e-5)
+        if runs > 1:  # all of the same sentences, which are laid out once
+            same = classifier(pack(data, ORDERS[:1] * runs, pad, BLOCKS))
+            torch.testing.assert_close(same[0], logits[0], atol=1e-5, rtol=1e-5)
 
 
 def test_adapters_that_meet_rows_of_no_run_need_a_run_at_a_time() -> None:

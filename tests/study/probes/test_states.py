@@ -51,6 +51,13 @@ def test_states_are_those_of_plain_transformers(family: Family) -> None:
         assert rows.dtype == torch.float32
 
 
+def test_states_of_pairs_are_those_of_plain_transformers() -> None:
+    data = toys.paired_data(toys.prepared(train=30))
+    found = states(toys.load(saved("bert")), TokenFeed(data, 1, CPU), "train")
+    _, hidden, _ = plain_states(saved("bert"), data, "train")
+    torch.testing.assert_close(found["first"], hidden[:, 0], atol=1e-5, rtol=1e-5)
+
+
 @each_family
 def test_the_one_tokens_state_is_the_one_that_the_models_head_reads(family: Family) -> None:
     model = toys.load(saved(family.name))

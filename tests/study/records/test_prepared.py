@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from study.entry.errors import StudyError
 from study.records import prepared
@@ -41,6 +43,31 @@ def example() -> Prepared:
     )
 
 
+def typed(data: Split) -> Split:
+    """Every token's type is its id's parity."""
+    return replace(data, token_types=(data.input_ids % 2).to(torch.int8))
+
+
+@given(rows=sentences, chosen=st.data())
+def test_sentences_that_are_taken_out_keep_ids_labels_and_types(
+    rows: list[tuple[list[int], int]], chosen: st.DataObject
+) -> None:
+    numbers = chosen.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1))
+    for part in (split(rows), typed(split(rows))):
+        for count in (1, len(rows), None):
+            first = part.first(count)
+            wanted = split(rows[:count])
+            wanted = wanted if part.token_types is None else typed(wanted)
+            assert same(first, wanted)
+        taken, wanted = part.chosen(torch.tensor(numbers)), split([rows[i] for i in numbers])
+        assert same(taken, wanted if part.token_types is None else typed(wanted))
+
+
+def same(one: Split, other: Split) -> bool:
+    mine, others = one.tensors(), other.tensors()
+    return mine.keys() == others.keys() and all(torch.equal(mine[k], others[k]) for k in mine)
+
+
 @given(rows=sentences)
 def test_offsets_cut_the_sentences_apart_again(rows: list[tuple[list[int], int]]) -> None:
     part = split(rows)
@@ -62,6 +89,17 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
             assert torch.equal(before, after)
     for field in ("label_names", "model_name", "max_length", "pad_token_id", "num_labels"):
         assert getattr(loaded, field) == getattr(saved, field)
+
+
+def test_token_types_come_back_and_are_no_part_of_other_files(tmp_path: Path) -> None:
+    data = example()
+    prepared.save(data, tmp_path / "one")
+    with safe_open(tmp_path / "one/data.safetensors", framework="pt") as file:
+        assert not any("types" in name for name in file.keys())  # noqa: SIM118
+    splits = {name: typed(getattr(data, name)) for name in prepared.SPLITS}
+    prepared.save(replace(data, **splits), tmp_path / "two")
+    loaded = prepared.load(tmp_path / "two")
+    assert all(same(getattr(loaded, name), splits[name]) for name in prepared.SPLITS)
 
 
 def test_the_same_data_are_the_same_bytes(tmp_path: Path) -> None:

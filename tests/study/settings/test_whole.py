@@ -156,6 +156,9 @@ def test_what_dvc_writes_comes_back(
         ("model.name", 5, "text"),
         ("model.name", " ", "text that is not empty"),
         ("model.dropout", 1.0, "of at least 0 and below 1"),
+        ("data.text", ["a", "b", "c"], "text that is not empty, or a list of two of them"),
+        ("data.text", ["a", "a"], "a list of two of them that differ"),
+        ("data.text", ["a"], "a list of two of them that differ"),
         ("data.where", "source", "COLUMN=VALUE"),
         ("data.where", "=rotten", "COLUMN=VALUE"),
         ("data.where", "source=", "COLUMN=VALUE"),
@@ -256,6 +259,10 @@ def test_what_is_no_mapping_is_refused(values: object) -> None:
         ({"test_size": None}, "data.test_size: null (with data.test_name: null)"),
         ({"test_text": "content"}, 'data.test_text: "content" (with data.test_name: null)'),
         ({"test_label": "y"}, 'data.test_label: "y" (with'),
+        (
+            {"test_name": "a/b", "text": ["a", "b"], "test_text": "a"},
+            'data.test_text: "a" (with data.text: ["a", "b"]); allowed: as many columns as text',
+        ),
         ({"test_split": "test"}, 'data.test_split: "test" (with'),
         ({"name": "a/b", "test_name": "a/b"}, "allowed: a test_name other than name"),
         ({"name": "a/b", "test_name": "a/b", "test_split": "train"}, "or another test_split of it"),
@@ -267,6 +274,15 @@ def test_settings_that_contradict_each_other_are_refused(
     values = raw()
     values["data"] |= changes
     assert words in refusal(values)
+
+
+@pytest.mark.parametrize("test_text", [None, ["question", "passage"]])
+def test_texts_may_be_pairs(test_text: list[str] | None) -> None:
+    values = raw()
+    values["data"] |= {"text": ["premise", "hypothesis"], "test_name": "a", "test_text": test_text}
+    found = settings.parse(values).data
+    assert found.text == ("premise", "hypothesis")
+    assert found.test_text == (test_text and tuple(test_text))
 
 
 def test_another_split_of_the_same_data_may_be_the_test() -> None:

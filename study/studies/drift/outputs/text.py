@@ -14,7 +14,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from study.data.cleaning import Sentences, indices
-from study.data.overlap import chosen
 from study.data.reading import Query
 from study.data.relatives import related
 from study.data.sizes import Asked
@@ -62,11 +61,11 @@ def general_text(settings: DriftStudy, data: Prepared) -> tuple[Split, dict[str,
     (stretch,) = stretches(classes, alone, sizes, settings.data.seed, source.name)
     tokens = tokenizer.encode([found.sentences.texts[i] for i in stretch.chosen])
     labels = [NO_LABEL if reason else classes[i] for i in stretch.chosen]
-    drawn = Split(tokens.input_ids, tokens.lengths, torch.tensor(labels))
+    drawn = Split(tokens.input_ids, tokens.lengths, torch.tensor(labels), tokens.token_types)
     known = related(drawn, [getattr(data, name) for name in SPLITS], settings.model.name)
     if known.all():
         raise StudyError(f"{KEY}.name: {source.name} gives no sentence that the study has not seen")
-    text = chosen(drawn, (~known).nonzero().flatten())
+    text = drawn.chosen((~known).nonzero().flatten())
     report = {
         "name": found.display_name,
         "rows": found.rows,
@@ -85,7 +84,7 @@ def general_text(settings: DriftStudy, data: Prepared) -> tuple[Split, dict[str,
 def save_text(text: Split, path: Path) -> None:
     """Write the sentences."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: getattr(text, name).contiguous() for name in Split.__dataclass_fields__}, path)
+    save_file(text.tensors(), path)
 
 
 def load_text(path: Path) -> Split:
@@ -95,8 +94,7 @@ def load_text(path: Path) -> Split:
         StudyError: it is not there, or is none.
     """
     try:
-        tensors = load_file(path)
-        return Split(*(tensors[name] for name in Split.__dataclass_fields__))
+        return Split.of(load_file(path))
     except (OSError, SafetensorError, KeyError) as error:
         raise StudyError(
             f"{path}: not the text that the stage drift_text writes ({error!r}); run "

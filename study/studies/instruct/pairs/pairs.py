@@ -67,11 +67,12 @@ def _reviews(data: PairSettings) -> Pairs:
             f"{data.name} has {', '.join(classes[:10])}"
         )
     groups = indices(sentences, classes, origin)
+    texts = [str(text) for text in sentences.texts]  # of one column, so that none is a pair
     praise = [classes[group] == data.positive for group in groups]
     return Pairs(
-        tuple(pairs_of(sentences.texts, praise, data.seed)),
+        tuple(pairs_of(texts, praise, data.seed)),
         tuple(groups),
-        families(sentences.texts),
+        families(texts),
         rows.display_name,
         len(rows.texts),
         vars(dropped),

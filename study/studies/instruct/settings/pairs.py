@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Annotated
 
-from study.entry.kinds import Count, CountOrNull, Seed, Share, Text, TextOrNull, Where
+from study.entry.kinds import Count, CountOrNull, OneColumn, Seed, Share, Text, TextOrNull, Where
 from study.entry.rules import Refused, Rule, one_of
 from study.entry.sections import Section
 
@@ -57,7 +57,7 @@ class PairSettings:
     subset: TextOrNull
     split: Text
     where: Where
-    text: Text
+    text: OneColumn
     label: Text
     positive: Text
     system: TextOrNull

@@ -15,7 +15,7 @@ from lora.adapter import attach
 from lora.inject import eject
 from lora.merge import merge
 from study.analyses.cost.merging import TOLERANCE, check_merging
-from study.analyses.cost.plain import Inputs
+from study.batches.collating import Inputs
 from study.entry.errors import StudyError
 from study.studies.methods.settings import OTHER_METHODS, MethodsSettings
 from study.studies.methods.training.choose import choose

@@ -36,8 +36,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.analyses.cost.merging import TOLERANCE
-from study.analyses.cost.plain import Inputs, first, load_plain, padded_batches
+from study.analyses.cost.plain import load_plain, padded_batches
 from study.analyses.cost.record import accuracy, operations, optimizer_state, size, storage
+from study.batches.collating import Inputs
 from study.entry.errors import StudyError
 from study.probes.record import read_probe
 from study.records.arm_names import FULL, HEAD_ONLY
@@ -82,7 +83,7 @@ def comparison(settings: MethodsStudy, data: Prepared, root: Path) -> dict[str, 
     probe = read_probe(root / "metrics/linear_probe.json", records[FULL])
     model = load_plain(settings.model.name, data, torch.float32)
     (inputs,) = padded_batches(
-        first(data.test, settings.train.batch_size), settings.train.batch_size, data.pad_token_id
+        data.test.first(settings.train.batch_size), settings.train.batch_size, data.pad_token_id
     )
     rows = []
     for name in (FULL, HEAD_ONLY, *names):

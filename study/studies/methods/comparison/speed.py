@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from study.analyses.cost.intervals import Spread
 from study.analyses.cost.latency import BASE, time_calls
 from study.analyses.cost.memory import peak_of
-from study.analyses.cost.plain import first, load_plain, padded_batches
+from study.analyses.cost.plain import load_plain, padded_batches
 from study.analyses.cost.speed import say, training
 from study.analyses.cost.throughput import RATE, StepTimer, Timed, Trainer, synchronizer
 from study.arms import lora
@@ -64,7 +64,7 @@ def speed(settings: MethodsStudy, folder: str, data: Prepared) -> dict[str, Any]
     say("memory of each method")
     held = [{"arm": arm} | peak_of(_train, settings, folder, arm) for arm in arms]
     return {
-        "sentences": len(first(data.test, settings.cost.sentences)),
+        "sentences": len(data.test.first(settings.cost.sentences)),
         "repeats": settings.cost.repeats,
         "latency": rows,
         "training": [{key: of[key] for key in of if key != "rank"} for of in trained],
@@ -134,7 +134,7 @@ def latency(
     models: dict[str, Any] = {BASE: base}
     for name in names:
         models[name] = _with_method(name, settings, data, base)
-    chosen = first(data.test, settings.cost.sentences)
+    chosen = data.test.first(settings.cost.sentences)
     batches = [
         {name: tensor.to(used) for name, tensor in batch.items()}
         for batch in padded_batches(chosen, 1, data.pad_token_id)
@@ -178,5 +178,5 @@ def _logits(model: PreTrainedModel, **inputs: Tensor) -> Tensor:
     return logits
 
 
-def _prefix_logits(model: PrefixClassifier, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    return model.classify(model.padded_features(input_ids, attention_mask))
+def _prefix_logits(model: PrefixClassifier, **inputs: Tensor) -> Tensor:
+    return model.classify(model.padded_features(inputs))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from study.batches.collating import Inputs
 from study.batches.packing import Batch, PackedBatch
 from study.entry.errors import StudyError
 from study.models.dropout import use_generators
@@ -101,6 +102,7 @@ class PrefixClassifier(PackedClassifier):
 
     def __init__(self, model: PreTrainedModel, seed: int, virtual_tokens: int) -> None:
         super().__init__(model, [seed])
+        self._virtual_tokens = virtual_tokens
         peft = load_peft()
         config = peft.PrefixTuningConfig(
             task_type="FEATURE_EXTRACTION", num_virtual_tokens=virtual_tokens
@@ -116,29 +118,46 @@ class PrefixClassifier(PackedClassifier):
 
     def features(self, batch: PackedBatch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return the hidden state that stands for each sentence, (B, 1, hidden)."""
-        return self.padded_features(*unpacked(batch), generators)
+        return self.padded_features(unpacked(batch), generators)
 
-    def padded_features(
-        self, ids: Tensor, mask: Tensor, generators: Sequence[torch.Generator] = ()
-    ) -> Tensor:
-        """Return the same for sentences that are padded, (B, longest) each."""
+    def padded_features(self, inputs: Inputs, generators: Sequence[torch.Generator] = ()) -> Tensor:
+        """Return the same for sentences that are padded."""
         with warnings.catch_warnings(), torch.random.fork_rng(enabled=bool(generators)):
             warnings.simplefilter("ignore")
             for generator in generators:  # attention's own dropout draws from the global generator
                 torch.manual_seed(_drawn(generator))
-            hidden: Tensor = self.prefixed(input_ids=ids, attention_mask=mask).last_hidden_state
-        last = mask.sum(1) - 1 if self._place_of_head == "last" else torch.zeros_like(ids[:, 0])
-        return hidden[torch.arange(len(ids), device=ids.device), last].unsqueeze(1)
+            hidden = self._encoded(inputs)
+        mask = inputs["attention_mask"]
+        last = mask.sum(1) - 1 if self._place_of_head == "last" else torch.zeros_like(mask[:, 0])
+        return hidden[torch.arange(len(mask), device=mask.device), last].unsqueeze(1)
+
+    def _encoded(self, inputs: Inputs) -> Tensor:
+        """Return the last hidden states, as PEFT's own forward gives them but for token types.
+
+        That of feature extraction drops token types, where the one of classification keeps them.
+        """
+        mask = inputs["attention_mask"]
+        past = self.prefixed.get_prompt(len(mask))
+        before = torch.ones(len(mask), self._virtual_tokens, device=mask.device)
+        words = inputs | {"attention_mask": torch.cat((before, mask), dim=1)}
+        hidden: Tensor = self.prefixed.base_model(**words, past_key_values=past).last_hidden_state
+        return hidden
 
 
-def unpacked(batch: PackedBatch) -> tuple[Tensor, Tensor]:
-    """Return input_ids and attention_mask (B, longest) of a batch of one run; ids pad with 0."""
+def unpacked(batch: PackedBatch) -> Inputs:
+    """Return a batch of one run as padded rows; ids and token types pad with 0."""
     first, last = batch.first[0], batch.last[0]
     lengths = last - first + 1
     places = torch.arange(int(lengths.max()), device=first.device)
     mask = places < lengths[:, None]
-    ids = batch.input_ids[0][torch.where(mask, first[:, None] + places, 0)]
-    return torch.where(mask, ids, 0), mask.long()
+    at = torch.where(mask, first[:, None] + places, 0)
+    inputs = {
+        "input_ids": torch.where(mask, batch.input_ids[0][at], 0),
+        "attention_mask": mask.long(),
+    }
+    if batch.token_types is not None:
+        inputs["token_type_ids"] = torch.where(mask, batch.token_types[0][at], 0)
+    return inputs
 
 
 def _drawn(generator: torch.Generator) -> int:

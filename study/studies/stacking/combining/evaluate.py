@@ -15,7 +15,6 @@ from lora.adapter import Adapter
 from study.arms.saved_heads import set_head
 from study.batches.feeds import TokenFeed
 from study.evaluation.attached import attached
-from study.evaluation.evaluator import first
 from study.evaluation.hidden_states import classified, outputs
 from study.records.prepared import Prepared
 from study.settings.train import TrainSettings
@@ -53,7 +52,7 @@ def evaluate(
             heads[MEAN] = [adapter.head for adapter in adapters]
         with attached(model, adapters, settings) as (classifier, parameters):
             for task, data in zip(TASKS, tasks, strict=True):
-                test = first(data.test, sentences)
+                test = data.test.first(sentences)
                 feed = TokenFeed(replace(data, test=test), 1, device(settings))
                 states = outputs(classifier, parameters, feed, "test").states
                 for head, of_seeds in heads.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from study.data.overlap import chosen
 from study.data.preparing import prepare
 from study.data.relatives import related
 from study.data.sizes import Asked
@@ -85,7 +84,7 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
 def _unknown(name: str, drawn: Split, study: list[Split], settings: StackingStudy) -> Split:
     """Return the sentences that the study does not know; refuse a split that it knows mostly."""
     new = (~related(drawn, study, settings.model.name)).nonzero().flatten()
-    kept = chosen(drawn, new) if len(new) else None
+    kept = drawn.chosen(new) if len(new) else None
     classes = len(drawn.labels.unique()) if name == "train" else 2
     if kept is None or 2 * len(kept) < len(drawn) or len(kept.labels.unique()) < classes:
         raise StudyError(

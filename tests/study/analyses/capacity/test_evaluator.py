@@ -10,7 +10,7 @@ from torch import Tensor
 
 from study.arms import full
 from study.entry.errors import StudyError
-from study.evaluation.evaluator import Evaluator, first
+from study.evaluation.evaluator import Evaluator
 from study.models.matrices import linear_modules, weight_of
 from study.records.prepared import Prepared
 from study.training.loop import Run
@@ -88,7 +88,7 @@ def test_second_moments_are_those_of_the_inputs_of_hugging_faces_own_layers(fami
     data, tuned = data_of(family), tuned_by_hand(family.name)
     evaluator = Evaluator(toy_settings(family.name), data)
     evaluator.put(dict(tuned.named_parameters()))
-    sentences = first(data.train, 20)
+    sentences = data.train.first(20)
     inputs, _ = toys.padded(sentences, torch.arange(20), data.pad_token_id)
     real = inputs["attention_mask"].bool()
     seen: dict[str, list[Tensor]] = defaultdict(list)
@@ -122,9 +122,9 @@ def test_a_weight_of_another_model_is_refused() -> None:
 
 def test_the_first_sentences_of_a_split() -> None:
     split = toys.split(10, 1)
-    three = first(split, 3)
+    three = split.first(3)
     assert len(three) == 3
     assert torch.equal(three.input_ids, split.input_ids[: int(split.lengths[:3].sum())])
     assert torch.equal(three.labels, split.labels[:3])
     for all_of_them in (None, 10, 11):
-        assert first(split, all_of_them) is split
+        assert split.first(all_of_them) is split

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.analyses.cost.plain import first, load_plain, padded_batches
+from study.analyses.cost.plain import load_plain, padded_batches
 from tests.lora.models import Family
 from tests.study import tiny_models, toys
 from tests.study.analyses.cost import small
@@ -56,10 +56,22 @@ def test_batches_hold_every_sentence_once_and_the_mask_tells_padding():
     assert all(batch["attention_mask"].any(dim=0).all() for batch in batches)  # no idle column
 
 
+def test_batches_of_pairs_have_token_types():
+    made = toys.paired(small.data().test)
+    batches = padded_batches(made, 4, 9)
+    types = [
+        own[mask.bool()]
+        for batch in batches
+        for own, mask in zip(batch["token_type_ids"], batch["attention_mask"], strict=True)
+    ]
+    assert torch.equal(torch.cat(types), made.token_types.long())
+    assert all("token_type_ids" not in batch for batch in padded_batches(small.data().test, 4, 9))
+
+
 def test_the_first_sentences_are_a_split_of_their_own():
     made = small.data().test
-    few = first(made, 3)
+    few = made.first(3)
     assert len(few) == 3
     assert torch.equal(few.input_ids, made.input_ids[: int(made.lengths[:3].sum())])
-    assert first(made, None) is made
-    assert first(made, 10_000) is made
+    assert made.first(None) is made
+    assert made.first(10_000) is made

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from study.analyses.spectra.gradient import first, initial_gradients
+from study.analyses.spectra.gradient import initial_gradients
 from study.models.matrices import linear_modules
 from study.models.packed import PackedClassifier
 from tests.study.toys import each_family, load, padded, prepared, reference, saved
@@ -53,7 +53,7 @@ def test_the_model_stays_as_it_was_and_the_head_is_the_seeds():
 @pytest.mark.parametrize(("sentences", "kept"), [(3, 3), (None, 9), (9, 9), (50, 9)])
 def test_the_first_sentences_are_whole(sentences, kept):
     split = prepared(train=9).train
-    part = first(split, sentences)
+    part = split.first(sentences)
     assert len(part) == kept
     assert len(part.input_ids) == int(part.lengths.sum())
     assert torch.equal(part.input_ids, split.input_ids[: len(part.input_ids)])

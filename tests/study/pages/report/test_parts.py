@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from study.pages.figures.catalogue import FIGURES
-from study.pages.report import claims, closing, measures, rates, sections, show, speed, tables
+from study.pages.report import claims, closing, measures, rates, sections, show, speed, tables, top
 from study.pages.report.contents import TITLES, contents
 from study.pages.report.html import Html
 from study.pages.report.inputs import PICTURES
@@ -210,6 +210,15 @@ def test_every_setting_is_shown():
         for key in value if isinstance(value, dict) else ():
             assert key in said
     assert "source: rotten_tomatoes" in said
+
+
+def test_pairs_of_texts_are_told_at_the_top_and_with_the_data():
+    own = study()
+    assert "pairs" not in words(top.top(own)) + words(closing.data(own))
+    records = changed(own.records, data=changed(own["data"], pairs_of=["premise", "hypothesis"]))
+    pairs = dataclasses.replace(own, records=records)
+    assert ", pairs of premise and hypothesis :" in words(top.top(pairs))
+    assert "is a pair of texts, premise and hypothesis ," in words(closing.data(pairs))
 
 
 def test_without_a_file_of_the_machine_the_page_says_so():

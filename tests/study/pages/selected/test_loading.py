@@ -155,6 +155,30 @@ def test_the_lines_load_an_adapter_on_the_model_of_a_package(tmp_path):
     )
 
 
+def test_the_lines_for_pairs_give_what_transformers_gives_for_two_texts(tmp_path):
+    model = load_base(PACKAGED, ("0", "1")).model
+    adapter = random_adapter(model, ("query", "value"), "classifier")
+    peft_format.save(adapter, tmp_path)
+    base = load_base(PACKAGED, ("0", "1"))
+    lines = adapter_lines(PACKAGED, base, Padding("[PAD]", 0), str(tmp_path), 12, pairs=True)
+    loaded = run_lines(lines)
+    assert lines[-1].startswith("classify(pair, truncation=True)")
+    loaded["pair"] |= {"text": "One text that is so long that it is cut off, and the other is not."}
+    found = loaded["classify"](loaded["pair"], truncation=True)
+    attach(base.model, adapter)
+    inputs = loaded["tokenizer"](
+        *(loaded["pair"][word] for word in ("text", "text_pair")),
+        truncation="longest_first",
+        max_length=12,
+        return_tensors="pt",
+    )
+    assert inputs["token_type_ids"].sum() == 4  # the, other, full stop, end
+    with torch.no_grad():
+        scores = base.model(**inputs).logits.softmax(-1)[0]
+    assert found["score"] == pytest.approx(float(scores.max()), abs=1e-5)
+    assert found["label"] == str(int(scores.argmax()))
+
+
 def test_the_lines_name_a_hub_id_and_what_the_base_needs_beyond():
     plain = load_base(str(saved("bert")), ("it's", 'a "word"'))
     lines = adapter_lines("google/bert_small", plain, Padding("[PAD]", 0), "folder", 30)

@@ -16,7 +16,7 @@ from lora.adapter import Adapter
 from lora.stacking import Part, stack
 from study.arms import lora
 from study.arms.saved_heads import read_head, save_heads
-from study.data.overlap import chosen, standing_in
+from study.data.overlap import standing_in
 from study.entry.errors import StudyError
 from study.settings.source import SourceSettings
 from study.settings.whole import Settings
@@ -143,7 +143,7 @@ def test_general_text_is_drawn_by_class_and_without_what_the_study_has_seen(tmp_
     assert report["labels"] == ["0", "1"]
     save_text(text, tmp_path / "x/text.safetensors")
     assert torch.equal(load_text(tmp_path / "x/text.safetensors").input_ids, text.input_ids)
-    known = chosen(text, torch.arange(5))
+    known = text.chosen(torch.arange(5))
     less, again = general_text(settings, replace(DATA, train=known))
     assert (again["in_study"], again["sentences"], len(less)) == (5, 15, 15)
     assert not standing_in(less, [known]).any()

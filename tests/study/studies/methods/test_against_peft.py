@@ -11,6 +11,7 @@ from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from study.batches import streams
+from study.records.prepared import Prepared
 from study.studies.methods.training.arm import train_method
 from study.studies.methods.training.ia3 import IA3, targets
 from study.studies.methods.training.prefix import PrefixTuning
@@ -33,9 +34,8 @@ RATE = 0.02
 TOKENS = 3
 
 
-def ours(family: str, method: Any) -> RunResult:
+def ours(family: str, method: Any, data: Prepared) -> RunResult:
     model = toys.load(toys.saved(family))
-    data = data_of(FAMILIES[family])
     method.prepare(model, toys.LONGEST)
     run = Run("method", None, RATE, SEED)
     settings, progress = toys.train_settings(), Progress("toy", 1)
@@ -53,7 +53,7 @@ def plain(family: str) -> Any:
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "gpt2", "llama"])
 def test_ia3(family: str) -> None:
-    found = ours(family, IA3())
+    found = ours(family, IA3(), data_of(FAMILIES[family]))
     model = plain(family)
     every, feedforward = targets(model)
     config = peft.IA3Config(
@@ -97,11 +97,15 @@ def prefixed(family: str, tokens: int) -> tuple[Any, Any]:
     return model, prefix
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "gpt2", "llama"])
-def test_prefix(family: str) -> None:
-    found = ours(family, PrefixTuning(TOKENS))
-    model, prefix = prefixed(family, TOKENS)
+@pytest.mark.parametrize(
+    ("family", "pairs"),
+    [("bert", False), ("bert", True), ("roberta", False), ("gpt2", False), ("llama", False)],
+)
+def test_prefix(family: str, pairs: bool) -> None:
     data = data_of(FAMILIES[family])
+    data = toys.paired_data(data) if pairs else data
+    found = ours(family, PrefixTuning(TOKENS), data)
+    model, prefix = prefixed(family, TOKENS)
     losses = plain_training(model, data, RATE)
     assert far(found.loss_values, losses) < 2e-5
     assert agreement(found.test_predictions, plain_predictions(model, data)) == 1
