@@ -66,6 +66,11 @@ def main() -> None:
     write_json(REPORT, report | {"training": training, "batching": batching})
     for path in clear(Path(), data, FOLDER):
         print(f"{path}: trained on other data; removed")
+    for source in report["sources"].values():
+        gaps = {why: source["dropped"][why] for why in ("empty", "without_label")}
+        if any(gaps.values()):
+            told = f"{gaps['empty']} without text, {gaps['without_label']} without label"
+            print(f"left out of {source['name']}: {told} (of {source['rows']} rows)")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     items = columns_words(wanted.data.text) if "pairs_of" in report else "sentences"
     kind = f"{data.num_labels} classes of {items}" if data.label_names else f"numbers of {items}"

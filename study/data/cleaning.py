@@ -1,4 +1,4 @@
-"""Turns rows into labelled sentences without empty texts and duplicates, and counts what it drops.
+"""Turns rows into labelled sentences without gaps and duplicates, and counts what it drops.
 
 Two texts are the same when they differ only in case and white space, and two pairs when both their
 texts are. A pair of which one text is empty counts as empty. A text that occurs with two
@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from study.data.texts import Text, key_of, shown, stripped
+from study.data.texts import Text, key_of, stripped
 from study.entry.errors import StudyError
 
 Label = str | int | float | bool | None
-_WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")  # 007 is a code
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MOST = 3e38  # a number in fp32
-Named = Callable[[Sequence[Label], Sequence[Text], str], list[str]]
+Named = Callable[[Sequence[Label], str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Dropped:
     empty: int
     duplicate: int
     conflicting: int
+    without_label: int
 
 
 def clean(
@@ -49,7 +50,7 @@ def clean(
     origin: str,
     named: Named | None = None,
 ) -> tuple[Sentences, Dropped]:
-    """Drop empty texts, then conflicting ones, then all but the first of each.
+    """Drop empty texts, then those without label, conflicting ones, and all but the first of each.
 
     Args:
         texts, labels: of every row, None where there is none.
@@ -57,11 +58,13 @@ def clean(
         named: writes labels so that equal ones are the same text; None: `label_names`.
 
     Raises:
-        StudyError: nothing is left, a text has no label, or the labels are no classes.
+        StudyError: nothing is left, or the labels are no classes.
     """
     found = {i: text for i, text in enumerate(map(stripped, texts)) if text is not None}
+    written = len(found)
+    found = {i: text for i, text in found.items() if has_label(labels[i])}
     full = list(found.values())
-    names = (named or label_names)([labels[i] for i in found], full, origin)
+    names = (named or label_names)([labels[i] for i in found], origin)
 
     labels_of: dict[Hashable, set[str]] = {}
     for text, name in zip(full, names, strict=True):
@@ -77,9 +80,10 @@ def clean(
     if not kept:
         raise StudyError(f"{origin}: no sentence is left of {len(texts)} rows")
     dropped = Dropped(
-        empty=len(texts) - len(full),
+        empty=len(texts) - written,
         duplicate=len(full) - conflicting - len(kept),
         conflicting=conflicting,
+        without_label=written - len(full),
     )
     texts_kept, labels_kept = zip(*kept.values(), strict=True)
     return Sentences(texts_kept, labels_kept), dropped
@@ -93,16 +97,21 @@ def without(sentences: Sentences, others: Sentences) -> Sentences:
     return Sentences(tuple(text for text, _ in kept), tuple(label for _, label in kept))
 
 
-def label_names(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> list[str]:
-    """Write every label as the name of its class: 1, 1.0 and "1" are one class.
+def has_label(label: Label) -> bool:
+    """Whether a value is a label; NaN is what pandas makes of an empty cell, "nan" of that."""
+    return label is not None and _text(label).casefold() not in ("", "nan")
+
+
+def label_names(labels: Sequence[Label], origin: str) -> list[str]:
+    """Write every label as the name of its class: 1, 1.0 and "1" are one class, "01" is another.
 
     Raises:
-        StudyError: a text has no label, or the labels are numbers with a fraction.
+        StudyError: the labels are numbers with a fraction.
     """
-    _refuse_missing(labels, texts, origin)
     names = [_text(label) for label in labels]
-    fractions = [name for name in names if _is_number(name) and not _WHOLE.fullmatch(name)]
-    if fractions and all(map(_is_number, names)):
+    values = [number for number in map(_number, names) if number is not None]
+    fractions = [name for name in names if not (_number(name) or 0.0).is_integer()]
+    if fractions and len(values) == len(names):
         raise StudyError(
             f"{origin}: {fractions[0]} has a fraction, so the labels are measurements; allowed: "
             "two or more classes (names or whole numbers), or with data.task: regression numbers"
@@ -110,31 +119,20 @@ def label_names(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> 
     return names
 
 
-def numbers(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> list[str]:
+def numbers(labels: Sequence[Label], origin: str) -> list[str]:
     """Write every label of a regression as a number: 1, 1.0 and "1e0" are one.
 
     Raises:
-        StudyError: a text has no label, or one that is no finite number.
+        StudyError: one is no finite number.
     """
-    _refuse_missing(labels, texts, origin)
     written = [str(label).strip() for label in labels]
-    wrong = [i for i, x in enumerate(written) if not _NUMBER.fullmatch(x) or abs(float(x)) > _MOST]
+    wrong = [x for x in written if not _NUMBER.fullmatch(x) or abs(float(x)) > _MOST]
     if wrong:
         raise StudyError(
             f"{origin}: {len(wrong)} of {len(labels)} labels are no finite numbers, first "
-            f"{written[wrong[0]]!r} of {shown(texts[wrong[0]])}; allowed with data.task: "
-            "regression: a finite number for every text"
+            f"{wrong[0][:60]!r}; allowed with data.task: regression: a finite number for every text"
         )
     return [repr(float(x) + 0.0) for x in written]  # -0.0 is 0.0
-
-
-def _refuse_missing(labels: Sequence[Label], texts: Sequence[Text], origin: str) -> None:
-    missing = [i for i, label in enumerate(labels) if label is None or _text(label) in ("", "nan")]
-    if missing:
-        raise StudyError(
-            f"{origin}: {len(missing)} of {len(labels)} texts have no label, first "
-            f"{shown(texts[missing[0]])}; allowed: a label for every text"
-        )
 
 
 def leave_out(
@@ -150,28 +148,6 @@ def leave_out(
     names = {_text(label) for label in unwanted}
     written = ("-1" if label is None and declared else _text(label) for label in labels)
     return [i for i, name in enumerate(written) if name not in names]
-
-
-def refuse_no_label(labels: Sequence[str], origin: str) -> None:
-    """Refuse a class -1 beside 0 and other classes: many data sets write so that there is no label.
-
-    -1 beside 1 alone, or beside 0 alone, is one of two classes.
-
-    Args:
-        labels: names of classes, see `label_names`.
-
-    Raises:
-        StudyError: saying how to leave such rows out, and how to keep them.
-    """
-    others = set(labels) - {"-1"}
-    if len(others) == len(set(labels)) or len(others) < 2 or "0" not in others:
-        return
-    if all(_WHOLE.fullmatch(name) and int(name) >= 0 for name in others):
-        raise StudyError(
-            f"{origin}: {list(labels).count('-1')} texts have the label -1 beside labels from 0 "
-            "up, which in many data sets says that there is none. To leave them out: dvc exp run "
-            "-S 'data.drop_labels=[-1]'; to train it as a class: -S 'data.drop_labels=[]'"
-        )
 
 
 def class_names(sentences: Sentences, declared: Sequence[str] | None, origin: str) -> list[str]:
@@ -226,9 +202,8 @@ def _text(label: Label) -> str:
     return str(int(whole[1])) if whole else text
 
 
-def _is_number(text: str) -> bool:
+def _number(text: str) -> float | None:
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return None

@@ -1,4 +1,4 @@
-"""Reads JSON and JSON Lines files: every value as it is written, and a mixed column by its name.
+"""Reads JSON and JSON Lines files: every value as it is written, and a flawed column by its name.
 
 Not through `datasets`: of a column that mixes texts and numbers it reads the texts as JSON once
 more ("007" becomes 7), and what it cannot read it reports in Arrow's words, without the column.
@@ -7,6 +7,9 @@ more ("007" becomes 7), and what it cannot read it reports in Arrow's words, wit
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +21,13 @@ Row: TypeAlias = Mapping[str, Any]
 
 _NAMES = {str: "text", bool: "true/false", int: "whole numbers", float: "numbers"}
 _NUMBERS = {"whole numbers", "numbers"}
+_PANDAS = "allowed: a list of objects, as pandas' to_json(orient='records') writes it"
+
+
+class _Doubled(dict[str, Any]):
+    """An object that has a key twice; its last value counts."""
+
+    twice: frozenset[str]
 
 
 def rows_of(file: Path) -> Sequence[Row]:
@@ -28,11 +38,11 @@ def rows_of(file: Path) -> Sequence[Row]:
     """
     text = decoded(file)
     try:
-        found = json.loads(text)
+        found = _loads(text)
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":  # more than one object: one a line
             raise StudyError(f"{file}, line {error.lineno}: no JSON: {error.msg}") from error
-        lines = enumerate(text.split("\n"), 1)
+        lines = enumerate(re.split("\r\n|\r|\n", text), 1)
         found = [_line(file, number, line) for number, line in lines if line.strip()]
     if isinstance(found, Mapping):
         found = _turned(file, found)
@@ -42,40 +52,82 @@ def rows_of(file: Path) -> Sequence[Row]:
 
 
 def columns_of(files: Sequence[Path]) -> tuple[dict[str, list[Any]], dict[str, str]]:
-    """Read files of one table into columns; a key that a row lacks is None there.
+    """Read files of one table into columns; a key that a row lacks, and NaN, is None there.
 
     Returns:
-        the columns of one kind of value, and of those that mix kinds what they mix, in words.
+        the columns of one kind of value, and of all others what is wrong with them, in words that
+        follow the name: they mix kinds, or a row has them twice.
 
     Raises:
         StudyError: as `rows_of`.
     """
     rows = [row for file in files for row in rows_of(file)]
-    columns, mixed = {}, {}
+    twice = {name for row in rows if isinstance(row, _Doubled) for name in row.twice}
+    columns, flaws = {}, {}
     for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row.get(name) for row in rows]
+        values = [_value(row.get(name)) for row in rows]
         kinds = dict.fromkeys(_kind(value) for value in values if value is not None)
-        if len(kinds) > 1 and not _NUMBERS.issuperset(kinds):
-            mixed[name] = " and ".join(kinds)
+        if name in twice:
+            flaws[name] = "stands twice in one row; allowed: once"
+        elif len(kinds) > 1 and not _NUMBERS.issuperset(kinds):
+            flaws[name] = f"mixes {' and '.join(kinds)}; allowed: one kind of value"
         else:
             columns[name] = values
-    return columns, mixed
+    return columns, flaws
+
+
+def beneath(columns: Mapping[str, Sequence[Any]], key: str) -> str | None:
+    """Return the column whose objects, or lists of objects, have a key; None if none has."""
+    for name, values in columns.items():
+        first = next((value for value in values if value is not None), None)
+        if isinstance(first, list) and first:
+            first = first[0]
+        if isinstance(first, Mapping) and key in first:
+            return name
+    return None
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = _Doubled(found)
+    doubled.twice = frozenset(
+        key for key, times in Counter(k for k, _ in pairs).items() if times > 1
+    )
+    return doubled
+
+
+def _value(value: Any) -> Any:
+    """Return a value; NaN, as pandas and Python write what is missing, is None."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _line(file: Path, number: int, line: str) -> Any:
     try:
-        return json.loads(line)
+        return _loads(line)
     except json.JSONDecodeError as error:
         raise StudyError(f"{file}, line {number}: no JSON: {error.msg}") from error
 
 
 def _turned(file: Path, columns: Row) -> list[Row]:
-    """Turn an object of lists into rows; an object of other values is one row."""
+    """Turn an object of lists into rows; an object of other values is one row.
+
+    Raises:
+        StudyError: its lists differ in length, or it is an object of objects, of which nobody
+            knows whether they are rows or columns.
+    """
+    if len(columns) > 1 and all(isinstance(value, Mapping) for value in columns.values()):
+        raise StudyError(f"{file}: an object of objects; {_PANDAS}")
     lists = [value for value in columns.values() if isinstance(value, list)]
     if len(lists) < len(columns) or not lists:
         return [columns]
     if len({len(values) for values in lists}) > 1:
-        raise StudyError(f"{file}: its columns differ in length; allowed: lists of one length")
+        raise StudyError(f"{file}: its columns differ in length; {_PANDAS}")
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 

@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from study.data.cleaning import (
-    Sentences,
-    class_names,
-    numbers,
-    refuse_no_label,
-    values,
-    without,
-)
+from study.data.cleaning import Label, Sentences, class_names, numbers, values, without
+from study.data.labels import refuse_no_label, refuse_rare, way_out
 from study.data.reading import Query
 from study.data.sizes import STUDY, Asked, Sizes, fitting
 from study.data.source import read_source, source_report
@@ -69,10 +63,14 @@ def prepare(
     tokenizer = Tokenizer(model_name, data.max_length, pairs=pairs)  # first: it fails fast
     unwanted, regression = data.drop_labels or (), data.task == "regression"
     named = numbers if regression else None
-    main = read_source(replace(Query.of(data, "data."), drop_labels=unwanted), named)
-    tests = (
-        None if data.test_name is None else read_source(_test_query(data, data.test_name), named)
+    left_out = unwanted if asked == STUDY else None
+    share, of_share = data.max_dropped_share, replace(asked, prefix="data.", file="")
+    main = read_source(
+        replace(Query.of(data, "data."), drop_labels=unwanted), share, of_share, named
     )
+    tests = None
+    if data.test_name is not None:
+        tests = read_source(_test_query(data, data.test_name), share, of_share, named)
     if data.drop_labels is None and not regression:
         for source, key in ((main, "label"), (tests, "test_label")):
             if source is not None and source.classes is None:
@@ -82,11 +80,15 @@ def prepare(
         classes = class_names(main.sentences, main.classes, f"data.label: {data.name}")
     cut: _Cut
     if tests is None:
+        if not regression:
+            refuse_rare(main.sentences.labels, 3, f"data.label: {data.name}", left_out)
         family = row_families(main.sentences.texts)
         cut = partial(_split_one, sentences=main.sentences, family=family, classes=classes)
         sources = {"main": source_report(main)}
     else:
         pool = without(main.sentences, tests.sentences)
+        if not regression:
+            refuse_rare(pool.labels, 2, f"data.label: {data.name}", left_out)
         family = row_families((*tests.sentences.texts, *pool.texts))
         cut = partial(_split_two, pool=pool, tests=tests.sentences, family=family, classes=classes)
         in_test = len(main.sentences) - len(pool)
@@ -95,7 +97,7 @@ def prepare(
         parts = cut(data)
     except TooFew as error:
         raise StudyError(_too_few(data, cut, classes, sources, asked, family)) from error
-    _check_classes(parts, classes)
+    _check_classes(parts, classes, left_out)
 
     tokens = {name: tokenizer.encode(part.texts) for name, part in parts.items()}
     splits: dict[str, Any] = {
@@ -156,7 +158,7 @@ def _too_few(
     parts = None if found is None else attempt(found)
     if parts is not None:
         try:
-            _check_classes(parts, classes)
+            _check_classes(parts, classes, None)
         except StudyError:
             found = parts = None
     kept = main["sentences"]
@@ -168,6 +170,7 @@ def _too_few(
     )
     aside = {
         "have a label of data.drop_labels": main["dropped"]["unwanted_label"],
+        "have no label": main["dropped"]["without_label"],
         "empty, double and contradictory ones are left out": sum(
             main["dropped"][why] for why in ("empty", "duplicate", "conflicting")
         ),
@@ -267,8 +270,14 @@ def _part(sentences: Sentences, labels: Sequence[Any], stretch: Stretch) -> Part
     return Part(texts, tuple(labels[i] for i in stretch.chosen), stretch.relatives)
 
 
-def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
-    """Refuse splits that cannot be learned from or measured on."""
+def _check_classes(
+    parts: dict[str, Part], classes: Sequence[str], left_out: Sequence[Label] | None
+) -> None:
+    """Refuse splits that cannot be learned from or measured on.
+
+    Args:
+        left_out: data.drop_labels; None where it does not reach these labels.
+    """
     if not classes:
         for name, part in parts.items():
             if len(set(part.labels)) < 2:
@@ -279,9 +288,10 @@ def _check_classes(parts: dict[str, Part], classes: Sequence[str]) -> None:
         return
     missing = sorted(set(range(len(classes))) - set(parts["train"].labels))
     if missing:
+        way = way_out([classes[i] for i in missing], left_out)
         raise StudyError(
             f"data.train_size: {len(parts['train'].labels)} sentences hold none of the class "
-            f"{classes[missing[0]]!r}; allowed: some of each of the {len(classes)} classes"
+            f"{classes[missing[0]]!r}; allowed: some of each of the {len(classes)} classes{way}"
         )
     for name in ("validation", "test"):
         if len(set(parts[name].labels)) < 2:

@@ -17,15 +17,21 @@ from typing import Any, Protocol
 import datasets
 import pyarrow as pa
 
-from study.data.jsonfiles import columns_of
-from study.data.textfiles import delimited
+from study.data.folders import builder_of, format_of, known_split, one_format
+from study.data.tables import from_files
+from study.data.textfiles import clipped
 from study.data.texts import Text, parts_of
+from study.data.wanted import Wanted
 from study.entry.errors import StudyError
 from study.sources.resolve import DATA_SUFFIXES, Source, resolve
 
 Label = str | int | float | bool | None
-Asked = Sequence[tuple[str, str]]
-_LABEL_TYPES = ("string", "large_string", "bool", "int", "uint", "float")
+_LABEL_TYPES = ("string", "large_string", "bool", "int", "uint", "float", "decimal")
+# Columns of conversations, which another study reads (`study.studies.instruct.pairs.forms`).
+CONVERSATIONS = (
+    *(("messages",), ("conversations",), ("instruction", "output")),
+    *(("instruction", "response"), ("prompt", "completion")),
+)
 
 
 class Sourced(Protocol):
@@ -105,9 +111,9 @@ def read(query: Query) -> Rows:
         StudyError: the source is not there or cannot be read, has no such split, column or value,
             or its columns are not texts and labels.
     """
-    asked = [(f"{query.prefix}text", column) for column in parts_of(query.text)]
-    asked.append((f"{query.prefix}label", query.label))
-    with _open(query, asked) as (table, name):
+    wanted = [Wanted(f"{query.prefix}text", column) for column in parts_of(query.text)]
+    wanted.append(Wanted(f"{query.prefix}label", query.label))
+    with _open(query, wanted) as (table, name):
         return _rows(table, query, name)
 
 
@@ -136,8 +142,8 @@ def read_columns(query: Query, wanted: Sequence[str]) -> Columns:
         StudyError: the source is not there or cannot be read, has no rows, no such split or value,
             or a wanted column mixes kinds of values.
     """
-    asked = [(f"{query.prefix}name", column) for column in wanted]
-    with _open(query, asked) as (table, name):
+    key = f"{query.prefix}name"
+    with _open(query, [Wanted(key, column, needed=False) for column in wanted]) as (table, name):
         if not len(table):
             raise StudyError(f"{query.prefix}name: {query.name} has no rows")
         there = [column for column in wanted if column in table.column_names]
@@ -150,101 +156,53 @@ def read_columns(query: Query, wanted: Sequence[str]) -> Columns:
 
 
 @contextmanager
-def _open(query: Query, asked: Asked) -> Iterator[tuple[datasets.Dataset, str]]:
+def _open(query: Query, wanted: Sequence[Wanted]) -> Iterator[tuple[datasets.Dataset, str]]:
     """Give the rows that a query asks for, and the source's display name.
 
     Everything is to be taken into memory inside: the cache is gone afterwards.
 
     Args:
-        asked: the columns that will be looked at, each with the setting that names it.
+        wanted: the columns that will be looked at, beside those of `where`.
     """
-    asked = [*asked, *((f"{query.where_key}.{column}", column) for column, _ in query.where)]
+    where = [Wanted(f"{query.where_key}.{column}", column) for column, _ in query.where]
+    wanted = [*wanted, *where]
     source = resolve(query.name, "data", f"{query.prefix}name")
     with _quiet(), tempfile.TemporaryDirectory(prefix="lora-rank-study-") as cache:
         try:
-            table = _load(source, query, cache, asked)
+            table = _load(source, query, cache, wanted)
         except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
             raise StudyError(_unreadable(source, query, error)) from error
         yield _matching(table, query), source.display_name
 
 
-def _load(source: Source, query: Query, cache: str, asked: Asked) -> datasets.Dataset:
+def _load(source: Source, query: Query, cache: str, wanted: Sequence[Wanted]) -> datasets.Dataset:
     if source.path is None:
         return datasets.load_dataset(source.name, query.subset, split=query.split)
     if query.subset is not None and not source.path.is_dir():
         raise StudyError(f"data.subset: {query.subset!r}; allowed for the file {query.name}: null")
     if source.path.is_file():
-        return _from_files([source.path], query, cache, asked)
+        return from_files([source.path], wanted, query.name)
     if any((source.path / name).is_file() for name in ("dataset_info.json", "dataset_dict.json")):
         saved = datasets.load_from_disk(str(source.path))
         if isinstance(saved, datasets.Dataset):
             return saved
-        return saved[_known_split(saved, query)]
-    return _from_folder(source.path, query, cache, asked)
+        return saved[known_split(saved, query.split, f"{query.prefix}split", query.name)]
+    return _from_folder(source.path, query, cache, wanted)
 
 
-def _from_folder(folder: Path, query: Query, cache: str, asked: Asked) -> datasets.Dataset:
-    """Read a folder of data files, whose names or README tell the splits (as on the hub)."""
-    if not any(file.suffix.lower() in DATA_SUFFIXES for file in folder.rglob("*")):
-        raise FileNotFoundError(f"no data files in {folder}")
-    builder = datasets.load_dataset_builder(str(folder), query.subset, cache_dir=cache)
-    splits: Mapping[str, Sequence[str]] = builder.config.data_files
-    files = [Path(file) for file in splits[_known_split(splits, query)]]
-    if all(file.suffix.lower() in (".csv", ".tsv") for file in files):
-        return _from_files(files, query, cache, asked)
-    if all(file.suffix.lower() in (".json", ".jsonl") for file in files):
-        return _from_files(files, query, cache, asked)
-    builder.download_and_prepare()
-    return builder.as_dataset(split=query.split)
-
-
-def _from_files(files: Sequence[Path], query: Query, cache: str, asked: Asked) -> datasets.Dataset:
-    """Read files of one format.
-
-    Not through `load_dataset`: given the name of a format, it reports the load over the network.
-    """
-    names = [str(file) for file in files]
-    suffix = files[0].suffix.lower()
-    if suffix == ".parquet":
-        return datasets.Dataset.from_parquet(names, cache_dir=cache)
-    if suffix in (".json", ".jsonl"):
-        columns, mixed = columns_of(files)
-        for key, column in asked:
-            if column in mixed:
-                raise StudyError(
-                    f"{key}: column {column!r} of {query.name} mixes {mixed[column]}; "
-                    "allowed: one kind of value"
-                )
-        return _table(columns, mixed, {column for _, column in asked})
-    parts = [datasets.Dataset.from_dict(delimited(file)) for file in files]
-    return datasets.concatenate_datasets(parts)
-
-
-def _table(
-    columns: Mapping[str, list[Any]], mixed: Mapping[str, str], asked: set[str]
+def _from_folder(
+    folder: Path, query: Query, cache: str, wanted: Sequence[Wanted]
 ) -> datasets.Dataset:
-    """Make a table of the columns that are asked for; of others there is nothing but the name.
-
-    Raises:
-        StudyError: a number is too large.
-    """
-    rows = max(map(len, columns.values()), default=0)
-    empty = dict.fromkeys((*columns, *mixed), [None] * rows)
-    try:
-        kept = {name: values for name, values in columns.items() if name in asked}
-        return datasets.Dataset.from_dict(empty | kept)
-    except OverflowError as error:
-        names = ", ".join(sorted(asked))
-        raise StudyError(f"a number in one of the columns {names} is too large") from error
-
-
-def _known_split(splits: Mapping[str, Any], query: Query) -> str:
-    if query.split not in splits:
-        raise StudyError(
-            f"{query.prefix}split: {query.split!r} is not in {query.name}; "
-            f"allowed: {', '.join(str(split) for split in splits)}"
-        )
-    return query.split
+    """Read a folder of data files, whose names or README tell the splits (as on the hub)."""
+    key = f"{query.prefix}name"
+    builder = builder_of(folder, query.subset, cache, key, query.name)
+    splits: Mapping[str, Sequence[str]] = builder.config.data_files
+    split = known_split(splits, query.split, f"{query.prefix}split", query.name)
+    files = one_format(splits[split], key, query.name)
+    if format_of(files[0]) != "parquet" or builder.info.features is None:
+        return from_files(files, wanted, query.name)
+    builder.download_and_prepare()  # with the names of classes that its README tells
+    return builder.as_dataset(split=query.split)
 
 
 def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
@@ -253,16 +211,15 @@ def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
         if column not in table.column_names:
             raise StudyError(
                 f"{query.where_key}.{column}: no such column in {query.name}; allowed: "
-                f"{', '.join(table.column_names)}, or {query.where_key} null"
+                f"{clipped(table.column_names)}, or {query.where_key} null"
             )
         values = _plain(table, column)
         kept = [i for i, value in enumerate(values) if str(value) == str(wanted)]
         if not kept:
             there = sorted({str(value) for value in values})
-            more = ", ..." if len(there) > 10 else ""
             raise StudyError(
                 f"{query.where_key}.{column}: no row of {query.name} has {wanted!r}; "
-                f"allowed: {', '.join(there[:10])}{more}"
+                f"allowed: {clipped(there, 10)}"
             )
         table = table.select(kept)
     return table
@@ -270,22 +227,24 @@ def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
 
 def _rows(table: datasets.Dataset, query: Query, display_name: str) -> Rows:
     """Take the columns, once they are known to be texts and labels."""
+    if not len(table):
+        raise StudyError(f"{query.prefix}name: {query.name} has no rows")
     columns = parts_of(query.text)
     for key, column in (*(("text", column) for column in columns), ("label", query.label)):
         if column not in table.column_names:
             raise StudyError(
                 f"{query.prefix}{key}: {query.name} has no column {column!r}; "
-                f"allowed: {', '.join(table.column_names)}"
+                f"allowed: {clipped(table.column_names)}{_of_another_study(table.column_names)}"
             )
-    if not len(table):
-        raise StudyError(f"{query.prefix}name: {query.name} has no rows")
     label = table.features[query.label]
     for column in columns:
         if (held := _dtype(table.features[column])) not in ("string", "large_string", "null"):
             raise StudyError(
-                f"{query.prefix}text: column {column!r} of {query.name} holds {held}; allowed: text"
+                f"{query.prefix}text: column {column!r} of {query.name} holds {held}; "
+                f"allowed: text{_of_another_study([column])}"
             )
-    if _dtype(label).rstrip("0123456789") not in (*_LABEL_TYPES, "null"):
+    kind = _dtype(label).partition("(")[0].rstrip("0123456789")
+    if kind not in (*_LABEL_TYPES, "null"):
         raise StudyError(
             f"{query.prefix}label: column {query.label!r} of {query.name} holds {_dtype(label)}; "
             "allowed: text, whole numbers, true/false or class labels"
@@ -299,6 +258,16 @@ def _rows(table: datasets.Dataset, query: Query, display_name: str) -> Rows:
         labels=tuple(_plain(table, query.label)),
         classes=classes,
         display_name=display_name,
+    )
+
+
+def _of_another_study(columns: Sequence[str]) -> str:
+    """Say where conversations are read, if these are their columns."""
+    if not any(set(form) <= set(columns) for form in CONVERSATIONS):
+        return ""
+    return (
+        ". Conversations are for another study: dvc exp run instruct/dvc.yaml "
+        "-S instruct/params.yaml:data.form=auto (docs/other-studies.md)"
     )
 
 

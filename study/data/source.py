@@ -8,6 +8,9 @@ from typing import Any
 
 from study.data.cleaning import Dropped, Named, Sentences, clean, leave_out
 from study.data.reading import Query, read
+from study.data.sizes import STUDY, Asked
+from study.data.textfiles import clipped
+from study.data.unusable import refuse_many
 from study.entry.errors import StudyError
 
 
@@ -29,27 +32,31 @@ class Source:
     unwanted: int = 0
 
 
-def read_source(query: Query, named: Named | None = None) -> Source:
+def read_source(
+    query: Query, max_dropped_share: float, asked: Asked = STUDY, named: Named | None = None
+) -> Source:
     """Read a source and clean it.
 
     Args:
+        max_dropped_share: of rows without text or label, up to which they are left out.
+        asked: where that setting stands, for errors.
         named: see `study.data.cleaning.clean`.
 
     Raises:
         StudyError: see `study.data.reading` and `study.data.cleaning`; or no row has a label that
-            is to be left out.
+            is to be left out; or too many cannot be used.
     """
     rows = read(query)
     kept = leave_out(rows.labels, query.drop_labels, declared=rows.classes is not None)
     texts, labels = [rows.texts[i] for i in kept], [rows.labels[i] for i in kept]
+    refuse_many(texts, labels, query, max_dropped_share, asked)
     sentences, dropped = clean(texts, labels, f"{query.prefix}label: {query.name}", named)
     unwanted = len(rows.texts) - len(kept)
     if query.drop_labels and not unwanted and query.prefix == "data.":  # a test source need not
         there = sorted({str(label) for label in rows.labels})
-        more = ", ..." if len(there) > 10 else ""
         raise StudyError(
             f"data.drop_labels: no row of {query.name} has any of "
-            f"{', '.join(map(repr, query.drop_labels))}; allowed: {', '.join(there[:10])}{more}"
+            f"{', '.join(map(repr, query.drop_labels))}; allowed: {clipped(there, 10)}"
         )
     return Source(rows.display_name, len(rows.texts), rows.classes, sentences, dropped, unwanted)
 

@@ -9,6 +9,7 @@ from study.entry.kinds import (
     Count,
     CountOrNull,
     Seed,
+    Share,
     Text,
     TextOrNull,
     TextOrTwo,
@@ -55,6 +56,7 @@ class DataSettings:
             tuple takes it for a class.
         train_size, validation_size, test_size: sentences. None: all that are left (train), all
             of `test_name` (test).
+        max_dropped_share: of rows without text or label, up to which they are left out and counted.
         max_length: tokens of a sentence, special ones included; the rest is cut off.
         seed: of the split.
     """
@@ -74,6 +76,7 @@ class DataSettings:
     train_size: CountOrNull
     validation_size: Count
     test_size: TwoOrNull
+    max_dropped_share: Share
     max_length: Count
     seed: Seed
 

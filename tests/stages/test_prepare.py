@@ -107,6 +107,14 @@ def test_how_long_training_will_take_is_written_and_told(study, capsys, asked, t
     assert f"are {training['steps']} steps" in capsys.readouterr().out
 
 
+def test_rows_that_cannot_be_used_are_told(study: Path, capsys) -> None:
+    with (study / "reviews.csv").open("a") as stream:
+        stream.write("\n,good\na,\n")
+    prepare.main()
+    told = "left out of reviews.csv: 1 without text, 1 without label (of 82 rows)\n"
+    assert told in capsys.readouterr().out
+
+
 def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
     (study / "reviews.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     done = run_alone(study)
@@ -121,10 +129,16 @@ def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
 BAD_DATA = {
     "empty": (b"", "reviews.csv: empty"),
     "no rows": (b"text,label\n", "reviews.csv has no rows"),
-    "nothing but blanks": (b"text,label\n ,1\n,0\n", "no sentence is left of 2 rows"),
+    "nothing but blanks": (
+        b"text,label\n ,1\n,0\n",
+        "of 2 rows of reviews.csv 2 have no text in column 'text' (first row 1), so none",
+    ),
     "one class": (b"text,label\na,1\nb,1\n", "every sentence has the label '1'"),
     "measurements": (b"text,label\na,0.5\nb,0.25\n", "0.5 has a fraction"),
-    "no labels": (b"text,label\na,\nb,1\n", "1 of 2 texts have no label"),
+    "no labels": (
+        b"text,label\na,\nb,1\n",
+        "data.max_dropped_share: 0.1, but of 2 rows of reviews.csv 1 have no label",
+    ),
     "no text column": (b"txt,label\na,1\n", "has no column 'text'; allowed: txt, label"),
     "too few": (
         b"text,label\na,1\nb,0\n",

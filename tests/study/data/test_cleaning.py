@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -14,6 +15,7 @@ from study.data.cleaning import (
     Sentences,
     class_names,
     clean,
+    has_label,
     indices,
     label_names,
     without,
@@ -24,53 +26,64 @@ from study.entry.errors import StudyError
 rows = st.lists(
     st.tuples(
         st.none() | st.sampled_from(["", " ", "a", "A ", "a  b", "A\tb", "c", "ß", "SS", " d"]),
-        st.sampled_from(["0", "1"]),
+        st.sampled_from(["0", "1", None]),
     ),
     min_size=1,
 )
 
 
 @given(rows=rows)
-def test_every_row_is_kept_or_dropped_for_one_reason(rows: list[tuple[str | None, str]]) -> None:
+def test_every_row_is_kept_or_dropped_for_one_reason(
+    rows: list[tuple[str | None, str | None]],
+) -> None:
     texts, labels = zip(*rows, strict=True)
     try:
         kept, dropped = clean(texts, labels, "data.label")
     except StudyError:
-        keys = [normalise(text) for text in texts if text and text.strip()]
-        assert all(len({b for a, b in rows if a and normalise(a) == key}) == 2 for key in keys)
+        keys = [normalise(text) for text, label in rows if text and text.strip() and label]
+        assert all(len(labels_of(rows, key)) == 2 for key in keys)
         return
-    assert len(kept) + dropped.empty + dropped.duplicate + dropped.conflicting == len(rows)
+    assert len(kept) + sum(dataclasses.astuple(dropped)) == len(rows)
     assert len({key_of(text) for text in kept.texts}) == len(kept)
     for text, label in zip(kept.texts, kept.labels, strict=True):
         assert isinstance(text, str)
         assert text == text.strip() != ""
-        assert {b for a, b in rows if a and normalise(a) == normalise(text)} == {label}
+        assert labels_of(rows, normalise(text)) == {label}
+
+
+def labels_of(rows: list[tuple[str | None, str | None]], key: str) -> set[str]:
+    return {b for a, b in rows if a and b and normalise(a) == key}
 
 
 def test_empty_duplicate_and_conflicting_rows_are_counted() -> None:
     texts: list[str | None] = ["good", " Good ", "odd", "ODD", "odd", "bad", "", None, "\t"]
     labels: list[Label] = [1, 1, 1, 0, 0, 0, 1, 1, None]
+    texts, labels = [*texts, "fine", "odder", "bad"], [*labels, None, math.nan, " "]
     kept, dropped = clean(texts, labels, "data.label")
     assert kept == Sentences(("good", "bad"), ("1", "0"))
-    assert dropped == Dropped(empty=3, duplicate=1, conflicting=3)
+    assert dropped == Dropped(empty=3, duplicate=1, conflicting=3, without_label=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        *((none, False) for none in (None, "", " ", math.nan, "nan", "NaN")),
+        *((some, True) for some in (0, False, "0", "None", "null", "NA")),
+    ],
+)
+def test_a_label_is_whatever_stands_there_but_nan(value: Label, is_one: bool) -> None:
+    assert has_label(value) == is_one
 
 
 def test_a_pair_with_an_empty_half_is_empty_and_both_halves_make_a_double() -> None:
     texts = [("a", "b"), ("A ", " b"), ("b", "a"), ("a", ""), (" ", "b"), ("a", "c"), ("a", "C")]
-    labels: list[Label] = [1, 1, 1, 1, 1, 0, 1]
+    texts = [*texts, ("a", "d")]
+    labels: list[Label] = [1, 1, 1, 1, 1, 0, 1, None]
     kept, dropped = clean(texts, labels, "data.label")
     assert kept == Sentences((("a", "b"), ("b", "a")), ("1", "1"))
-    assert dropped == Dropped(empty=2, duplicate=1, conflicting=2)
+    assert dropped == Dropped(empty=2, duplicate=1, conflicting=2, without_label=1)
     others = Sentences((("b", "A"), ("b", "b")), ("0", "0"))
     assert without(kept, others) == Sentences((("a", "b"),), ("1",))
-    with pytest.raises(StudyError, match=r"1 of 1 texts have no label, first 'a' \+ 'b'"):
-        clean([("a", "b")], [None], "data.label")
-
-
-def test_a_text_without_a_label_is_shown() -> None:
-    for missing in (None, "", math.nan):
-        with pytest.raises(StudyError, match=r"1 of 2 texts have no label, first 'fine'"):
-            clean(["good", "fine"], [1, missing], "data.label")
 
 
 def test_sentences_of_others_are_taken_out() -> None:
@@ -83,19 +96,20 @@ def test_sentences_of_others_are_taken_out() -> None:
     [
         ([0, 1], ["0", "1"]),
         ([1.0, 0.0], ["1", "0"]),
-        (["1.0", " 01 ", "-1"], ["1", "1", "-1"]),
+        (["1.0", " 1 ", "-1"], ["1", "1", "-1"]),
+        (["007", "7", "0", "00"], ["007", "7", "0", "00"]),
         ([True, False], ["True", "False"]),
         (["4 stars", "0.5"], ["4 stars", "0.5"]),
     ],
 )
 def test_a_label_has_one_name_however_it_is_written(labels: list[Label], names: list[str]) -> None:
-    assert label_names(labels, ["text"] * len(labels), "data.label") == names
+    assert label_names(labels, "data.label") == names
 
 
 @pytest.mark.parametrize("labels", [[0.5, 1.0], ["3.25", "4"], [1e-3, 2.0]])
 def test_measurements_are_no_classes(labels: list[Label]) -> None:
     with pytest.raises(StudyError, match=r"has a fraction.*allowed: two or more classes"):
-        label_names(labels, ["a", "b"], "data.label")
+        label_names(labels, "data.label")
 
 
 @given(st.permutations(["10", "9", "-1", "0"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from study.data.jsonfiles import columns_of
+from study.data.jsonfiles import beneath, columns_of
 from study.entry.errors import StudyError
 
 ROWS = [{"text": "007", "label": 1}, {"text": "null", "label": 0}]
@@ -22,9 +22,10 @@ COLUMNS = {"text": ["007", "null"], "label": [1, 0]}
         json.dumps(ROWS, indent=2),
         "\n".join(map(json.dumps, ROWS)),
         "\r\n".join(map(json.dumps, ROWS)) + "\r\n\r\n",
+        "\r".join(map(json.dumps, ROWS)),
         json.dumps(COLUMNS),
     ],
-    ids=["list", "indented", "lines", "lines of Windows", "columns"],
+    ids=["list", "indented", "lines", "lines of Windows", "lines of old Macs", "columns"],
 )
 def test_every_form_gives_the_values_as_written(content: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
@@ -42,16 +43,16 @@ def test_a_key_that_a_row_or_a_file_lacks_is_none_there(tmp_path: Path) -> None:
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     one.write_text('{"text": "a"}\n{"text": "b", "label": null}\n', encoding="utf-8")
     two.write_text('{"label": 1, "text": "c"}\n', encoding="utf-8")
-    columns, mixed = columns_of([one, two])
+    columns, flaws = columns_of([one, two])
     assert columns == {"text": ["a", "b", "c"], "label": [None, None, 1]}
-    assert mixed == {}
+    assert flaws == {}
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ([1, "1"], "whole numbers and text"),
-        (["a", float("nan")], "text and numbers"),
+        (["a", 0.5], "text and numbers"),
         ([True, 1], "true/false and whole numbers"),
         ([["a"], "a"], "lists and text"),
         ([{"a": 1}, 0.5], "objects and numbers"),
@@ -63,9 +64,41 @@ def test_a_column_that_mixes_kinds_is_named_with_them(
     path = tmp_path / "rows.jsonl"
     lines = [json.dumps({"text": "a", "other": value}) for value in values]
     path.write_text("\n".join(lines), encoding="utf-8")
-    columns, mixed = columns_of([path])
-    assert mixed == {"other": words}
+    columns, flaws = columns_of([path])
+    assert flaws == {"other": f"mixes {words}; allowed: one kind of value"}
     assert set(columns) == {"text"}
+
+
+def test_what_pandas_and_python_write_of_a_missing_value_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"text": value}) for value in ("a", float("nan"), None)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert columns_of([path]) == ({"text": ["a", None, None]}, {})
+
+
+def test_a_key_that_stands_twice_in_a_row_is_a_flaw_of_its_column_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    first = '{"text": "a", "id": 1, "id": 2, "more": {"text": 1, "text": 2}}'
+    path.write_text(first + '\n{"text": "b"}', encoding="utf-8")
+    columns, flaws = columns_of([path])
+    assert flaws == {"id": "stands twice in one row; allowed: once"}
+    assert columns["text"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "holder"),
+    [
+        ({"data": {"text": "a"}}, "data"),
+        ({"version": 1, "rows": [{"text": "a"}]}, "rows"),
+        ({"data": [], "more": {"words": "a"}}, None),
+    ],
+)
+def test_a_key_is_found_beneath_a_column(
+    value: dict[str, Any], holder: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([value, {}]), encoding="utf-8")
+    assert beneath(columns_of([path])[0], "text") == holder
 
 
 def test_whole_numbers_and_fractions_are_one_kind(tmp_path: Path) -> None:
@@ -81,7 +114,8 @@ def test_whole_numbers_and_fractions_are_one_kind(tmp_path: Path) -> None:
         ('{"text": "a"}\n{"text": "b"\n', "line 2: no JSON"),
         ("[1, 2]", "no rows; allowed: objects, one a line or in a list"),
         ('"a"', "no rows"),
-        ('{"text": ["a", "b"], "label": [1]}', "its columns differ in length"),
+        ('{"text": ["a", "b"], "label": [1]}', "its columns differ in length; allowed: a list"),
+        ('{"text": {"0": "a"}, "label": {"0": 1}}', "an object of objects; allowed: a list of"),
         ("", "empty"),
     ],
 )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import itertools
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from dvc.utils.hydra import apply_overrides
 
 from study.data.preparing import prepare
 from study.entry.errors import StudyError
+from study.entry.yaml_core import read_yaml
 from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.data import DataSettings
 from tests.study.tiny_models import SPECIAL, write_bert
@@ -55,6 +58,7 @@ def data_settings(name: str, **changes: Any) -> DataSettings:
         "train_size": 40,
         "validation_size": 20,
         "test_size": 30,
+        "max_dropped_share": 0.1,
         "max_length": 8,
         "seed": 0,
     }
@@ -102,16 +106,21 @@ def test_no_sentence_is_in_two_splits(one: str, model: str) -> None:
 
 
 def test_the_report_adds_up(tmp_path: Path, model: str) -> None:
-    noise = [("", "bad"), ("film is good here", "good"), ("FILM is bad here", "good")]
+    noise = [
+        ("", "bad"),
+        ("cast is here", ""),
+        ("film is good here", "good"),
+        ("FILM is bad here", "good"),
+    ]
     long = [("the film is good is good is good", "good")]
     name = write(tmp_path / "reviews.csv", SENTENCES + noise + long, ("text", "label"))
     prepared, report = prepare(data_settings(name, train_size=None), model)
     source = report["sources"]["main"]
     assert source == {
         "name": "reviews.csv",
-        "rows": len(SENTENCES) + 4,
-        "dropped": {"empty": 1, "duplicate": 1, "conflicting": 2, "in_test": 0}
-        | {"unwanted_label": 0},
+        "rows": len(SENTENCES) + 5,
+        "dropped": {"empty": 1, "duplicate": 1, "conflicting": 2, "without_label": 1}
+        | {"in_test": 0, "unwanted_label": 0},
         "sentences": len(SENTENCES),
     }
     assert sum(part["sentences"] for part in report["splits"].values()) == source["sentences"]
@@ -270,7 +279,7 @@ def test_settings_that_do_not_fit_the_data_are_refused(
         ([("fine here", "fair"), ("not here", "bad")], r"labels fair do not occur in the training"),
         (
             [("fine here", ""), ("not here", "bad")],
-            r"1 of 2 texts have no label, first 'fine here'",
+            r"^data\.max_dropped_share: 0\.1, but of 2 rows of .* 1 have no label in column",
         ),
         ([("fine here", "good")], r"^data\.test_size: 1 sentences hold only the class 'good'"),
         (SENTENCES, r"^data\.test_name: .* holds every sentence of"),
@@ -361,6 +370,86 @@ def test_data_that_are_too_few_at_any_size_are_refused_as_such(tmp_path: Path, m
     )
     with pytest.raises(StudyError, match=r"has 2 rows; so 2 sentences .* No sizes fit; allowed: "):
         prepare(data_settings(name), model)
+
+
+GAPS = [("", "good")] * 3 + [("good drama", "")] * 4
+
+
+def test_rows_without_text_or_label_are_left_out_up_to_a_share(tmp_path: Path, model: str) -> None:
+    name = write(tmp_path / "reviews.csv", GAPS + SENTENCES, ("text", "label"))
+    share = len(GAPS) / (len(GAPS) + len(SENTENCES))
+    found, report = prepare(data_settings(name, max_dropped_share=share), model)
+    dropped = report["sources"]["main"]["dropped"]
+    assert (dropped["empty"], dropped["without_label"]) == (3, 4)
+    whole = write(tmp_path / "whole.csv", SENTENCES, ("text", "label"))
+    plain, _ = prepare(data_settings(whole, max_dropped_share=0.0), model)
+    for left, of_whole in zip(parts(found), parts(plain), strict=True):
+        assert torch.equal(left.input_ids, of_whole.input_ids)
+    with pytest.raises(StudyError) as refused:
+        prepare(data_settings(name, max_dropped_share=0.99 * share), model)
+    assert str(refused.value) == (
+        f"data.max_dropped_share: {0.99 * share:g}, but of {len(GAPS) + len(SENTENCES)} rows of "
+        f"{name} 3 have no text in column 'text' (first row 1), 4 have no label in column 'label' "
+        "(first 'good drama'); allowed: fewer such rows, or to leave them out and count them: "
+        "dvc exp run -S data.max_dropped_share=0.06"
+    )
+
+
+def test_the_share_is_of_rows_whose_label_is_wanted_and_of_each_source(
+    tmp_path: Path, one: str, model: str
+) -> None:
+    gaps = [("good drama", ""), *NUMBERED[:4], *NO_LABEL * 100]
+    name = write(tmp_path / "gaps.csv", gaps, ("text", "label"))
+    with pytest.raises(StudyError, match=r"share: 0\.1, but of 5 rows of .*share=0\.2$"):
+        prepare(data_settings(name, drop_labels=(-1,)), model)
+    tests = data_settings(one, test_name=name, test_label="mood", max_dropped_share=0.0)
+    header = Path(name)
+    header.write_text(header.read_text().replace("text,label", "text,mood"))
+    with pytest.raises(StudyError, match=r"share: 0, but of 305 rows of .* in column 'mood'"):
+        prepare(tests, model)
+
+
+@pytest.mark.parametrize(
+    ("names", "dropped", "command"),
+    [
+        (["rare"], None, """-S 'data.drop_labels=["rare"]'"""),
+        (["it's", "null"], (-1,), """-S 'data.drop_labels=[-1,"it'"'"'s","null"]'"""),
+    ],
+)
+def test_classes_of_fewer_sentences_than_splits_are_refused_with_the_way_to_leave_them_out(
+    names: list[str], dropped: Any, command: str, tmp_path: Path, model: str
+) -> None:
+    odd = [(f"the film is {name}", name) for name in names]
+    rows = NUMBERED + (NO_LABEL if dropped else []) + odd
+    path = write(tmp_path / "reviews.csv", rows, ("text", "label"))
+    with pytest.raises(StudyError) as refused:
+        prepare(data_settings(path, drop_labels=dropped), model)
+    said, _, typed = str(refused.value).partition("leave them out: dvc exp run ")
+    assert said.startswith(f"data.label: {path}: fewer than 3 sentences, one for each split, have")
+    assert typed == command
+    (_, setting) = shlex.split(typed)
+    params = tmp_path / "params.yaml"
+    params.write_text("data: {drop_labels: null}")
+    apply_overrides(params, [setting])  # as DVC does
+    found = read_yaml(params)["data"]["drop_labels"]
+    left, _ = prepare(data_settings(path, drop_labels=tuple(found)), model)
+    assert left.label_names == ("0", "1")
+
+
+def test_with_test_sentences_of_their_own_a_class_needs_one_for_each_other_split(
+    tmp_path: Path, one: str, model: str
+) -> None:
+    rare = [("the film", "rare"), ("the plot", "rare")]
+    sizes = {"train_size": None, "test_size": None}
+    for number, least in ((1, 2), (2, None)):
+        name = write(tmp_path / "reviews.csv", SENTENCES[::2] + rare[:number], ("text", "label"))
+        tests = write(tmp_path / "tests.csv", SENTENCES[1::2], ("text", "label"))
+        wanted = data_settings(name, test_name=tests, **sizes)
+        if least is None:
+            assert prepare(wanted, model)[0].label_names == ("bad", "good", "rare")
+        else:
+            with pytest.raises(StudyError, match=r"fewer than 2 sentences, .* 'rare' \(1\);"):
+                prepare(wanted, model)
 
 
 def pairs_of(count: int) -> list[tuple[str, str, str]]:

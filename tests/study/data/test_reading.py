@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 
 import datasets
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from study.data.reading import Query, Rows, read
+from study.data.reading import CONVERSATIONS, Query, Rows, read, read_columns
 from study.entry.errors import StudyError
+from study.studies.instruct.pairs.forms import FORMS
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -135,7 +139,8 @@ def test_what_arrow_cannot_hold_is_no_matter_where_nobody_asks_for_it(
 def test_a_number_that_is_too_large_is_one_error(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"text": "a", "label": 18446744073709551616}', encoding="utf-8")
-    assert "is too large" in refusal(query(path))
+    assert "data.label: column 'label' of" in (said := refusal(query(path)))
+    assert "is too large" in said
 
 
 def test_a_folder_whose_test_file_has_fewer_columns_is_read(tmp_path: Path) -> None:
@@ -250,6 +255,88 @@ def test_a_broken_parquet_file_and_an_empty_folder_are_refused(tmp_path: Path) -
     assert "no data files in" in refusal(query(tmp_path / "empty"))
     (tmp_path / "rows.csv").write_text("text,label\n", encoding="utf-8")
     assert "has no rows" in refusal(query(tmp_path / "rows.csv"))
+
+
+README = """---
+dataset_info:
+  features:
+  - name: text
+    dtype: string
+  - name: label
+    dtype:
+      class_label:
+        names:
+          '0': bad
+          '1': good
+"""
+
+
+def test_a_folder_as_on_the_hub_has_the_classes_that_its_readme_tells(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    as_parquet(tmp_path / "data/train-00000-of-00001.parquet")
+    (tmp_path / "README.md").write_text(f"{README}---\n", encoding="utf-8")
+    rows = read(query(tmp_path))
+    assert (rows.classes, rows.labels) == (("bad", "good"), ("bad", "good", "good", "bad"))
+
+
+def test_a_readme_that_says_which_files_to_read_is_followed(tmp_path: Path) -> None:
+    as_csv(tmp_path / "a.csv")
+    as_parquet(tmp_path / "b.parquet")
+    assert "holds files of several formats (a.csv, b.parquet)" in refusal(query(tmp_path))
+    chosen = "configs:\n- config_name: default\n  data_files: a.csv"
+    (tmp_path / "README.md").write_text(f"{README}{chosen}\n---\n", encoding="utf-8")
+    assert plain(read(query(tmp_path))) == EXPECTED
+
+
+def test_hidden_files_and_notes_on_the_data_are_no_data(tmp_path: Path) -> None:
+    as_csv(tmp_path / "part-0.csv")
+    for name in (".vscode/settings.json", "dataset_infos.json", "_SUCCESS", "._part-0.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    assert plain(read(query(tmp_path))) == EXPECTED
+
+
+def test_a_folder_that_datasets_would_read_as_something_else_is_refused(tmp_path: Path) -> None:
+    as_csv(tmp_path / "a.csv")
+    for name in ("b.txt", "c.txt"):
+        (tmp_path / name).write_text("good", encoding="utf-8")
+    assert re.search(
+        r"has for this split .\.txt; allowed: files of one format", refusal(query(tmp_path))
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ({"text": ["a"]}, "data.label: column 'label' of {name} is not in b.parquet"),
+        (
+            {"text": ["a"], "label": ["1"]},
+            "data.label: column 'label' of {name} holds int64 in a.parquet and string in b.parquet",
+        ),
+    ],
+)
+def test_parquet_files_that_do_not_go_together_are_told_by_the_column(
+    second: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    pq.write_table(pa.table({"text": ["a"], "label": [1]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table(second), tmp_path / "b.parquet")
+    assert refusal(query(tmp_path)).startswith(words.format(name=tmp_path))
+    found = read_columns(query(tmp_path), ["text", "more"])  # to whom the label is nothing
+    assert (found.values, found.rows) == ({"text": ("a", "a")}, 2)
+
+
+def test_a_column_that_stands_twice_in_parquet_is_told_where_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rows.parquet"
+    columns = [pa.array([value]) for value in ("a", 1, "b", "c")]
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "label", "id", "id"]), path)
+    assert read(query(path)).texts == ("a",)
+    assert "data.text: column 'id' of" in refusal(query(path, text="id"))
+
+
+def test_the_columns_that_another_study_reads_are_those_of_its_forms() -> None:
+    assert set(CONVERSATIONS) == {form.needed for form in FORMS.values()}
 
 
 def test_a_hub_id_without_a_network_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:

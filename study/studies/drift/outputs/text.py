@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from study.data.cleaning import Sentences, indices
 from study.data.reading import Query
 from study.data.relatives import related
+from study.data.sizes import Asked
 from study.data.source import read_source
 from study.data.splitting import stretches
 from study.data.tokenising import Tokenizer
@@ -45,7 +46,11 @@ def general_text(settings: DriftStudy, data: Prepared) -> tuple[Split, dict[str,
     """
     source = settings.drift.source
     tokenizer = Tokenizer(settings.model.name, data.max_length)  # first: it fails fast
-    found = read_source(Query.of(source, f"{KEY}."))
+    found = read_source(
+        Query.of(source, f"{KEY}."),
+        settings.data.max_dropped_share,
+        Asked(command="dvc exp run drift/dvc.yaml"),
+    )
     reason = _without_labels(found.sentences, source.label, data.label_names)
     origin = f"{KEY}.label: {source.name}"
     classes = (

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from study.data.cleaning import class_names, clean, indices
 from study.data.near_duplicates import families
 from study.data.reading import Query, read, read_columns
+from study.data.sizes import Asked
+from study.data.unusable import refuse_many
 from study.entry.errors import StudyError
 from study.studies.instruct.pairs.forms import COLUMNS, form_of, read_rows
 from study.studies.instruct.pairs.relatives import families_of
@@ -17,6 +19,7 @@ from study.studies.instruct.pairs.templates import Pair, pairs_of
 from study.studies.instruct.settings.pairs import PairSettings
 
 REVIEWS = "reviews"
+ASKED = Asked(file="instruct/params.yaml:", command="dvc exp run instruct/dvc.yaml")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +55,10 @@ def read_pairs(data: PairSettings) -> Pairs:
 
 
 def _reviews(data: PairSettings) -> Pairs:
-    rows = read(Query.of(data, "data."))
+    query = Query.of(data, "data.")
+    rows = read(query)
     origin = f"data.label: {data.name}"
+    refuse_many(rows.texts, rows.labels, query, data.max_dropped_share, ASKED)
     sentences, dropped = clean(rows.texts, rows.labels, origin)
     classes = class_names(sentences, rows.classes, origin)
     if len(classes) != 2 or data.positive not in classes:

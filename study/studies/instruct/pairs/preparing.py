@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from study.data.sizes import Asked, Sizes, fitting
+from study.data.sizes import Sizes, fitting
 from study.data.splitting import Stretch, TooFew, stretches
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared
-from study.studies.instruct.pairs.pairs import Pairs, read_pairs
+from study.studies.instruct.pairs.pairs import ASKED, Pairs, read_pairs
 from study.studies.instruct.pairs.templates import Pair
 from study.studies.instruct.pairs.tokenising import Encoded, PairTokenizer, Tokens, Unfit
 from study.studies.instruct.settings.pairs import PairSettings
@@ -28,7 +28,6 @@ _WORDS = {
     "other_role": "a message of another role than system, user and assistant",
     "refused_by_template": "messages that the model's chat template refuses",
 }
-_ASKED = Asked(file="instruct/params.yaml:", command="dvc exp run instruct/dvc.yaml")
 
 
 def prepare(data: PairSettings, model_name: str) -> tuple[Prepared, dict[str, Any]]:
@@ -168,7 +167,7 @@ def _too_few(source: Pairs, data: PairSettings) -> str:
         aside["are one family of questions that quote one another, for one split"] = largest
     left = f"{len(source.pairs) - relatives} pairs"
     rows = f"{data.name} has {source.rows} rows"
-    return _ASKED.refusal(sizes, None if cut is None else found, rows, aside, left)
+    return ASKED.refusal(sizes, None if cut is None else found, rows, aside, left)
 
 
 def _source_report(source: Pairs) -> dict[str, Any]:

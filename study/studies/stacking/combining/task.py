@@ -58,7 +58,7 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
             than half of a split.
     """
     try:
-        asked = Asked("stacking.", command="dvc exp run stacking/dvc.yaml")
+        asked = Asked("", "stacking/params.yaml:", "dvc exp run stacking/dvc.yaml")
         drawn, report = prepare(other_data(settings), settings.model.name, asked)
     except StudyError as error:
         words = "stacking, whose source and sizes stand in for data.*"

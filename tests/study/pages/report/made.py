@@ -268,8 +268,8 @@ def _data(shape: Shape) -> dict[str, Any]:
     source = {
         "name": "my/reviews.csv",
         "rows": 8530,
-        "dropped": {"empty": 1, "duplicate": 12, "conflicting": 0, "in_test": 0},
-        "sentences": 8517,
+        "dropped": {"empty": 1, "duplicate": 12, "conflicting": 0, "without_label": 3},
+        "sentences": 8514,
     }
     return {
         "batching": "packed",

@@ -198,6 +198,11 @@ def test_numbers_of_a_claim_are_written_whatever_they_are():
     assert "one holds" in said
 
 
+def test_what_was_left_out_of_the_data_is_counted_by_reason():
+    told = "8,530 rows, dropped: 1 empty, 12 duplicate and 3 without label; 8,514 sentences"
+    assert told in words(closing.data(study()))
+
+
 def test_every_setting_is_shown():
     said = words(closing.settings(study()))
     for name, value in study().settings.items():

@@ -124,6 +124,17 @@ def with_text(tmp_path: Path, label: str | None, names: tuple[str, str] = ("0", 
     return replace(plain, model=replace(plain.model, name=model), drift=drift)
 
 
+def test_general_text_has_no_more_gaps_than_the_study_allows(tmp_path: Path) -> None:
+    settings = with_text(tmp_path, "label", ("0", "1"))
+    path = next(tmp_path.glob("*.csv"))
+    path.write_text(path.read_text() + ",\n" * 100)
+    share = r"of \d+ rows .* 100 have no text .* drift/dvc\.yaml -S data\.max_dropped_share=0\.\d+$"
+    with pytest.raises(StudyError, match=share):
+        general_text(settings, DATA)
+    allowed = replace(settings, data=replace(settings.data, max_dropped_share=1.0))
+    assert len(general_text(allowed, DATA)[0]) > 0
+
+
 def test_general_text_is_drawn_by_class_and_without_what_the_study_has_seen(tmp_path: Path) -> None:
     settings = with_text(tmp_path, "label")
     text, report = general_text(settings, DATA)

@@ -82,6 +82,19 @@ def test_another_positive_label_is_refused() -> None:
         read_pairs(replace(DEFAULT, positive="good"))
 
 
+def test_reviews_without_text_or_label_are_left_out_up_to_a_share(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    rows = ["so good,1", "so bad,0", "very good,1", "odd,", ",1"]
+    path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+    data = replace(DEFAULT, name=str(path), where=None, max_dropped_share=0.4)
+    found = read_pairs(data)
+    assert len(found.pairs) == 3
+    assert (found.dropped["empty"], found.dropped["without_label"]) == (1, 1)
+    command = "exp run instruct/dvc.yaml -S instruct/params.yaml:data.max_dropped_share=0.4$"
+    with pytest.raises(StudyError, match=command):
+        read_pairs(replace(data, max_dropped_share=0.3))
+
+
 def test_alpaca_rows_become_pairs_once_each(tmp_path: Path) -> None:
     rows = toys.alpaca_rows(5)
     found = read_pairs(alpaca(tmp_path / "x.json", [*rows, rows[0]]))

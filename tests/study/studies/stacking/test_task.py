@@ -128,3 +128,19 @@ def test_a_source_that_the_study_knows_mostly_is_refused(tmp_path: Path) -> None
         prepare_other(settings, study(drawn, validation=more))
     with pytest.raises(StudyError, match=r"stacking/params\.yaml:source: .* 40 test .* reads 40"):
         prepare_other(settings, study(drawn, train=drawn.test))
+
+
+def test_what_is_refused_of_the_other_task_is_told_with_the_settings_that_it_has(
+    tmp_path: Path,
+) -> None:
+    nobody = study(unknown(with_other(tmp_path, sentences(160))))
+    settings = with_other(tmp_path, sentences(100))
+    with pytest.raises(StudyError) as refused:
+        prepare_other(settings, nobody)
+    *_, command = str(refused.value).split("\n")
+    assert command.startswith("  dvc exp run stacking/dvc.yaml -S stacking/params.yaml:train_size=")
+    share = replace(settings, data=replace(settings.data, max_dropped_share=0.0))
+    path = tmp_path / "other.csv"
+    path.write_text(path.read_text() + ",1\n")
+    with pytest.raises(StudyError, match=r"stacking/dvc\.yaml -S data\.max_dropped_share=0\.01$"):
+        prepare_other(share, nobody)
