@@ -46,14 +46,13 @@ def test_whole_numbers_are_classes_unless_it_is_said(tmp_path: Path, model: str)
 
 
 @pytest.mark.parametrize("wrong", ["good", "inf", "1_000", "1e39", "0x1"])
-def test_what_is_no_finite_number_is_refused_by_its_text(
+def test_what_is_no_finite_number_is_refused_by_its_words(
     tmp_path: Path, model: str, wrong: str
 ) -> None:
     file = rated(tmp_path, ["0.5", wrong, *["1"] * (len(TEXTS) - 2)])
     with pytest.raises(StudyError, match="1 of 128 labels are no finite numbers") as error:
         prepare(data_settings(file, task="regression"), model)
     assert repr(wrong) in str(error.value)
-    assert repr(TEXTS[1]) in str(error.value)
     assert "data.label" in str(error.value)
 
 
