@@ -76,8 +76,12 @@ def _score(own: Scores, measure: Measure, confidence: float) -> dict[str, float]
 
 
 def _gap(own: Scores, full: Scores, measure: Measure, confidence: float) -> dict[str, float]:
-    """Return the score on test less full fine-tuning's, with its paired interval."""
+    """Return the score on test less full fine-tuning's, with its paired interval.
+
+    More is better, and a hundredth is a point (`Measure.merits`): of accuracy these are fractions.
+    """
     most = measure.most - measure.least
+    own, full = measure.merits(own), measure.merits(full)
     interval = crossed_interval(
         own.astype(np.float64) - full, confidence, counts=are_counts(own), least=-most, most=most
     )
