@@ -41,6 +41,19 @@ def shown(entry: Entry) -> str:
     return measure_of(entry).shown(score(entry))
 
 
+def cell(entry: Entry) -> str:
+    """Write the score on test with its interval, for a column that `column` names."""
+    values = (score(entry), entry["low"], entry["high"])
+    if measure_of(entry).in_percent:
+        return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * value for value in values))
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*values)
+
+
+def column(measure: Measure) -> str:
+    """Name a column of scores on test."""
+    return f"test {measure.words}{', %' if measure.in_percent else ''}"
+
+
 def seed_scores(row: Entry) -> list[float]:
     """Return the score on test of every seed, of a row of `plots/rank_curve.json`."""
     found: list[float] = row.get("seed_accuracies", row.get(f"seed_{measure_of(row).name}"))

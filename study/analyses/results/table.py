@@ -11,7 +11,7 @@ from study.records.arm_names import LORA
 from study.statistics.resampling import binomial_standard_error
 from study.words import markdown
 from study.words.arms import PROBE, arm_label, states_words
-from study.words.scores import measure_in, measure_of, points_words, score
+from study.words.scores import cell, column, measure_in, measure_of, points_words, score
 from study.words.text_table import align
 
 
@@ -50,7 +50,7 @@ def markdown_table(summary: Mapping[str, Any]) -> str:
 def _columns(measure: Measure) -> tuple[str, ...]:
     return (
         "arm",
-        f"test {measure.words}{', %' if measure.in_percent else ''}",
+        column(measure),
         "gap to full, points",
         "learning rate",
         "trainable parameters",
@@ -78,13 +78,9 @@ def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         digits = 1 if measure_of(entry).scale == 100 else 3
         mean, low, high = (f"{100 * entry[key]:+.{digits}f}" for key in keys)
         gap = f"{mean} [{low}, {high}]"
-    values = (score(entry), entry["low"], entry["high"])
-    told = "{:.3f} [{:.3f}, {:.3f}]".format(*values)
-    if measure_of(entry).in_percent:
-        told = "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * value for value in values))
     return (
         label,
-        told,
+        cell(entry),
         gap,
         f"{entry['learning_rate']:g}" if "learning_rate" in entry else "-",
         f"{entry['trainable_parameters']:,}",

@@ -18,6 +18,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from study.metrics.measure import Measure
 from study.pages.figures import style
 
 Span: TypeAlias = tuple[float, float]
@@ -60,6 +61,12 @@ def percent_axis(axes: Axes, step: float | None = None) -> None:
     locator = MultipleLocator(step) if step else MaxNLocator(6, steps=[1, 2, 5, 10], min_n_ticks=2)
     axes.yaxis.set_major_locator(locator)
     axes.yaxis.set_major_formatter(FuncFormatter(_in_percent))
+
+
+def score_axis(axes: Axes, measure: Measure) -> None:
+    """Write a study's scores on y: fractions in percent, or values as they are."""
+    if measure.in_percent:
+        percent_axis(axes)
 
 
 def _in_percent(fraction: float, _: int | None = None) -> str:

@@ -75,7 +75,8 @@ def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     head_only = max(row["step"] for row in rows if row["arm"] == "head_only")
     return (
         f"Six panels of curves: training loss and {_validation(measure_in(summary))} of LoRA at "
-        f"every rank, of full fine-tuning, each over {last:,} steps, and of the head alone, over {head_only:,}. "
+        f"every rank, of full fine-tuning, each over {last:,} steps, and of the head alone, over "
+        f"{head_only:,}. "
         f"{_words(summary)}"
     )
 

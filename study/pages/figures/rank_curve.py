@@ -87,7 +87,8 @@ def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     return (
         f"Test {measure_in(summary).words} by LoRA rank, with intervals: {listed(values)}. Level "
         f"bands show full fine-tuning at {_shown_of(rows, 'full')} and the best head alone "
-        f"({_head(summary)}) at {_shown_of(rows, summary['head_alone'])}. {interval_words(summary)}."
+        f"({_head(summary)}) at {_shown_of(rows, summary['head_alone'])}. "
+        f"{interval_words(summary)}."
     )
 
 
