@@ -24,7 +24,7 @@ def main() -> None:
     probe = read_probe("metrics/linear_probe.json", results.head_only)
     record = agreement(results, probe, read_test_logits(results), chosen.statistics)
     write_json("metrics/agreement.json", record)
-    print(record["disagreement"]["answer"] + ".")
+    print(record.get("undefined") or record["disagreement"]["answer"] + ".")
 
 
 if __name__ == "__main__":

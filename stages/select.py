@@ -9,7 +9,7 @@ data/prepared/, data/adapters/ and the model; writes
 
 each with a README in the form of the hub's model cards. Where no rank trained well enough to be
 recommended there is a README alone that says so, unless `select.force` is true. It is the rank's
-run with the best validation accuracy (of equals, the smallest seed). Before anything is written,
+run that is best on validation (of equals, the smallest seed). Before anything is written,
 base with adapter and merged model must give the same logits, and the predictions of the run.
 """
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from study.entry import command
 from study.entry.sections import load
+from study.metrics.measure import measure_named
 from study.pages.selected.write import select
 from study.records import prepared
 from study.settings.data import DATA
@@ -32,9 +33,10 @@ def main() -> None:
     if facts is None:
         print("select: no rank trained well enough to be recommended, so no adapter was selected")
         return
+    measure = measure_named(facts.arm.metric)
     print(
-        f"select: rank {facts.picked.rank}, seed {facts.run.seed}, test accuracy "
-        f"{100 * facts.run.test_score:.1f} %; merged and unmerged logits differ by "
+        f"select: rank {facts.picked.rank}, seed {facts.run.seed}, test {measure.words} "
+        f"{measure.shown(facts.run.test_score)}; merged and unmerged logits differ by "
         f"{facts.checked.difference:.1g} at most"
     )
 

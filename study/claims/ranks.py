@@ -41,8 +41,8 @@ def saturates_at(rank: int) -> Test:
         larger = study.ranks_above(rank)
         return study.every(
             _no_gains(study, larger, rank),
-            f"whether {rank_words(larger)} gain less than {margin(study.similar)} of {study.on_test} "
-            f"over rank {rank}",
+            f"whether {rank_words(larger)} gain less than {margin(study.similar)} of "
+            f"{study.on_test} over rank {rank}",
         )
 
     return test

@@ -91,6 +91,8 @@ def one_target(study: Study) -> Verdict:
 
 def drift(study: Study) -> Verdict:
     """Tell how far LoRA's and full fine-tuning's outputs drifted, of which no harm is known."""
+    if "undefined" in study.agreement:
+        raise CannotTell(str(study.agreement["undefined"]))
     arms = part(study.agreement, "agreement", "divergence", "arms")
     by_arm = {arm: [row for row in arms if row["arm"] == arm] for arm in (LORA, FULL)}
     found = {arm: [row["from_pretrained"] for row in rows] for arm, rows in by_arm.items()}

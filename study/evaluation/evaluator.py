@@ -79,9 +79,9 @@ class Evaluator:
         """Take in weights (out, in) of linear layers by the layer's name."""
         self.put({f"{n}.weight": x.T if n in self._transposed else x for n, x in matrices.items()})
 
-    def predictions(self, split: str) -> Tensor:
-        """Return the predicted class of every sentence of a split by name, (n,) int64."""
-        return predict(self._classifier, self._parameters, self._feed, split)[0].argmax(dim=-1)
+    def logits(self, split: str) -> Tensor:
+        """Return the logits of every sentence of a split by name, (n, num_labels) fp32."""
+        return predict(self._classifier, self._parameters, self._feed, split)[0]
 
     def outputs(self) -> Outputs:
         """Return what the one run gives for the test sentences."""

@@ -27,7 +27,9 @@ def of_probe(probe: LinearProbe, full: ArmRecord, confidence: float) -> dict[str
     """
     tuned = predictions(full)
     (between,) = differ(np.array([probe.test_predictions]), tuned)  # (S, n)
-    gaps = probe.test_score - (tuned == np.array(full.test_labels)).mean(axis=1)
+    labels = np.array(full.test_labels)
+    accuracy = float(np.mean(np.array(probe.test_predictions) == labels))
+    gaps = accuracy - (tuned == labels).mean(axis=1)
     share = Estimate(between.astype(np.float64), counts=True)
     return {
         "arm": probe.arm,

@@ -21,6 +21,11 @@ from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.words.phrases import listed
 
+UNDEFINED = (
+    "not defined for regression: arms are said to disagree where they choose other classes, and "
+    "numbers have neither classes nor probabilities"
+)
+
 
 def agreement(
     results: Sweep,
@@ -33,9 +38,13 @@ def agreement(
     Of the linear probe there are predictions and no logits: it stands in `disagreement` alone,
     after head-only.
 
+    Of a regression there is none: `undefined` says so.
+
     Args:
         logits: of the test sentences by arm and rank, as `read_test_logits` gives them.
     """
+    if not results.full.label_names:
+        return {"undefined": UNDEFINED}
     arms = swept(results)
     seeds = [run.seed for run in results.full.picked()]
     parts = disagreement(arms, results.full, statistics)
@@ -118,7 +127,12 @@ def read_test_logits(
 
 
 def _predicts(logits: LogitsArray, predictions: NDArray[np.int64]) -> bool:
-    """Whether these classes (n,) have the largest of the logits (n, num_labels); ties are fine."""
+    """Whether these classes (n,) have the largest of the logits (n, num_labels); ties are fine.
+
+    Of a regression, whether they are the one output.
+    """
+    if logits.shape[-1] == 1:
+        return np.array_equal(logits[:, 0], predictions.astype(logits.dtype))
     if len(logits) != len(predictions) or predictions.max() >= logits.shape[-1]:
         return False
     chosen = np.take_along_axis(logits, predictions[:, None], axis=1)[:, 0]

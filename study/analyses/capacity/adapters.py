@@ -1,4 +1,4 @@
-"""What adapters on a frozen base predict for the test sentences."""
+"""What adapters on a frozen base give for the test sentences."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from study.training.loop import predict
 from study.training.machine import device
 
 
-def adapter_predictions(
+def adapter_logits(
     model: PreTrainedModel, adapters: Sequence[Adapter], data: Prepared, settings: TrainSettings
 ) -> Tensor:
-    """Return the predicted class of every test sentence, (len(adapters), n) int64; see `attached`.
+    """Return the logits of every test sentence, (len(adapters), n, num_labels); see `attached`.
 
     Raises:
         StudyError: they do not fit the model.
     """
     feed = TokenFeed(data, 1, device(settings))  # nothing is trained
     with attached(model, adapters, settings) as (classifier, parameters):
-        return predict(classifier, parameters, feed, "test").argmax(dim=-1)
+        return predict(classifier, parameters, feed, "test")

@@ -1,4 +1,4 @@
-"""The whole comparison: every arm, seed by seed, and which test sentences it got right."""
+"""The whole comparison: every arm, seed by seed, and what each test sentence is worth to it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from lora.stacking import truncated
-from study.analyses.capacity.adapters import adapter_predictions
-from study.analyses.capacity.record import FULL, LARGEST, LORA, Arm, Comparison, Right
+from study.analyses.capacity.adapters import adapter_logits
+from study.analyses.capacity.record import FULL, LARGEST, LORA, Arm, Comparison
 from study.analyses.capacity.tuned import tuned_arms
-from study.analyses.results.sweep import Sweep, scores
+from study.analyses.results.sweep import Sweep, measure_in, merits
 from study.entry.errors import StudyError
 from study.evaluation.attached import read_adapter
 from study.evaluation.evaluator import Evaluator
+from study.metrics.measure import Measure
 from study.models.matrices import read_tuned
 from study.models.packed import load_for
 from study.records.prepared import Prepared
 from study.records.runs import RunRecord
+from study.statistics.resampling import Scores
 from study.training.machine import compute_dtype, device
 
 if TYPE_CHECKING:
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
 
 ROUNDING = 0.02  # share of the sentences that another machine's rounding may decide otherwise
 
-Predicted = dict[Arm, list[Tensor]]  # classes (num_sentences,) of each seed
+ROUNDED = 0.01  # of the standard deviation of a run's numbers, by which one may be off
+
+Predicted = dict[Arm, list[Tensor]]  # logits (num_sentences, num_labels) of each seed
 
 
 def compare(
@@ -57,17 +62,27 @@ def compare(
         targets = tuple(read_adapter(largest, settings.seeds[0], adapters).factors)
         evaluator = Evaluator(settings, data)
         of_full, on_validation, same = _full(evaluator, settings, data, results, targets, full, bar)
-    right = _right(cut | of_full, data.test.labels)
+    measure = measure_in(results.full)
+    found = _merits(cut | of_full, data.test.labels, measure)
     # Where there is a run's own record, it stands for the model: the same but for rounding.
-    right |= {(LORA, rank): scores(results.lora[rank]) for rank in ranks}
-    right |= {(FULL, None): scores(results.full), (LARGEST, largest): right[LORA, largest]}
+    found |= {(LORA, rank): merits(results.lora[rank]) for rank in ranks}
+    found |= {(FULL, None): merits(results.full), (LARGEST, largest): found[LORA, largest]}
     shapes = {name: (len(W), len(W.T)) for name, W in evaluator.matrices.items()}
-    validation = _right(on_validation, data.validation.labels)
-    return Comparison(right, validation, shapes, targets, {FULL: same, LORA: reproduced})
+    validation = _merits(on_validation, data.validation.labels, measure)
+    differing = {FULL: same, LORA: reproduced}
+    return Comparison(found, validation, shapes, targets, differing, measure)
 
 
-def _right(predicted: Predicted, labels: Tensor) -> dict[Arm, Right]:
-    return {arm: torch.stack(rows).eq(labels).numpy() for arm, rows in predicted.items()}
+def _merits(given: Predicted, labels: Tensor, measure: Measure) -> dict[Arm, Scores]:
+    true = labels.numpy()
+
+    def parts(logits: Tensor) -> Scores:
+        return measure.parts(measure.answers(logits.numpy(), true), true)
+
+    return {
+        arm: measure.merits(np.stack([parts(logits) for logits in rows]))
+        for arm, rows in given.items()
+    }
 
 
 def _full(
@@ -119,7 +134,7 @@ def _adapters(
         whole = read_adapter(largest, run.seed, folder)
         every = [truncated(whole, rank) for rank in ranks[:-1]]
         every.append(whole)  # as trained: what PiSSA learned is of twice the rank
-        found = adapter_predictions(model, every, data, settings.train)
+        found = adapter_logits(model, every, data, settings.train)
         path = folder / f"r{largest}" / f"s{run.seed}"
         differing.append(_differing(found[-1], run, path, f"lora@{largest}"))
         for rank, row in zip(ranks, found, strict=True):
@@ -130,12 +145,18 @@ def _adapters(
 
 
 def _differing(found: Tensor, run: RunRecord, path: Path, stage: str) -> int:
-    """Count the sentences that a rebuilt model classifies otherwise than its run did.
+    """Count the sentences that a rebuilt model answers otherwise than its run did.
+
+    A number counts as another one if it lies off by more than a hundredth of the numbers' spread.
 
     Raises:
         StudyError: more than rounding explains.
     """
-    differing = int((found != torch.tensor(run.test_predictions)).sum())
+    before = torch.tensor(run.test_predictions)
+    if found.shape[-1] == 1:
+        differing = int(((found[:, 0] - before).abs() > ROUNDED * before.std()).sum())
+    else:
+        differing = int((found.argmax(dim=-1) != before).sum())
     if differing > math.ceil(ROUNDING * len(found)):
         raise StudyError(
             f"{path}: classifies {differing} of {len(found)} test sentences otherwise than its run "

@@ -21,7 +21,7 @@ def tuned_arms(
     targets: Collection[str],
     sentences: Split,
 ) -> Iterator[tuple[Arm, dict[str, Tensor]]]:
-    """Yield (arm, predicted classes (n,) by split): `FULL` first, as it was tuned.
+    """Yield (arm, logits (n, num_labels) by split): `FULL` first, as it was tuned.
 
     The split is "test"; of the truncated arms, between which validation chooses, "validation" too.
     In the truncated arms and in `RANK_ZERO` everything but the matrices of linear layers stays as
@@ -36,7 +36,7 @@ def tuned_arms(
     """
     every = {name: p.detach() for name, p in tuned.named_parameters()}
     evaluator.put(every)
-    yield (FULL, None), {"test": evaluator.predictions("test")}
+    yield (FULL, None), {"test": evaluator.logits("test")}
     after = {name: weight_of(module) for name, module in linear_modules(tuned).items()}
     moments = evaluator.second_moments(sentences)
     updates = {
@@ -46,10 +46,10 @@ def tuned_arms(
     for kind in KINDS:
         for rank in ranks:
             evaluator.put_matrices({name: x.weight(kind, rank) for name, x in updates.items()})
-            both = {split: evaluator.predictions(split) for split in ("test", "validation")}
+            both = {split: evaluator.logits(split) for split in ("test", "validation")}
             yield (kind, rank), both
     evaluator.put_matrices(evaluator.matrices)
-    yield (RANK_ZERO, None), {"test": evaluator.predictions("test")}
+    yield (RANK_ZERO, None), {"test": evaluator.logits("test")}
     evaluator.put(evaluator.pretrained)
     evaluator.put_matrices({name: after[name] for name in targets})
-    yield (TARGETS, None), {"test": evaluator.predictions("test")}
+    yield (TARGETS, None), {"test": evaluator.logits("test")}

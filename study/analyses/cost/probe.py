@@ -20,9 +20,10 @@ from study.analyses.operations.flops import (
     sentence,
     without_weights,
 )
+from study.analyses.results.summary import score_of
+from study.metrics.measure import measure_named
 from study.models.dequantised import read_config
 from study.probes.record import LinearProbe
-from study.statistics.crossed import crossed_interval
 
 _FP32 = 4  # bytes
 
@@ -44,7 +45,6 @@ def probe_cost(
     config = read_config(model_name)
     sentences, tokens = len(lengths), float(lengths.sum())
     passed = encoder_flops(config).of(sentences, tokens, float(lengths.square().sum()))
-    interval = crossed_interval(probe.parts(), confidence, least=0, most=1)
     return {
         "trainable_parameters": probe.trainable_parameters,
         "trainable_share": probe.trainable_parameters / probe.total_parameters,
@@ -54,9 +54,7 @@ def probe_cost(
         "training_flops": passed,
         "inference_flops_per_token": (passed + 2 * _weights(probe) * sentences) / tokens,
         "mergeable": None,
-        "test_accuracy": probe.test_score,
-        "low": interval.low,
-        "high": interval.high,
+        **score_of(probe.parts(), measure_named(probe.metric), confidence),
     }
 
 
@@ -83,6 +81,6 @@ def encoder_flops(config: PretrainedConfig) -> Flops:
 
 
 def _weights(probe: LinearProbe) -> int:
-    """Return the coefficients but for the intercepts: one for two classes, else one a class."""
+    """Return the coefficients but for the intercepts: one for two classes or a number, or more."""
     classes = len(probe.label_names)
-    return probe.trainable_parameters - (1 if classes == 2 else classes)
+    return probe.trainable_parameters - (1 if classes in (0, 2) else classes)

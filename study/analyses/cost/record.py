@@ -30,7 +30,8 @@ from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
 from study.analyses.cost.plain import adapter_folder, load_plain, padded_batches
 from study.analyses.cost.probe import probe_cost
 from study.analyses.operations.flops import Flops, inference_flops, training_flops
-from study.analyses.results.sweep import scores
+from study.analyses.results.summary import score_of
+from study.analyses.results.sweep import measure_in, scores
 from study.arms import lora
 from study.entry.errors import StudyError
 from study.models.dequantised import read_config
@@ -38,7 +39,6 @@ from study.probes.record import read_probe
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, read_arm
-from study.statistics.crossed import crossed_interval
 from study.training.machine import device
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
         row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm, data), arm)
         row["mergeable"] = None if rank is None else True  # else checking has raised
         row |= {"merge_difference": None if rank is None else merging[rank].difference}
-        rows.append(row | accuracy(record, settings))
+        rows.append(row | score(record, settings))
         if arm == HEAD_ONLY:
             rows.append({"arm": probe.arm, "rank": None} | probed | {"merge_difference": None})
     return {
@@ -177,8 +177,6 @@ def operations(
     }
 
 
-def accuracy(record: ArmRecord, settings: Settings) -> dict[str, float]:
-    """Return the test accuracy, mean over seeds, with the interval of `metrics/summary.json`."""
-    right = scores(record)
-    interval = crossed_interval(right, settings.statistics.confidence, least=0, most=1)
-    return {"test_accuracy": float(right.mean()), "low": interval.low, "high": interval.high}
+def score(record: ArmRecord, settings: Settings) -> dict[str, float]:
+    """Return the score on test, mean over seeds, with the interval of `metrics/summary.json`."""
+    return score_of(scores(record), measure_in(record), settings.statistics.confidence)

@@ -14,6 +14,7 @@ from study.records.arm_names import LORA
 from study.words import markdown
 from study.words.arms import PROBE, arm_label
 from study.words.phrases import share, significant
+from study.words.scores import cell, column, measure_of
 from study.words.text_table import align
 
 Record = Mapping[str, Any]
@@ -34,6 +35,11 @@ COLUMNS = (
     "test accuracy, %",
 )
 LATENCY_COLUMNS = ("precision", "batch size", "model", "ms a sentence", "times the base")
+
+
+def columns(cost: Record) -> Row:
+    """Return `COLUMNS`, with the study's metric in place of accuracy."""
+    return (*COLUMNS[:-1], column(measure_of(cost["arms"][0])))
 
 
 def rows(cost: Record, machine: Record | None) -> list[Row]:
@@ -101,7 +107,7 @@ def legend(cost: Record, machine: Record | None) -> list[str]:
 
 def text_table(cost: Record, machine: Record | None) -> str:
     """Return the table for a terminal, with its legend and all latencies below it."""
-    lines = [*align([COLUMNS, *rows(cost, machine)]), "", *legend(cost, machine)]
+    lines = [*align([columns(cost), *rows(cost, machine)]), "", *legend(cost, machine)]
     if machine is not None:
         lines += ["", *align([LATENCY_COLUMNS, *latency_rows(machine)])]
     return "\n".join(lines)
@@ -109,12 +115,12 @@ def text_table(cost: Record, machine: Record | None) -> str:
 
 def markdown_table(cost: Record, machine: Record | None) -> str:
     """Return the table in Markdown."""
-    return markdown.table(COLUMNS, rows(cost, machine))
+    return markdown.table(columns(cost), rows(cost, machine))
 
 
 def html_table(cost: Record, machine: Record | None) -> str:
     """Return the table in HTML."""
-    return as_html([COLUMNS, *rows(cost, machine)])
+    return as_html([columns(cost), *rows(cost, machine)])
 
 
 def as_html(table: Sequence[Sequence[str]]) -> str:
@@ -132,9 +138,6 @@ def as_html(table: Sequence[Sequence[str]]) -> str:
 
 def _row(arm: Record, machine: Record | None) -> Row:
     mergeable = {True: "yes", False: "no", None: UNKNOWN}[arm["mergeable"]]
-    accuracy = "{:.1f} [{:.1f}, {:.1f}]".format(
-        *(100 * arm[key] for key in ("test_accuracy", "low", "high"))
-    )
     return (
         arm_label(arm["arm"], arm["rank"]),
         f"{arm['trainable_parameters']:,}",
@@ -142,7 +145,7 @@ def _row(arm: Record, machine: Record | None) -> Row:
         size(arm["storage_bytes"]),
         *(_timed(arm, machine) if machine and arm["arm"] != PROBE else [UNKNOWN] * 5),
         mergeable,
-        accuracy,
+        cell(arm),
     )
 
 

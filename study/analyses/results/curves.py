@@ -19,6 +19,7 @@ from study.metrics.measure import ACCURACY, Measure
 from study.records.arm_names import LORA
 from study.records.runs import ArmRecord, RunRecord
 from study.words.arms import PROBE, arm_label
+from study.words.scores import measure_of, score
 
 Row = dict[str, Any]
 
@@ -142,12 +143,11 @@ def _name(arm: str, rank: int | None) -> Row:
 
 
 def _score(entry: Mapping[str, Any]) -> Row:
-    return {key: entry[key] for key in (score_key(entry), "low", "high")}
-
-
-def score_key(entry: Mapping[str, Any]) -> str:
-    """Return under which key an entry or a row has its score on test: `test_` and the metric."""
-    return next(k for k in entry if k.startswith("test_") and not k.endswith(("_low", "_high")))
+    return {
+        f"test_{measure_of(entry).name}": score(entry),
+        "low": entry["low"],
+        "high": entry["high"],
+    }
 
 
 def _is_headline(arm: str, rank: int | None, summary: Mapping[str, Any]) -> bool:

@@ -44,12 +44,12 @@ def summarise(
     described = {}
     for arm in results.arms():
         own = scores(arm)
-        found = _score(own, measure, confidence)
+        found = score_of(own, measure, confidence)
         if arm.arm != FULL:
             found |= _gap(own, full, measure, confidence)
         described[arm.arm, arm.rank] = found | _training(arm)
     own = probe.parts()
-    probed = _score(own, measure, confidence) | _gap(own, full, measure, confidence)
+    probed = score_of(own, measure, confidence) | _gap(own, full, measure, confidence)
     rank = rank_of(results.headline)
     seeds = [run.seed for run in results.headline.picked()]
     named = {} if measure.name == ACCURACY else {"metric": measure.name}
@@ -67,7 +67,7 @@ def summarise(
     }
 
 
-def _score(own: Scores, measure: Measure, confidence: float) -> dict[str, float]:
+def score_of(own: Scores, measure: Measure, confidence: float) -> dict[str, float]:
     """Return the score on test, mean over seeds, each at its best epoch, with its interval."""
     interval = crossed_interval(
         own, confidence, counts=are_counts(own), least=measure.least, most=measure.most
@@ -76,8 +76,12 @@ def _score(own: Scores, measure: Measure, confidence: float) -> dict[str, float]
 
 
 def _gap(own: Scores, full: Scores, measure: Measure, confidence: float) -> dict[str, float]:
-    """Return the score on test less full fine-tuning's, with its paired interval."""
+    """Return the score on test less full fine-tuning's, with its paired interval.
+
+    More is better, and a hundredth is a point (`Measure.merits`): of accuracy these are fractions.
+    """
     most = measure.most - measure.least
+    own, full = measure.merits(own), measure.merits(full)
     interval = crossed_interval(
         own.astype(np.float64) - full, confidence, counts=are_counts(own), least=-most, most=most
     )

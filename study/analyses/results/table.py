@@ -6,43 +6,56 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.analyses.results.summary import entries
+from study.metrics.measure import ACCURACY, REGRESSION, Measure
 from study.records.arm_names import LORA
 from study.statistics.resampling import binomial_standard_error
 from study.words import markdown
 from study.words.arms import PROBE, arm_label, states_words
+from study.words.scores import cell, column, measure_in, measure_of, points_words, score
 from study.words.text_table import align
-
-_COLUMNS = (
-    "arm",
-    "test accuracy, %",
-    "gap to full, points",
-    "learning rate",
-    "trainable parameters",
-    "share, %",
-)
 
 
 def arms_table(summary: Mapping[str, Any]) -> str:
     """Return `metrics/summary.json` as a table for people, in percent, with a legend below."""
-    accuracy = summary["headline"]["test_accuracy"]
-    error = binomial_standard_error(accuracy, summary["test_sentences"])
+    measure, headline = measure_in(summary), summary["headline"]
     num_seeds = len(summary["seeds"])
     seeds = "One seed" if num_seeds == 1 else f"Means of {num_seeds} seeds"
     legend = [
         f"* the headline rank. {seeds}, {summary['test_sentences']:,} test sentences.",
         f"In brackets: {100 * summary['confidence']:g} % intervals over "
         f"{summary['interval']}{' crossed' if num_seeds > 1 else ' alone'}; gaps are paired.",
-        f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points.",
-        f"Linear probe: a logistic regression on {states_words(summary[PROBE]['state'])} of the "
-        "frozen encoder, which",
-        "validation picked. It has no seeds: the interval of its accuracy is over sentences alone.",
     ]
-    return "\n".join([*align([_COLUMNS, *_rows(summary)]), "", *legend])
+    if measure.name == ACCURACY:
+        error = binomial_standard_error(score(headline), summary["test_sentences"])
+        legend += [
+            f"Binomial standard error of one run of the headline rank: {100 * error:.2f} points."
+        ]
+    fit = "ridge" if measure.task == REGRESSION else "logistic"
+    legend += [
+        f"Linear probe: a {fit} regression on {states_words(summary[PROBE]['state'])} of the "
+        "frozen encoder, which",
+        f"validation picked. It has no seeds: the interval of its {measure.words} is over "
+        "sentences alone.",
+    ]
+    if points_words(measure):
+        legend += [points_words(measure)]
+    return "\n".join([*align([_columns(measure), *_rows(summary)]), "", *legend])
 
 
 def markdown_table(summary: Mapping[str, Any]) -> str:
     """Return the rows of `arms_table` as a Markdown table."""
-    return markdown.table(_COLUMNS, _rows(summary))
+    return markdown.table(_columns(measure_in(summary)), _rows(summary))
+
+
+def _columns(measure: Measure) -> tuple[str, ...]:
+    return (
+        "arm",
+        column(measure),
+        "gap to full, points",
+        "learning rate",
+        "trainable parameters",
+        "share, %",
+    )
 
 
 def _rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -62,11 +75,12 @@ def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     gap = "-"
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
-        gap = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * entry[key] for key in keys))
-    keys = ("test_accuracy", "low", "high")
+        digits = 1 if measure_of(entry).scale == 100 else 3
+        mean, low, high = (f"{100 * entry[key]:+.{digits}f}" for key in keys)
+        gap = f"{mean} [{low}, {high}]"
     return (
         label,
-        "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * entry[key] for key in keys)),
+        cell(entry),
         gap,
         f"{entry['learning_rate']:g}" if "learning_rate" in entry else "-",
         f"{entry['trainable_parameters']:,}",

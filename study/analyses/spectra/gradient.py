@@ -61,7 +61,7 @@ def initial_gradients(
             weight.requires_grad_()
         for chosen in by_length(split, TOKENS):
             logits = classifier(pack(split, [chosen], data.pad_token_id, BLOCKS))[0]
-            loss = F.cross_entropy(logits, split.labels[chosen], reduction="sum")
+            loss = _summed(logits, split.labels[chosen])
             _add(sums, torch.autograd.grad(loss, weights, allow_unused=True))
     finally:
         model.requires_grad_(False)
@@ -76,3 +76,10 @@ def _add(sums: Sequence[Tensor], parts: Sequence[Tensor | None]) -> None:
     for total, part in zip(sums, parts, strict=True):
         if part is not None:  # a pooler that the head does not read has none
             total += part
+
+
+def _summed(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss that training goes down, summed over sentences."""
+    if labels.is_floating_point():
+        return F.mse_loss(logits[:, 0], labels, reduction="sum")
+    return F.cross_entropy(logits, labels, reduction="sum")

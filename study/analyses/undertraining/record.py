@@ -71,6 +71,7 @@ def undertraining(
     counted = [row for row in rows if row["arm"] in (best.arm, LORA, FULL)]
     settings = dict.fromkeys(setting for row in counted for setting in row["try"])
     return {
+        **({} if measure.name == ACCURACY else {"metric": measure.name}),
         "arms": rows,
         "guessing_loss": guessing,
         "commonest": _commonest(names, told, answers.labels),

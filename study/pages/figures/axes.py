@@ -18,6 +18,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from study.metrics.measure import Measure
 from study.pages.figures import style
 
 Span: TypeAlias = tuple[float, float]
@@ -62,12 +63,25 @@ def percent_axis(axes: Axes, step: float | None = None) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(_in_percent))
 
 
+def score_axis(axes: Axes, measure: Measure) -> None:
+    """Write a study's scores on y: fractions in percent, or values as they are."""
+    if measure.in_percent:
+        percent_axis(axes)
+
+
 def _in_percent(fraction: float, _: int | None = None) -> str:
     return f"{100 * fraction:.6g}" if fraction <= 1 + 1e-9 else ""
 
 
-def panels(figure: Figure, spans: Sequence[Span], y_label: str, margin: float = 0.06) -> list[Axes]:
-    """Return axes for fractions in these spans of y, upper first: one, or two with a break between.
+def panels(
+    figure: Figure,
+    spans: Sequence[Span],
+    y_label: str,
+    margin: float = 0.06,
+    *,
+    in_percent: bool = True,
+) -> list[Axes]:
+    """Return axes for scores in these spans of y, upper first: one, or two with a break between.
 
     A study's head-only arm may lie far below the rest; drawn on one axis it would press the ranks,
     which the figure is about, into a narrow strip. Everything is to be drawn on all axes returned;
@@ -75,6 +89,7 @@ def panels(figure: Figure, spans: Sequence[Span], y_label: str, margin: float = 
 
     Args:
         margin: room above and below each span, as a share of all that is shown.
+        in_percent: whether fractions are written in percent; else values stand as they are.
     """
     parts = _parts(spans, margin)
     heights = [high - low for low, high in parts]
@@ -83,7 +98,11 @@ def panels(figure: Figure, spans: Sequence[Span], y_label: str, margin: float = 
     )[:, 0]
     for axes, (low, high) in zip(all_axes, parts, strict=True):
         axes.set_ylim(low, high)
-        percent_axis(axes, _round_step(sum(heights) / 10))
+        step = _round_step(sum(heights) / 10)
+        if in_percent:
+            percent_axis(axes, step)
+        else:
+            axes.yaxis.set_major_locator(MultipleLocator(step))
     all_axes[heights.index(max(heights))].set_ylabel(y_label)
     for upper, lower in pairwise(all_axes):
         _mark_break(upper, lower)

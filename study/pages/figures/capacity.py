@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR, UNKNOWN
+from study.metrics.measure import Measure
 from study.pages.figures import style
 from study.pages.figures.axes import panels, rank_axis
 from study.pages.figures.text import below, interval_words, keep_apart
-from study.words.phrases import capitalised, listed, margin, percent
+from study.words.phrases import capitalised, listed, margin
+from study.words.scores import axis, measure_in
 
 Record = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -51,12 +53,13 @@ def draw(record: Record) -> Figure:
     rows = [row for curve in record["curves"].values() for row in curve]
     levels = {name: record[name] for name in _LINES}
     spans = [(row["low"], row["high"]) for row in [*rows, *levels.values()]]
-    all_axes = panels(figure, spans, "Test accuracy (%)")
+    measure = measure_in(record)
+    all_axes = panels(figure, spans, axis(measure), in_percent=measure.in_percent)
     for axes in all_axes:
-        _levels(axes, levels)
+        _levels(axes, levels, measure)
         for place, curve in enumerate(_shown(record)):
             _curve(axes, record, curve, place)
-    names = [_name_levels(axes, levels) for axes in all_axes]
+    names = [_name_levels(axes, levels, measure) for axes in all_axes]
     rank_axis(all_axes[-1], [row["rank"] for row in record["curves"]["lora"]], 330)
     all_axes[-1].set_xlabel("Rank (log scale)")
     all_axes[0].set_title(interval_words(_summary(record)), loc="left", color=style.GREY)
@@ -78,7 +81,7 @@ def _curve(axes: Axes, record: Record, curve: str, place: int) -> None:
     rows = _sorted(record["curves"][curve])
     name, look = _CURVES[curve]
     aside = (place - (len(_CURVES) - 1) / 2) * _step([row["rank"] for row in rows])
-    values = [row["accuracy"] for row in rows]
+    values = [row[measure_in(record).name] for row in rows]
     axes.errorbar(
         [row["rank"] * 2**aside for row in rows],
         values,
@@ -104,27 +107,27 @@ def _step(ranks: Sequence[int]) -> float:
     return min(closest, 0.6) / 6
 
 
-def _levels(axes: Axes, levels: Mapping[str, Row]) -> None:
+def _levels(axes: Axes, levels: Mapping[str, Row], measure: Measure) -> None:
     for name, level in levels.items():
         look = _LINES[name][1]
         axes.axhspan(level["low"], level["high"], color=look.color, alpha=0.1, linewidth=0)
-        axes.axhline(level["accuracy"], color=look.color, linestyle=look.dashes, linewidth=1.2)
+        axes.axhline(level[measure.name], color=look.color, linestyle=look.dashes, linewidth=1.2)
 
 
-def _name_levels(axes: Axes, levels: Mapping[str, Row]) -> list[Text]:
+def _name_levels(axes: Axes, levels: Mapping[str, Row], measure: Measure) -> list[Text]:
     """Write the names of the levels that are seen at their right ends."""
     low, high = axes.get_ylim()
     return [
         axes.text(
             1.01,
-            level["accuracy"],
-            f"{_LINES[name][0]}\n{percent(level['accuracy'])}",
+            level[measure.name],
+            f"{_LINES[name][0]}\n{measure.shown(level[measure.name])}",
             transform=axes.get_yaxis_transform(),
             color=_LINES[name][1].color,
             va="center",
         )
         for name, level in levels.items()
-        if low <= level["accuracy"] <= high
+        if low <= level[measure.name] <= high
     ]
 
 
@@ -135,18 +138,23 @@ def caption(record: Record) -> str:
     cut = {kind: {row["rank"]: row for row in record["curves"][kind]} for kind in _CUTS}
     ends = [lora[end] for end in ([0, -1] if len(lora) > 1 else [0])]
     kept = [
-        f"{percent(cut[readings[row['rank']]['truncation']][row['rank']]['accuracy'])} at rank "
+        f"{_shown_score(record, cut[readings[row['rank']]['truncation']][row['rank']])} at rank "
         f"{row['rank']}"
         for row in ends
     ]
-    trained = listed([percent(row["accuracy"]) for row in ends])
+    trained = listed([_shown_score(record, row) for row in ends])
     return (
         f"{_readings(record)}. To see this, we cut full fine-tuning's update in two ways and kept "
         f"the better one on validation: it scores {listed(kept)}. LoRA trained at "
         f"{'the same rank' if len(ends) == 1 else 'these ranks'} reaches {trained}, full "
-        f"fine-tuning {percent(record[_FULL]['accuracy'])}. {_levels_in_words(record)}. "
+        f"fine-tuning {_shown_score(record, record[_FULL])}. {_levels_in_words(record)}. "
         f"{_weighted_behind(record)}{_correction(record)}."
     )
+
+
+def _shown_score(record: Record, row: Record) -> str:
+    measure = measure_in(record)
+    return measure.shown(row[measure.name])
 
 
 def _levels_in_words(record: Record) -> str:
@@ -154,26 +162,28 @@ def _levels_in_words(record: Record) -> str:
     kinds = listed(sorted({name.split(".")[-1] for name in record["target_modules"]}))
     return (
         f"With all its matrices set back to the pretrained ones, the fully tuned model scores "
-        f"{percent(record[_RANK_ZERO]['accuracy'])}. With only the head and LoRA's matrices "
-        f"({kinds}) kept, it scores {percent(record[_TARGETS]['accuracy'])}. Neither says how good "
-        "what was kept is by itself: it was tuned together with the rest, and trained alone it may "
-        "do better"
+        f"{_shown_score(record, record[_RANK_ZERO])}. With only the head and LoRA's matrices "
+        f"({kinds}) kept, it scores {_shown_score(record, record[_TARGETS])}. Neither says how "
+        "good what was kept is by itself: it was tuned together with the rest, and trained alone "
+        "it may do better"
     )
 
 
 def _weighted_behind(record: Record) -> str:
     """Say why the weighted cut can lose, where it does."""
     plain, weighted = (_sorted(record["curves"][kind]) for kind in _CUTS)
+    measure = measure_in(record)
+    key = measure.name
     lost, rank, one, other = max(
-        (p["accuracy"] - w["accuracy"], -p["rank"], p["accuracy"], w["accuracy"])
+        (measure.merit(p[key]) - measure.merit(w[key]), -p["rank"], p[key], w[key])
         for p, w in zip(plain, weighted, strict=True)
     )
     if lost <= 0:
         return ""
     return (
         "The weighted cut keeps each layer's outputs as they are, as far as it can, but not the "
-        f"whole model's: so it can lose to the plain cut (at rank {-rank}, {percent(other)} "
-        f"against {percent(one)}). "
+        f"whole model's: so it can lose to the plain cut (at rank {-rank}, {measure.shown(other)} "
+        f"against {measure.shown(one)}). "
     )
 
 
@@ -261,14 +271,14 @@ def alternative(record: Record) -> str:
     for curve in _shown(record):
         name = _CURVES[curve][0]
         rows = _sorted(record["curves"][curve])
-        values = listed([f"{percent(row['accuracy'])} at rank {row['rank']}" for row in rows])
+        values = listed([f"{_shown_score(record, row)} at rank {row['rank']}" for row in rows])
         words.append(f"{name.format(largest=record['largest_rank'])}: {values}")
     levels = [
-        f"{name.replace(chr(10), ' ')} {percent(record[key]['accuracy'])}"
+        f"{name.replace(chr(10), ' ')} {_shown_score(record, record[key])}"
         for key, (name, _) in _LINES.items()
     ]
     return (
-        f"Test accuracy by rank with intervals. {'. '.join(words)}. Level lines: "
+        f"Test {measure_in(record).words} by rank with intervals. {'. '.join(words)}. Level lines: "
         f"{'; '.join(levels)}. {interval_words(_summary(record))}."
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, TypeAlias
 
 from matplotlib.figure import Figure
@@ -21,11 +22,13 @@ from study.pages.figures import (
     rules_of_thumb,
     similarity,
     spectra,
+    style,
     sufficient_rank,
     theory_bound,
     theory_scalings,
 )
 from study.pages.figures.theory_rows import bound_rows, scaling_rows
+from study.words.phrases import capitalised
 
 Records: TypeAlias = Mapping[str, Any]
 """What stands in the files of the study, by name: `summary` in metrics/summary.json."""
@@ -39,17 +42,34 @@ class Entry:
     arguments: Callable[[Records], tuple[Any, ...]]
 
     def draw(self, records: Records) -> Figure:
-        """Draw it, in the style of `study.pages.figures.style.styled`."""
-        figure: Figure = self.module.draw(*self.arguments(records))
+        """Draw it, in the style of `study.pages.figures.style.styled`.
+
+        Of a record that is not defined for the study's task, what it says is drawn.
+        """
+        arguments = self.arguments(records)
+        figure: Figure
+        if why := _undefined(arguments):
+            figure = Figure(figsize=(style.WIDTH, 0.8), layout="constrained")
+            figure.text(0.01, 0.5, fill(why, 100), va="center", color=style.GREY)
+            return figure
+        figure = self.module.draw(*arguments)
         return figure
 
     def caption(self, records: Records) -> str:
         """Say what it shows and how to read it."""
-        return str(self.module.caption(*self.arguments(records)))
+        arguments = self.arguments(records)
+        return _undefined(arguments) or str(self.module.caption(*arguments))
 
     def alternative(self, records: Records) -> str:
         """Say it in words and numbers, for those who do not see it."""
-        return str(self.module.alternative(*self.arguments(records)))
+        arguments = self.arguments(records)
+        return _undefined(arguments) or str(self.module.alternative(*arguments))
+
+
+def _undefined(arguments: Sequence[Any]) -> str:
+    """Return why a record among these is not defined for the study's task; empty: all are."""
+    said = (each.get("undefined") for each in arguments if isinstance(each, Mapping))
+    return next((f"{capitalised(why)}." for why in said if why), "")
 
 
 def _of(*names: str) -> Callable[[Records], tuple[Any, ...]]:

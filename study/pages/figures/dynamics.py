@@ -1,4 +1,4 @@
-"""How training went: loss and validation accuracy by step, every arm."""
+"""How training went: loss and validation by step, every arm."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from study.metrics.measure import REGRESSION, Measure
 from study.pages.figures import style
 from study.pages.figures.axes import percent_axis
-from study.pages.figures.text import percent, short_count
+from study.pages.figures.text import short_count
+from study.words.scores import axis, measure_in
 
 Row = Mapping[str, Any]
 
 _FEW = 12  # points that stand apart enough for markers
 _TITLES = {"lora": "LoRA", "full": "Full fine-tuning", "head_only": "Head only"}
-_LABELS = {
-    "training loss": "Training loss (nats)",
-    "validation accuracy": "Validation accuracy (%)",
-}
+_LOSS = "training loss"
 
 
 def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
@@ -33,14 +32,16 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(style.WIDTH, 4.8), layout="constrained")
     figure.suptitle("Training by optimiser step", x=0.01, ha="left")
     grid = figure.subplots(2, 3, sharex="col", gridspec_kw={"width_ratios": [1.7, 1, 1]})
-    for quantity, line in zip(_LABELS, grid, strict=True):
+    measure = measure_in(summary)
+    labels = {_LOSS: f"Training loss ({_unit(measure)})", _validation(measure): _label(measure)}
+    for quantity, line in zip(labels, grid, strict=True):
         for axes, arm in zip(line, _TITLES, strict=True):
             shown = [row for row in rows if (row["quantity"], row["arm"]) == (quantity, arm)]
             _arm(axes, shown, looks)
-            if quantity == "validation accuracy":
+            if quantity != _LOSS and measure.in_percent:
                 percent_axis(axes)
         _limit([row for row in rows if row["quantity"] == quantity], line)
-        line[0].set_ylabel(_LABELS[quantity])
+        line[0].set_ylabel(labels[quantity])
         line[1].sharey(line[0])
         line[1].tick_params(labelleft=False)
     for axes, arm in zip(grid[0], _TITLES, strict=True):
@@ -50,20 +51,21 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: short_count(step)))
         axes.set_xlim(left=0)
         axes.set_xlabel("Optimiser step")
-    handles, labels = grid[1, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", title="Rank", handlelength=2.8)
+    handles, names = grid[1, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside right center", title="Rank", handlelength=2.8)
     figure.supxlabel(_words(summary), x=0.01, ha="left", color=style.GREY, fontsize=style.SMALL)
     return figure
 
 
 def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     """Say what there is to see."""
-    loss = _last(rows, "training loss", "{:.2f}".format)
-    accuracy = _last(rows, "validation accuracy", percent)
+    loss = _last(rows, _LOSS, "{:.2f}".format)
+    measure = measure_in(summary)
+    last, words = _last(rows, _validation(measure), measure.shown), measure.words
     return (
-        f"Training loss (above) and validation accuracy (below) by optimiser step, at each arm's "
-        f"learning rate. At the last step loss is {loss}; accuracy is {accuracy}. (Elsewhere on "
-        f"this page validation accuracy is that of each run's best epoch.)"
+        f"Training loss (above) and validation {words} (below) by optimiser step, at each arm's "
+        f"learning rate. At the last step loss is {loss}; {words} is {last}. (Elsewhere on "
+        f"this page validation {words} is that of each run's best epoch.)"
     )
 
 
@@ -72,8 +74,9 @@ def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     last = max(row["step"] for row in rows if row["arm"] == "full")
     head_only = max(row["step"] for row in rows if row["arm"] == "head_only")
     return (
-        f"Six panels of curves: training loss and validation accuracy of LoRA at every rank, of "
-        f"full fine-tuning, each over {last:,} steps, and of the head alone, over {head_only:,}. "
+        f"Six panels of curves: training loss and {_validation(measure_in(summary))} of LoRA at "
+        f"every rank, of full fine-tuning, each over {last:,} steps, and of the head alone, over "
+        f"{head_only:,}. "
         f"{_words(summary)}"
     )
 
@@ -123,6 +126,18 @@ def _limit(rows: Sequence[Row], line: Sequence[Axes]) -> None:
         low, high = min(row["low"] for row in shown), max(row["high"] for row in shown)
         margin = 0.06 * max(high - low, 0.01)
         axes.set_ylim(low - margin, high + margin)
+
+
+def _validation(measure: Measure) -> str:
+    return f"validation {measure.words}"
+
+
+def _label(measure: Measure) -> str:
+    return axis(measure, "Validation")
+
+
+def _unit(measure: Measure) -> str:
+    return "squared error" if measure.task == REGRESSION else "nats"
 
 
 def _words(summary: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Learning rates: validation accuracy by rate, and how the best rate goes with the rank."""
+"""Learning rates: the score on validation by rate, and how the best rate goes with the rank."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from study.metrics.measure import Measure
 from study.pages.figures import style
-from study.pages.figures.axes import percent_axis, rank_axis
+from study.pages.figures.axes import rank_axis, score_axis
 from study.pages.figures.one_rate import at_best, draw_one_rate, one_rate
-from study.words.phrases import listed, percent
+from study.words.phrases import listed
+from study.words.scores import axis, measure_in
 
 Record = Mapping[str, Any]
 
@@ -38,7 +40,7 @@ def draw(record: Record) -> Figure:
     figure = Figure(figsize=(style.WIDTH, 4.3), layout="constrained")
     figure.suptitle("Learning rates", x=0.01, ha="left")
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.25, 1]})
-    _by_rate(left, lora, full)
+    _by_rate(left, lora, full, measure_in(record))
     _by_rank(right, lora, record)
     handles, labels = (
         list(chain(*pair))
@@ -48,8 +50,8 @@ def draw(record: Record) -> Figure:
     return figure
 
 
-def _by_rate(axes: Axes, lora: Sequence[Record], full: Record) -> None:
-    """Draw validation accuracy by rate, the best of each arm filled."""
+def _by_rate(axes: Axes, lora: Sequence[Record], full: Record, measure: Measure) -> None:
+    """Draw the score on validation by rate, the best of each arm filled."""
     looks = style.rank_looks([arm["rank"] for arm in lora])
     for arm in (*lora, full):
         look = style.ARMS["full"] if arm["rank"] is None else looks[arm["rank"]]
@@ -69,8 +71,8 @@ def _by_rate(axes: Axes, lora: Sequence[Record], full: Record) -> None:
         )
     axes.set_title("By rate; the best filled", loc="left", color=style.GREY)
     axes.set_xlabel("Learning rate (log scale)")
-    axes.set_ylabel("Validation accuracy (%)")
-    percent_axis(axes)
+    axes.set_ylabel(axis(measure, "Validation"))
+    score_axis(axes, measure)
     _rate_ticks(axes, [row["rate"] for arm in (*lora, full) for row in arm["rates"]], "x")
 
 
@@ -189,12 +191,12 @@ def alternative(record: Record) -> str:
         if arm["arm"] != "head_only":
             name = "full fine-tuning" if arm["rank"] is None else f"rank {arm['rank']}"
             best = at_best(arm)
-            arms.append(f"{name} {percent(best['validation'])} at {arm['best']:g}")
+            arms.append(f"{name} {measure_in(record).shown(best['validation'])} at {arm['best']:g}")
     if one_rate(record) is not None:
         return f"Accuracy by rank at one learning rate; on validation {listed(arms)}. " + caption(
             record
         )
     return (
-        "Validation accuracy by learning rate, a line for each rank and full fine-tuning; best are "
-        f"{listed(arms)}. {_exponent_words(record)}."
+        f"Validation {measure_in(record).words} by learning rate, a line for each rank and full "
+        f"fine-tuning; best are {listed(arms)}. {_exponent_words(record)}."
     )

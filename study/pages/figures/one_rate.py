@@ -8,8 +8,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from study.pages.figures import style
-from study.pages.figures.axes import percent_axis, rank_axis
+from study.pages.figures.axes import rank_axis, score_axis
 from study.pages.figures.text import below
+from study.words.phrases import capitalised
+from study.words.scores import axis, measure_in
 
 Record = Mapping[str, Any]
 
@@ -33,7 +35,7 @@ def at_best(arm: Record) -> Record:
 
 
 def draw_one_rate(record: Record, rate: float) -> Figure:
-    """Draw LoRA's accuracy on validation and on test by rank, beside full fine-tuning's best."""
+    """Draw LoRA's score on validation and on test by rank, beside full fine-tuning's best."""
     lora = [arm for arm in record["arms"] if arm["rank"] is not None]
     full = next(arm for arm in record["arms"] if arm["arm"] == "full")
     figure = Figure(figsize=(style.WIDTH, 3.6), layout="constrained")
@@ -56,8 +58,9 @@ def draw_one_rate(record: Record, rate: float) -> Figure:
             label=f"Full fine-tuning at {full['best']:g}, {split}",
         )
     rank_axis(axes, ranks, 400)
-    percent_axis(axes)
+    measure = measure_in(record)
+    score_axis(axes, measure)
     axes.set_xlabel("LoRA rank (log scale)")
-    axes.set_ylabel("Accuracy (%)")
+    axes.set_ylabel(capitalised(axis(measure, "").strip()))
     below(figure, axes, "No other rate was tried for LoRA, so which is best is not known.")
     return figure

@@ -1,4 +1,4 @@
-"""Accuracy against trainable parameters: what a point of accuracy costs."""
+"""The score against trainable parameters: what a point costs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from study.pages.figures import style
 from study.pages.figures.axes import panels
 from study.pages.figures.placing import Label, Point, place_labels
-from study.pages.figures.text import below, interval_words, percent, short_count
+from study.pages.figures.text import below, interval_words, short_count
 from study.words.arms import arm_label
 from study.words.phrases import apart, listed, share
+from study.words.scores import axis, measure_in, merit, score, shown
 
 Row = Mapping[str, Any]
 
@@ -27,9 +28,12 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     most = max(row["trainable_parameters"] for row in rows)
     front = _corners([row for row in rows if row["on_front"]], most)
     figure = Figure(figsize=(style.WIDTH, 4.6), layout="constrained")
-    figure.suptitle("Test accuracy by trainable parameters", x=0.01, ha="left")
+    measure = measure_in(summary)
+    figure.suptitle(f"Test {measure.words} by trainable parameters", x=0.01, ha="left")
     spans = [(row["low"], row["high"]) for row in rows]
-    all_axes = panels(figure, spans, "Test accuracy (%)", margin=_ROOM_FOR_LABELS)
+    all_axes = panels(
+        figure, spans, axis(measure), margin=_ROOM_FOR_LABELS, in_percent=measure.in_percent
+    )
     for axes in all_axes:
         _front(axes, front)
         for arm in style.ARMS:
@@ -39,8 +43,7 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     all_axes[0].set_title(interval_words(summary), loc="left", color=style.GREY)
     below(figure, all_axes[0])
     points = [
-        Point(row["trainable_parameters"], row["test_accuracy"], row["low"], row["high"])
-        for row in rows
+        Point(row["trainable_parameters"], score(row), row["low"], row["high"]) for row in rows
     ]
     place_labels(figure, all_axes, points, [_label(row) for row in rows], lines=front)
     return figure
@@ -50,7 +53,7 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     """Say what there is to see."""
     headline = next(row for row in rows if row["headline"])
     full = next(row for row in rows if row["arm"] == "full")
-    gap = headline["test_accuracy"] - full["test_accuracy"]
+    gap = merit(headline) - merit(full)
     front = [_name(row) for row in rows if row["on_front"]]
     return (
         f"On the dashed line stand the arms that are best for their size: none with as few or "
@@ -63,13 +66,10 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
 
 def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     """Tell what is drawn to someone who cannot see it."""
-    arms = [
-        f"{_name(row)} {percent(row['test_accuracy'])} with {row['trainable_parameters']:,}"
-        for row in rows
-    ]
+    arms = [f"{_name(row)} {shown(row)} with {row['trainable_parameters']:,}" for row in rows]
     return (
-        f"Test accuracy by number of trainable parameters on a log scale, fewest first: "
-        f"{listed(arms)}. {interval_words(summary)}."
+        f"Test {measure_in(summary).words} by number of trainable parameters on a log scale, "
+        f"fewest first: {listed(arms)}. {interval_words(summary)}."
     )
 
 
@@ -80,9 +80,9 @@ def _name(row: Row) -> str:
 
 
 def _corners(rows: Sequence[Row], most: int) -> list[tuple[float, float]]:
-    """Return the stairs of the best accuracy that up to `most` parameters buy: the corners."""
+    """Return the stairs of the best score that up to `most` parameters buy: the corners."""
     ends = [*(row["trainable_parameters"] for row in rows[1:]), most]
-    levels = [row["test_accuracy"] for row in rows]
+    levels = [score(row) for row in rows]
     starts = [row["trainable_parameters"] for row in rows]
     return [
         corner
@@ -109,13 +109,13 @@ def _label(row: Row) -> Label:
 
 def _arm(axes: Axes, rows: Sequence[Row]) -> None:
     look = style.ARMS[rows[0]["arm"]]
-    middle = [row["test_accuracy"] for row in rows]
+    middle = [score(row) for row in rows]
     axes.errorbar(
         [row["trainable_parameters"] for row in rows],
         middle,
         yerr=[
-            [row["test_accuracy"] - row["low"] for row in rows],
-            [row["high"] - row["test_accuracy"] for row in rows],
+            [score(row) - row["low"] for row in rows],
+            [row["high"] - score(row) for row in rows],
         ],
         color=look.color,
         linestyle="none",
@@ -129,7 +129,7 @@ def _headline(axes: Axes, row: Row) -> None:
     look = style.HEADLINE
     axes.plot(
         row["trainable_parameters"],
-        row["test_accuracy"],
+        score(row),
         linestyle="none",
         marker=look.marker,
         markersize=8,

@@ -1,4 +1,4 @@
-"""Accuracy against rank: is there a rank from which more buys nothing?"""
+"""The score against rank: is there a rank from which more buys nothing?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from matplotlib.text import Text
 
 from study.pages.figures import style
 from study.pages.figures.axes import panels, rank_axis
-from study.pages.figures.text import below, interval_words, keep_apart, percent
+from study.pages.figures.text import below, interval_words, keep_apart
 from study.words.arms import head_words
 from study.words.phrases import capitalised, listed, points
+from study.words.scores import axis, measure_in, merit, score, seed_scores, shown
 
 Row = Mapping[str, Any]
 
@@ -27,10 +28,11 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
     others = {row["arm"]: row for row in rows if row["arm"] != "lora"}
     headline = next(row for row in lora if row["headline"])
     figure = Figure(figsize=(style.WIDTH, 4.6), layout="constrained")
-    figure.suptitle("Test accuracy by LoRA rank", x=0.01, ha="left")
+    measure = measure_in(summary)
+    figure.suptitle(f"Test {measure.words} by LoRA rank", x=0.01, ha="left")
     spans = [(row["low"], row["high"]) for row in rows]
-    spans += [(value, value) for row in lora for value in row["seed_accuracies"]]
-    all_axes = panels(figure, spans, "Test accuracy (%)")
+    spans += [(value, value) for row in lora for value in seed_scores(row)]
+    all_axes = panels(figure, spans, axis(measure), in_percent=measure.in_percent)
     for axes in all_axes:
         for row in others.values():
             _band(axes, row)
@@ -50,22 +52,23 @@ def draw(rows: Sequence[Row], summary: Mapping[str, Any]) -> Figure:
 def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     """Say what there is to see."""
     lora = _sorted_lora(rows)
-    full, head = _accuracy_of(rows, "full"), _accuracy_of(rows, summary["head_alone"])
+    full, head = _shown_of(rows, "full"), _shown_of(rows, summary["head_alone"])
     others = f"full fine-tuning reaches {full} and the best head alone ({_head(summary)}) {head}"
     if len(lora) == 1:
-        first = f"LoRA of rank {lora[0]['rank']} reaches {percent(lora[0]['test_accuracy'])}"
+        first = f"LoRA of rank {lora[0]['rank']} reaches {shown(lora[0])}"
         change = ""
     else:
-        best = max(lora, key=lambda row: row["test_accuracy"])
-        worst = min(lora, key=lambda row: row["test_accuracy"])
+        best = max(lora, key=merit)
+        worst = min(lora, key=merit)
         first = (
-            f"LoRA is best at rank {best['rank']} ({percent(best['test_accuracy'])}) "
-            f"and worst at rank {worst['rank']} ({percent(worst['test_accuracy'])})"
+            f"LoRA is best at rank {best['rank']} ({shown(best)}) "
+            f"and worst at rank {worst['rank']} ({shown(worst)})"
         )
-        rise = lora[-1]["test_accuracy"] - lora[0]["test_accuracy"]
+        rise = merit(lora[-1]) - merit(lora[0])
+        measure = measure_in(summary)
+        goes = "rises" if measure.value_of_merit(rise) >= 0 else "falls"
         change = (
-            f"From the smallest rank to the largest, accuracy {'rises' if rise >= 0 else 'falls'} "
-            f"by {points(rise)}; "
+            f"From the smallest rank to the largest, {measure.words} {goes} by {points(rise)}; "
         )
     return f"{first}; {others}. {capitalised(change + _seeds_apart(lora, summary))}."
 
@@ -73,19 +76,19 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
 def _seeds_apart(lora: Sequence[Row], summary: Mapping[str, Any]) -> str:
     if len(summary["seeds"]) == 1:
         return "with one seed, nobody can see how far another would lie from it"
-    apart = max(max(row["seed_accuracies"]) - min(row["seed_accuracies"]) for row in lora)
+    apart = max(max(seed_scores(row)) - min(seed_scores(row)) for row in lora)
+    apart = measure_in(summary).merit(apart)
     return f"two seeds of the same rank differ by up to {points(apart)}"
 
 
 def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
     """Tell what is drawn to someone who cannot see it."""
-    values = [
-        f"{percent(row['test_accuracy'])} at rank {row['rank']}" for row in _sorted_lora(rows)
-    ]
+    values = [f"{shown(row)} at rank {row['rank']}" for row in _sorted_lora(rows)]
     return (
-        f"Test accuracy by LoRA rank, with intervals: {listed(values)}. Level bands show full "
-        f"fine-tuning at {_accuracy_of(rows, 'full')} and the best head alone ({_head(summary)}) "
-        f"at {_accuracy_of(rows, summary['head_alone'])}. {interval_words(summary)}."
+        f"Test {measure_in(summary).words} by LoRA rank, with intervals: {listed(values)}. Level "
+        f"bands show full fine-tuning at {_shown_of(rows, 'full')} and the best head alone "
+        f"({_head(summary)}) at {_shown_of(rows, summary['head_alone'])}. "
+        f"{interval_words(summary)}."
     )
 
 
@@ -94,8 +97,8 @@ def _sorted_lora(rows: Sequence[Row]) -> list[Row]:
     return sorted(lora, key=lambda row: int(row["rank"]))
 
 
-def _accuracy_of(rows: Sequence[Row], arm: str) -> str:
-    return percent(next(row["test_accuracy"] for row in rows if row["arm"] == arm))
+def _shown_of(rows: Sequence[Row], arm: str) -> str:
+    return shown(next(row for row in rows if row["arm"] == arm))
 
 
 def _head(summary: Mapping[str, Any]) -> str:
@@ -106,7 +109,7 @@ def _head(summary: Mapping[str, Any]) -> str:
 def _band(axes: Axes, row: Row) -> None:
     look = style.ARMS[row["arm"]]
     axes.axhspan(row["low"], row["high"], color=look.color, alpha=0.13, linewidth=0)
-    axes.axhline(row["test_accuracy"], color=look.color, linestyle=look.dashes)
+    axes.axhline(score(row), color=look.color, linestyle=look.dashes)
 
 
 def _points(axes: Axes, lora: Sequence[Row]) -> None:
@@ -115,7 +118,7 @@ def _points(axes: Axes, lora: Sequence[Row]) -> None:
     for row in lora if len(octaves) > 1 else []:
         axes.plot(
             [row["rank"] * 2**octave for octave in octaves],
-            row["seed_accuracies"],
+            seed_scores(row),
             linestyle="none",
             marker="o",
             markersize=3,
@@ -128,7 +131,7 @@ def _points(axes: Axes, lora: Sequence[Row]) -> None:
     sweep = [row for row in lora if row["in_sweep"]]
     axes.plot(
         [row["rank"] for row in sweep],
-        [row["test_accuracy"] for row in sweep],
+        [score(row) for row in sweep],
         color=look.color,
         linestyle=look.dashes,
         linewidth=1,
@@ -136,8 +139,8 @@ def _points(axes: Axes, lora: Sequence[Row]) -> None:
     for row in lora:
         axes.errorbar(
             row["rank"],
-            row["test_accuracy"],
-            yerr=[[row["test_accuracy"] - row["low"]], [row["high"] - row["test_accuracy"]]],
+            score(row),
+            yerr=[[score(row) - row["low"]], [row["high"] - score(row)]],
             color=look.color,
             marker=look.marker,
             capsize=3,
@@ -149,7 +152,7 @@ def _beside(lora: Sequence[Row]) -> list[float]:
     """Return how far right of the interval each seed stands, in octaves of rank."""
     octaves = sorted(math.log2(row["rank"]) for row in lora)
     closest = min((b - a for a, b in pairwise(octaves)), default=1.0)
-    num_seeds = len(lora[0]["seed_accuracies"])
+    num_seeds = len(seed_scores(lora[0]))
     unit = min(closest, 0.6) / 2
     return [unit * (0.3 + 0.4 * place / max(num_seeds - 1, 1)) for place in range(num_seeds)]
 
@@ -159,14 +162,14 @@ def _headline(axes: Axes, row: Row) -> None:
     outside = "" if row["in_sweep"] else ", outside the sweep"
     axes.plot(
         row["rank"],
-        row["test_accuracy"],
+        score(row),
         linestyle="none",
         marker=look.marker,
         markersize=8,
         color=look.color,
         markeredgecolor="black",
         zorder=5,
-        label=f"Headline: rank {row['rank']}, {percent(row['test_accuracy'])}{outside}",
+        label=f"Headline: rank {row['rank']}, {shown(row)}{outside}",
     )
 
 
@@ -176,12 +179,12 @@ def _name_bands(axes: Axes, rows: Sequence[Row]) -> list[Text]:
     return [
         axes.text(
             1.01,
-            row["test_accuracy"],
-            f"{row['label']}\n{percent(row['test_accuracy'])}",
+            score(row),
+            f"{row['label']}\n{shown(row)}",
             transform=axes.get_yaxis_transform(),
             color=style.ARMS[row["arm"]].color,
             va="center",
         )
         for row in rows
-        if low <= row["test_accuracy"] <= high
+        if low <= score(row) <= high
     ]

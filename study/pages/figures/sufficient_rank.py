@@ -16,6 +16,7 @@ from study.pages.figures.cells import cell, lines, share_cell
 from study.pages.figures.differences import RECOMMENDED_SIZE, draw_differences
 from study.words.phrases import capitalised, counted, listed, rough, spelled
 from study.words.phrases import margin as margin_words
+from study.words.scores import measure_in
 
 Record = Mapping[str, Any]
 
@@ -172,9 +173,9 @@ def alternative(record: Record) -> str:
     ]
     chosen = [f"{rule}: {_most_chosen(shares)}" for rule, shares in record["choice"].items()]
     return (
-        f"Difference of LoRA to full fine-tuning in test accuracy: {listed(differences)}. Verdicts "
-        f"on equivalence, {'; '.join(verdicts)}. Most often chosen in resamples, "
-        f"{'; '.join(chosen)}."
+        f"Difference of LoRA to full fine-tuning in test {measure_in(record).words}: "
+        f"{listed(differences)}. Verdicts on equivalence, {'; '.join(verdicts)}. Most often chosen "
+        f"in resamples, {'; '.join(chosen)}."
     )
 
 

@@ -18,11 +18,11 @@ from study.words.phrases import (
     counted,
     listed,
     margin,
-    percent,
     share,
     spelled,
     tenths,
 )
+from study.words.scores import shown
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -81,9 +81,7 @@ def _so_far(summary: Record, sufficient_rank: Record) -> str:
     arms = entries(summary)
     rank = int(sufficient_rank["recommended"]["of_all"])
     head = arms[summary["head_alone"], None]
-    lora, full, alone = (
-        percent(entry["test_accuracy"]) for entry in (arms[LORA, rank], arms[FULL, None], head)
-    )
+    lora, full, alone = (shown(entry) for entry in (arms[LORA, rank], arms[FULL, None], head))
     which = head_words(summary["head_alone"], head.get("state"))
     return (
         f"Not known yet: so far rank {rank} scores {lora} on the test sentences, full fine-tuning "
@@ -97,10 +95,10 @@ def _how_close(rank: int, summary: Record) -> str:
     which = head_words(summary["head_alone"], head.get("state"))
     interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"])
     return (
-        f"On the test sentences rank {rank} scores {percent(entry['test_accuracy'])}, "
+        f"On the test sentences rank {rank} scores {shown(entry)}, "
         f"**{apart(entry['gap_to_full'], 'full fine-tuning')}** at "
-        f"{percent(full['test_accuracy'])} ({100 * summary['confidence']:g} % interval of the gap: "
-        f"{interval}); the best head alone ({which}) gives {percent(head['test_accuracy'])}."
+        f"{shown(full)} ({100 * summary['confidence']:g} % interval of the gap: "
+        f"{interval}); the best head alone ({which}) gives {shown(head)}."
     )
 
 
@@ -137,6 +135,8 @@ def _told(rank: int, sufficient_rank: Record) -> str:
 
 def _sharper(sufficient_rank: Record) -> str:
     """Say what the sharper measure tells of the rank where accuracy leaves a margin open."""
+    if "undefined" in sufficient_rank["sharper"]:
+        return ""
     accuracy, sharper = (by_verdict(each) for each in (sufficient_rank, sufficient_rank["sharper"]))
     told = {verdict: margins for verdict, margins in sharper.items() if verdict != UNTOLD}
     if all(m not in accuracy.get(UNTOLD, []) for margins in told.values() for m in margins):
@@ -208,7 +208,7 @@ def out_of_reach(sufficient_rank: Record) -> list[float]:
     return [
         row["margin"]
         for row in sufficient_rank["answer"]["margins"]
-        if row["verdict"] == UNTOLD and row["foreseen"] < OUT_OF_REACH
+        if row["verdict"] == UNTOLD and row.get("foreseen", 1.0) < OUT_OF_REACH
     ]
 
 

@@ -32,12 +32,12 @@ def data(study: Study) -> Html:
     record = study["data"]
     rows: list[list[Text]] = []
     for name, split in record["splits"].items():
-        shares = list(split["class_shares"].values())
+        balance = _balance(split)
         rows.append(
             [
                 name.capitalize(),
                 f"{split['sentences']:,}",
-                f"{100 * min(shares):.1f} to {100 * max(shares):.1f}",
+                balance,
                 number(split["length_mean"]),
                 f"{split['length_max']:,}",
                 f"{100 * split['truncated_share']:.1f}",
@@ -50,7 +50,7 @@ def data(study: Study) -> Html:
             (
                 "Split",
                 "Sentences",
-                "Share of a class, %",
+                "Labels, mean (deviation)" if "task" in record else "Share of a class, %",
                 "Mean length, tokens",
                 "Longest, tokens",
                 "Cut off, %",
@@ -80,6 +80,14 @@ def _pairing(record: Record) -> list[Html]:
             "note",
         )
     ]
+
+
+def _balance(split: Record) -> str:
+    """Say how the labels lie: the smallest and largest share, or their mean and deviation."""
+    if "class_shares" not in split:
+        return f"{number(split['label_mean'])} ({number(split['label_deviation'])})"
+    shares = list(split["class_shares"].values())
+    return f"{100 * min(shares):.1f} to {100 * max(shares):.1f}"
 
 
 def _source(name: str, source: Record) -> Html:

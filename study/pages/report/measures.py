@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from study.pages.report.html import NOTHING, Html, Text, badge, table, text
-from study.pages.report.numbers import accuracy, counted_short, number, stored, with_interval
+from study.pages.report.html import NOTHING, Html, Text, badge, paragraph, table, text
+from study.pages.report.numbers import counted_short, number, stored, with_interval
 from study.pages.report.tables import rank_or_none
 from study.records.arm_names import FULL, LORA
 from study.words.arms import arm_label
 from study.words.phrases import capitalised, listed, margin
+from study.words.scores import measure_of, shown
 
 Record = Mapping[str, Any]
 
@@ -67,6 +68,8 @@ def _percent(share: float | None) -> str:
 
 def agreement(record: Record) -> Html:
     """Return how often each arm answers otherwise than full fine-tuning, and how far it moved."""
+    if "undefined" in record:
+        return paragraph(f"Agreement is {record['undefined']}.")
     parted = record["divergence"]
     moved = {(row["arm"], row["rank"]): row for row in parted["arms"]}
     rows: list[list[Text]] = []
@@ -173,7 +176,7 @@ def cost(record: Record) -> Html:
             stored(row["optimizer_state_bytes"]),
             counted_short(row["flops_per_token"]),
             {True: "yes", False: "no"}.get(row["mergeable"], NOTHING),
-            accuracy(row["test_accuracy"]),
+            shown(row),
         ]
         for row in record["arms"]
     ]
@@ -186,7 +189,7 @@ def cost(record: Record) -> Html:
             "Optimiser state",
             "Operations of training, per token",
             "Merges into the base",
-            "Test accuracy",
+            f"Test {measure_of(record['arms'][0]).words}",
         ),
         rows,
         note="Storage: what a task takes on disk beside the base model. Optimiser state: AdamW's "

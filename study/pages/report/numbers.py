@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from study.pages.report.html import NOTHING, Html, text
 from study.words.phrases import percent, share, significant
+from study.words.scores import measure_of, shown
 
 _NEARLY = 0.95  # from here on a size is written in the next unit, so that none has four digits
 
@@ -54,9 +58,12 @@ def with_interval(value: str, low: str, high: str) -> Html:
     return Html(f'{text(value)}<span class="interval">{text(f"{low} to {high}")}</span>')
 
 
-def accuracy_with_interval(fraction: float, low: float, high: float) -> Html:
-    """Write an accuracy in percent, with its interval."""
-    return with_interval(percent(fraction), f"{100 * low:.1f}", f"{100 * high:.1f}")
+def score_with_interval(entry: Mapping[str, Any]) -> Html:
+    """Write an arm's score on test with its interval: in percent, or as it is."""
+    low, high = entry["low"], entry["high"]
+    if measure_of(entry).in_percent:
+        return with_interval(shown(entry), f"{100 * low:.1f}", f"{100 * high:.1f}")
+    return with_interval(shown(entry), f"{low:.3f}", f"{high:.3f}")
 
 
 def gap_with_interval(points: float, low: float, high: float) -> Html:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from study.metrics.measure import Measure
 from study.pages.figures.one_rate import one_rate
 from study.pages.report.html import NOTHING, Html, Text, folded, paragraph, table, text
 from study.pages.report.numbers import number
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, significant
+from study.words.scores import measure_of, score
 
 Record = Mapping[str, Any]
 
@@ -41,7 +43,7 @@ def unequal(record: Record) -> str | None:
 
 
 def learning_rate(record: Record, probe: Record) -> list[Html]:
-    """Return validation and test accuracy by learning rate, and what follows from them.
+    """Return the score on validation and test by learning rate, and what follows from them.
 
     Args:
         record: `metrics/learning_rate.json`; probe: the linear probe's entry of the summary.
@@ -58,14 +60,15 @@ def learning_rate(record: Record, probe: Record) -> list[Html]:
 
 def _by_rate(record: Record, probe: Record) -> Html:
     """Return a row an arm, a column a rate, and a last one for the probe, which has none."""
+    measure = measure_of(probe)
     rates = sorted({row["rate"] for arm in record["arms"] for row in arm["rates"]})
     head_only, *others = [
-        [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate) for rate in rates), ""]
+        [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate, measure) for rate in rates), ""]
         for arm in record["arms"]
     ]
-    accuracy = _both(probe["validation_accuracy"], probe["test_accuracy"])
+    accuracy = _both(*_of_probe(probe), measure)
     return table(
-        "Accuracy by learning rate, %",
+        _title(measure),
         ("Arm", *(f"{rate:g}" for rate in rates), "no rate"),
         [head_only, [_probe_label(probe), *[""] * len(rates), accuracy], *others],
         note=f"On validation, and below it on test. * of several the rate that validation picked. "
@@ -76,44 +79,55 @@ def _by_rate(record: Record, probe: Record) -> Html:
 def _by_arm(record: Record, probe: Record) -> Html:
     """Return a row an arm and rate: of one rate for LoRA a column each would be nearly empty."""
     rows: list[list[Text]] = []
+    measure = measure_of(probe)
     for arm in record["arms"]:
         picked = {arm["best"]} if len(arm["rates"]) > 1 else set()
         rows += [
             [
                 arm_label(arm["arm"], arm["rank"]),
                 f"{row['rate']:g}{' *' * (row['rate'] in picked)}",
-                *_percents(row["validation"], row["test"]),
+                *_written(row["validation"], row["test"], measure),
             ]
             for row in arm["rates"]
         ]
         if arm["arm"] == HEAD_ONLY:
-            accuracies = _percents(probe["validation_accuracy"], probe["test_accuracy"])
+            accuracies = _written(*_of_probe(probe), measure)
             rows.append([_probe_label(probe), NOTHING, *accuracies])
     several = any(len(arm["rates"]) > 1 for arm in record["arms"])
     return table(
-        "Accuracy by learning rate, %",
+        _title(measure),
         ("Arm", "Learning rate", "Validation", "Test"),
         rows,
         note=f"* of several the rate that validation picked. {_EPOCH}" if several else _EPOCH,
     )
 
 
-def _cell(arm: Record, rate: float) -> Text:
+def _cell(arm: Record, rate: float, measure: Measure) -> Text:
     for row in arm["rates"]:
         if row["rate"] == rate:
             picked = " *" if rate == arm["best"] and len(arm["rates"]) > 1 else ""
-            return _both(row["validation"], row["test"], picked)
+            return _both(row["validation"], row["test"], measure, picked)
     return ""
 
 
-def _both(validation: float, test: float, picked: str = "") -> Html:
-    """Write two accuracies in one cell, test below validation."""
-    above, below = _percents(validation, test)
+def _both(validation: float, test: float, measure: Measure, picked: str = "") -> Html:
+    """Write two scores in one cell, test below validation."""
+    above, below = _written(validation, test, measure)
     return Html(f'{text(above + picked)}<span class="interval">{below}</span>')
 
 
-def _percents(validation: float, test: float) -> tuple[str, str]:
-    return f"{100 * validation:.1f}", f"{100 * test:.1f}"
+def _written(validation: float, test: float, measure: Measure) -> tuple[str, str]:
+    if measure.in_percent:
+        return f"{100 * validation:.1f}", f"{100 * test:.1f}"
+    return f"{validation:.3f}", f"{test:.3f}"
+
+
+def _of_probe(probe: Record) -> tuple[float, float]:
+    return probe[f"validation_{measure_of(probe).name}"], score(probe)
+
+
+def _title(measure: Measure) -> str:
+    return f"{capitalised(measure.words)} by learning rate{', %' if measure.in_percent else ''}"
 
 
 def _probe_label(probe: Record) -> Html:

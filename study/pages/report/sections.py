@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.analyses.sufficiency.trend import FALL, INTERACTION, RISE, shown
+from study.metrics.measure import Measure
 from study.pages.figures.learning_rate import caption as rates_caption
 from study.pages.figures.one_rate import one_rate
 from study.pages.report import measures, tables
@@ -20,6 +21,7 @@ from study.pages.report.speed import speed
 from study.pages.report.untrained import signs_table
 from study.words.arms import PROBE
 from study.words.phrases import capitalised, counted, margin
+from study.words.scores import measure_in
 
 Record = Mapping[str, Any]
 
@@ -32,12 +34,18 @@ def rank(study: Study) -> Html:
         pictured("accuracy_vs_rank", study),
         pictured("sufficient_rank", study),
         tables.equivalence(record),
-        sharper(record["sharper"]),
+        _sharper(record["sharper"]),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
-        _trend(record["trend"], record["alpha"]),
+        _trend(record["trend"], record["alpha"], measure_in(record)),
         tables.arms(study["summary"], record["recommended"]["rank"]),
         _unequal(study),
     )
+
+
+def _sharper(record: Record) -> Html:
+    if "undefined" in record:
+        return paragraph(f"The {record['measure']} is {record['undefined']}.", "note")
+    return sharper(record)
 
 
 def _unequal(study: Study) -> Html | None:
@@ -53,12 +61,16 @@ _TRENDS = {
 }
 
 
-def _trend(trend: Record, alpha: float) -> Html:
-    """Say whether accuracy goes with the rank, and what the p values mean."""
+def _trend(trend: Record, alpha: float, measure: Measure) -> Html:
+    """Say whether the score goes with the rank, and what the p values mean."""
+    gets = "rises" if measure.higher else "gets better"
     if trend.get("reason"):
-        return paragraph(f"We cannot say whether accuracy rises with the rank: {trend['reason']}.")
+        return paragraph(
+            f"We cannot say whether {measure.words} {gets} with the rank: {trend['reason']}."
+        )
     rise, fall = trend["p_value"], trend["p_value_of_a_fall"]
     told = _TRENDS[shown(trend, alpha)]
+    getting = "rise" if measure.higher else "get better"
     how = (
         f"Page's trend test puts the ranks in order within each seed. If the rank did not "
         f"matter, orders at least as clear as these would come up with a chance of "
@@ -69,7 +81,7 @@ def _trend(trend: Record, alpha: float) -> Html:
     )
     return joined(
         [
-            paragraph(f"Does accuracy rise with the rank? {told}."),
+            paragraph(f"Does {measure.words} {getting} with the rank? {told}."),
             folded("Details of the test", paragraph(how, "note")),
         ]
     )
@@ -149,7 +161,7 @@ def sameness(study: Study) -> Html:
         pictured("agreement", study),
         measures.agreement(record),
         pictured("calibration", study),
-        measures.calibration(record),
+        None if "undefined" in record else measures.calibration(record),
     )
 
 

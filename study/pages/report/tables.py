@@ -8,6 +8,7 @@ from typing import Any
 from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR
 from study.analyses.results.summary import entries
 from study.analyses.sufficiency.foreseen import OUT_OF_REACH, chance_beforehand
+from study.metrics.measure import ACCURACY, REGRESSION
 from study.pages.report.answer import ranks_of
 from study.pages.report.html import (
     NOTHING,
@@ -22,15 +23,16 @@ from study.pages.report.html import (
     verdicts,
 )
 from study.pages.report.numbers import (
-    accuracy_with_interval,
     gap_with_interval,
     number,
     part,
+    score_with_interval,
     signed,
 )
 from study.records.arm_names import HEAD_ONLY, LORA
 from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, margin, rough
+from study.words.scores import measure_in, points_words
 
 Record = Mapping[str, Any]
 
@@ -45,13 +47,15 @@ def arms(summary: Record, recommended: int | None) -> Html:
         [_named(arm, rank, summary, recommended), *_arm_row(entry)]
         for (arm, rank), entry in entries(summary).items()
     ]
-    seeds = len(summary["seeds"])
+    seeds, measure = len(summary["seeds"]), measure_in(summary)
+    fit = "ridge" if measure.task == REGRESSION else "logistic"
+    points = f" {points_words(measure)}".rstrip()
     over = "seeds and sentences alike" if seeds > 1 else "sentences alone, since there is one seed"
     return table(
         "Every arm on the test sentences",
         (
             "Arm",
-            "Test accuracy",
+            f"Test {measure.words}",
             "Gap to full fine-tuning, points",
             "Learning rate",
             "Trainable parameters",
@@ -61,9 +65,9 @@ def arms(summary: Record, recommended: int | None) -> Html:
         note=f"Below each number: its {100 * summary['confidence']:g} % interval, over {over}. A "
         f"gap compares two arms on the same seeds and sentences. Headline: the rank that the "
         f"settings name beforehand. Recommended: the rank that validation picked. Linear probe: a "
-        f"logistic regression on the frozen encoder's states; validation picked which. It has no "
-        f"seeds, so the interval of its accuracy is over sentences alone. Best head alone: head "
-        f"only or the linear probe, whichever is better on validation.",
+        f"{fit} regression on the frozen encoder's states; validation picked which. It has no "
+        f"seeds, so the interval of its {measure.words} is over sentences alone. Best head alone: "
+        f"head only or the linear probe, whichever is better on validation.{points}",
     )
 
 
@@ -85,7 +89,7 @@ def _arm_row(entry: Record) -> list[Text]:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
         gap = gap_with_interval(*(100 * entry[key] for key in keys))
     return [
-        accuracy_with_interval(entry["test_accuracy"], entry["low"], entry["high"]),
+        score_with_interval(entry),
         gap,
         f"{entry['learning_rate']:g}" if "learning_rate" in entry else NOTHING,
         f"{entry['trainable_parameters']:,}",
@@ -98,7 +102,8 @@ def equivalence(record: Record) -> Html:
     tests = record["equivalence"]
     margins = [test["margin"] for test in tests]
     within_reach = [
-        chance_beforehand(record["seeds"], record["sentences"], width, record["alpha"] / 2)
+        measure_in(record).name != ACCURACY
+        or chance_beforehand(record["seeds"], record["sentences"], width, record["alpha"] / 2)
         >= OUT_OF_REACH
         for width in margins
     ]

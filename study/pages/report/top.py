@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from study.analyses.results.summary import entries
+from study.metrics.measure import ACCURACY
 from study.pages.report import settling
 from study.pages.report.answer import QUESTIONS, answer, recommended
 from study.pages.report.contents import contents
@@ -12,6 +13,7 @@ from study.pages.report.numbers import part, signed
 from study.pages.report.untrained import warnings
 from study.records.arm_names import LORA
 from study.words.phrases import counted, listed
+from study.words.scores import measure_in, points_words
 
 TITLE = "Which LoRA rank is enough?"
 
@@ -29,6 +31,7 @@ def top(study: Study) -> Html:
             paragraph(_subject(study), "subject"),
             Html("</header>"),
             _answer(study),
+            _points(study),
             _key(study),
             contents(),
         ]
@@ -42,7 +45,7 @@ def _subject(study: Study) -> str:
     if "pairs_of" in data:
         rows += f", pairs of {listed([f'`{column}`' for column in data['pairs_of']])}"
     sizes = [
-        counted(data["classes"], "class", "classes"),
+        counted(data["classes"], "class", "classes") if "classes" in data else "a number to learn",
         counted(data["splits"]["train"]["sentences"], "sentence") + " to train on",
         counted(len(settings["lora"]["ranks"]), "rank"),
         counted(len(summary["seeds"]), "seed"),
@@ -62,6 +65,15 @@ def _answer(study: Study) -> Html:
     more = settling.more(study["sufficient_rank"])
     rest = folded(settling.QUESTION, *map(paragraph, more)) if more else None
     return joined([*warned, told, rest])
+
+
+def _points(study: Study) -> Html | None:
+    """Say what arms are compared by, and what a point is, where it is not accuracy."""
+    measure = measure_in(study["summary"])
+    if measure.name == ACCURACY:
+        return None
+    words = f"Arms are compared by {measure.words}, from the pick of an epoch on."
+    return paragraph(f"{words} {points_words(measure)}".strip(), "note")
 
 
 def _key(study: Study) -> Html | None:

@@ -11,10 +11,12 @@ from study.analyses.undertraining.signs import (
     NO_BETTER,
     STILL_LEARNING,
 )
+from study.metrics.measure import ACCURACY, Measure
 from study.pages.report.html import Html, badge, table
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.words.arms import PROBE, arm_label
 from study.words.phrases import capitalised, listed, percent
+from study.words.scores import measure_in
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -76,7 +78,7 @@ def command(undertraining: Record) -> str:
 
 def signs_table(undertraining: Record) -> Html:
     """Return how every arm trained, sign by sign."""
-    rows = []
+    rows, measure = [], measure_in(undertraining)
     for row in undertraining["arms"]:
         signs = {sign["name"]: sign for sign in row["signs"]}
         rows.append(
@@ -86,11 +88,10 @@ def signs_table(undertraining: Record) -> Html:
                 f"{row['steps']:,}",
                 f"{row['last_loss']:.2f}",
                 percent(max(0.0, signs[STILL_LEARNING]["value"])),
-                percent(row["validation_accuracy"]),
+                measure.shown(row[f"validation_{measure.name}"]),
                 badge("yes", "good") if row["trained"] else badge(listed(row["found"]), "bad"),
             ]
         )
-    commonest = undertraining["commonest"]
     return table(
         "Did every arm train?",
         (
@@ -99,15 +100,28 @@ def signs_table(undertraining: Record) -> Html:
             "Steps",
             "Training loss at the end",
             "Share of its learning in the last quarter",
-            "Validation accuracy",
+            f"Validation {measure.words}",
             "Trained",
         ),
         rows,
         note=f"Means over seeds. Guessing has a loss of {undertraining['guessing_loss']:.2f}. "
-        f"Always answering “{commonest['class']}” is right on {percent(commonest['share'])} of the "
-        "validation sentences.",
+        + _guessing(undertraining, measure),
         words=(0, 6),
     )
+
+
+def _guessing(undertraining: Record, measure: Measure) -> str:
+    """Say what one reaches on validation who reads no sentence."""
+    commonest, said = undertraining["commonest"], []
+    if commonest is not None:
+        said.append(
+            f"Always answering “{commonest['class']}” is right on {percent(commonest['share'])} of "
+            "the validation sentences."
+        )
+    if "guessing" in undertraining:
+        value = measure.shown(undertraining["guessing"])
+        said.append(f"One who reads no sentence has a {measure.words} of {value} there.")
+    return " ".join(said)
 
 
 def _first(row: Record) -> str | None:
@@ -142,9 +156,14 @@ def _words(sign: str, rows: Sequence[Record], undertraining: Record) -> str:
     if sign == STILL_LEARNING:
         return f"{'were' if many else 'was'} still learning when training ended"
     if sign == NO_BETTER:
+        if measure_in(undertraining).name != ACCURACY:
+            return (
+                f"{'are' if many else 'is'} not shown to do better than one who reads no sentence"
+            )
         commonest = undertraining["commonest"]["class"]
         return (
             f"{'are' if many else 'is'} not shown to do better than one who always answers "
             f"“{commonest}”"
         )
-    return f"{'are' if many else 'is'} right less often on validation than the head alone"
+    how = "right less often" if measure_in(undertraining).name == ACCURACY else "worse"
+    return f"{'are' if many else 'is'} {how} on validation than the head alone"

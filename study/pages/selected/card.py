@@ -13,11 +13,14 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from study.metrics.measure import measure_named
 from study.pages.selected import sections
 from study.pages.selected.facts import Facts
 from study.words.phrases import counted
+from study.words.scores import score
 
 _DIGITS = 4
+_TASK = "text-classification"  # of a regression too: the hub has no word for one
 
 
 def adapter_card(facts: Facts, lines: Sequence[str]) -> ModelCard:
@@ -27,7 +30,7 @@ def adapter_card(facts: Facts, lines: Sequence[str]) -> ModelCard:
         sections.code(lines),
         sections.adapter_note(facts),
     ]
-    data = _metadata(facts, library_name="peft", tags=["lora", "text-classification"])
+    data = _metadata(facts, library_name="peft", tags=["lora", _TASK])
     return _card(data, facts, sections.adapter_title(facts), load)
 
 
@@ -39,7 +42,7 @@ def merged_card(facts: Facts, lines: Sequence[str]) -> ModelCard:
         sections.code(lines),
         sections.merged_note(facts),
     ]
-    data = _metadata(facts, library_name="transformers", tags=["text-classification", "lora"])
+    data = _metadata(facts, library_name="transformers", tags=[_TASK, "lora"])
     return _card(data, facts, sections.merged_title(facts), load)
 
 
@@ -71,24 +74,25 @@ def _metadata(facts: Facts, library_name: str, tags: list[str]) -> ModelCardData
         language=language if isinstance(language, str) else None,
         library_name=library_name,
         license=facts.license(),
-        metrics=["accuracy"],
+        metrics=[facts.arm.metric],
         model_name=sections.adapter_title(facts),
-        pipeline_tag="text-classification",
+        pipeline_tag=_TASK,
         tags=tags,
         eval_results=_results(facts),
     )
 
 
 def _results(facts: Facts) -> list[EvalResult]:
-    """Return the run's test accuracy, and the rank's over all seeds with its interval."""
+    """Return the run's score on test, and the rank's over all seeds with its interval."""
     common: dict[str, Any] = {
-        "task_type": "text-classification",
+        "task_type": _TASK,
         "dataset_type": facts.data_type(),
         "dataset_name": facts.data_name() + facts.rows_taken(),
         "dataset_split": "test",
-        "metric_type": "accuracy",
+        "metric_type": facts.arm.metric,
     }
-    entry, seeds = facts.accuracy, facts.summary["seeds"]
+    words = measure_named(facts.arm.metric).words
+    entry, seeds = facts.entry, facts.summary["seeds"]
     interval = {
         "low": round(entry["low"], _DIGITS),
         "high": round(entry["high"], _DIGITS),
@@ -98,13 +102,13 @@ def _results(facts: Facts) -> list[EvalResult]:
     return [
         EvalResult(
             **common,
-            metric_name=f"Test accuracy of this run (seed {facts.run.seed})",
+            metric_name=f"Test {words} of this run (seed {facts.run.seed})",
             metric_value=round(facts.run.test_score, _DIGITS),
         ),
         EvalResult(
             **common,
-            metric_name=f"Test accuracy, mean over {counted(len(seeds), 'seed')}",
-            metric_value=round(entry["test_accuracy"], _DIGITS),
+            metric_name=f"Test {words}, mean over {counted(len(seeds), 'seed')}",
+            metric_value=round(score(entry), _DIGITS),
             metric_args=interval,
         ),
     ]

@@ -60,7 +60,7 @@ class Facts:
         return self.base_id or hub.short_name(self.settings.model.name)
 
     @property
-    def accuracy(self) -> Mapping[str, Any]:
+    def entry(self) -> Mapping[str, Any]:
         """The rank's entry in metrics/summary.json."""
         try:
             entry: Mapping[str, Any] = self.summary["lora"][str(self.picked.rank)]

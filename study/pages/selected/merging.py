@@ -38,7 +38,7 @@ class Checked:
     Attributes:
         sentences: on which base with adapter and merged model were compared.
         difference: the largest between two logits.
-        predictions: of the merged model on every sentence, (n,).
+        predictions: of the merged model on every sentence, (n,): classes, or numbers.
     """
 
     sentences: int
@@ -77,7 +77,8 @@ def merge_checked(
             f"data/selected: merged and unmerged logits differ by {difference:g}; "
             f"allowed: {allowed:g}"
         )
-    return Checked(few, difference, after.argmax(1))
+    predictions = after[:, 0] if after.shape[1] == 1 else after.argmax(1)
+    return Checked(few, difference, predictions)
 
 
 def _padded_otherwise(apart: float, allowed: float, split: Split, padding: Padding) -> str:

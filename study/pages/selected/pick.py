@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.entry.errors import StudyError
+from study.metrics.measure import measure_named
 from study.records.runs import ArmRecord, RunRecord
 
 _FILE = "metrics/sufficient_rank.json"
@@ -54,5 +55,6 @@ def recommendation(
 
 
 def best_run(record: ArmRecord) -> RunRecord:
-    """Return the run of the best validation accuracy; of equals, that of the smallest seed."""
-    return max(record.picked(), key=lambda run: (run.validation_score, -run.seed))
+    """Return the run that is best on validation; of equals, that of the smallest seed."""
+    merit = measure_named(record.metric).merit
+    return max(record.picked(), key=lambda run: (merit(run.validation_score), -run.seed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.metrics.measure import measure_named
 from study.pages.selected import hub
 from study.pages.selected.facts import Facts
 from study.words.arms import PROBE, states_words
@@ -17,6 +18,7 @@ from study.words.phrases import (
     share,
     significant,
 )
+from study.words.scores import measure_of, shown
 
 
 def adapter_title(facts: Facts) -> str:
@@ -36,19 +38,24 @@ def code(lines: Sequence[str]) -> str:
 
 def what_it_is(facts: Facts) -> str:
     """Say what the model does and why this one was picked."""
-    labels = listed([f"`{name}`" for name in facts.arm.label_names])
+    names = facts.arm.label_names
+    labels = listed([f"`{name}`" for name in names])
+    kind = f"A classifier of {_texts(facts)} into {len(names)} classes ({labels}): "
+    head = "classification head"
+    if not names:
+        kind, head = f"A regression of a number on {_texts(facts)}: ", "head of one output"
     # Modules that are named in full (all-linear) are told by what they are called in a layer.
     names = dict.fromkeys(target.rpartition(".")[2] for target in facts.config.target_modules)
     targets = listed([f"`{name}`" for name in names])
+    measure = measure_named(facts.arm.metric)
     where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
     return (
-        f"A classifier of {_texts(facts)} into {len(facts.arm.label_names)} classes ({labels}): "
-        f"{_base(facts)} with a low-rank update of its modules {targets} in {where}, and a "
-        f"classification head. It trains {counted(facts.arm.trainable_parameters, 'parameter')}, "
-        f"{share(facts.accuracy['trainable_share'])} of all.\n\n"
+        f"{kind}{_base(facts)} with a low-rank update of its modules {targets} in {where}, and a "
+        f"{head}. It trains {counted(facts.arm.trainable_parameters, 'parameter')}, "
+        f"{share(facts.entry['trainable_share'])} of all.\n\n"
         f"{_why(facts)} Of its {counted(len(facts.arm.picked()), 'run')} this "
-        f"is the one with the best validation accuracy, seed {facts.run.seed} "
-        f"({percent(facts.run.validation_score)})."
+        f"is the one with the best validation {measure.words}, seed {facts.run.seed} "
+        f"({measure.shown(facts.run.validation_score)})."
     )
 
 
@@ -117,9 +124,15 @@ def merged_note(facts: Facts) -> str:
 def training_data(facts: Facts) -> str:
     """Say what it was trained, chosen and tested on."""
     splits, data = facts.data["splits"], facts.settings.data
-    rows = ["| split | sentences | tokens, median | share by class |", "| :-- | --: | --: | :-- |"]
+    regression = not facts.arm.label_names
+    last = "labels, mean (deviation)" if regression else "share by class"
+    rows = [f"| split | sentences | tokens, median | {last} |", "| :-- | --: | --: | :-- |"]
     for name, split in splits.items():
-        classes = listed([percent(value) for value in split["class_shares"].values()])
+        if regression:
+            mean, deviation = split["label_mean"], split["label_deviation"]
+            classes = f"{significant(mean)} ({significant(deviation)})"
+        else:
+            classes = listed([percent(value) for value in split["class_shares"].values()])
         rows.append(f"| {name} | {split['sentences']:,} | {split['length_p50']} | {classes} |")
     apart = " so that no two sentences of different splits quote one another"
     if facts.pairs_of is not None:
@@ -161,20 +174,22 @@ def _after_warmup(schedule: str) -> str:
 
 
 def results(facts: Facts) -> str:
-    """Give test accuracies with intervals, beside the other arms, and what was re-measured."""
-    summary, entry, arm = facts.summary, facts.accuracy, facts.arm
+    """Give scores on test with intervals, beside the other arms, and what was re-measured."""
+    summary, entry, arm = facts.summary, facts.entry, facts.arm
     probe = summary[PROBE]
-    sentences = len(arm.test_labels)
+    sentences, measure = len(arm.test_labels), measure_named(arm.metric)
     interval = f"{share(summary['confidence'])} interval over {summary['interval']}"
     rows = [
-        "| | test accuracy | " + interval + " | gap to full fine-tuning, points |",
+        f"| | test {measure.words} | " + interval + " | gap to full fine-tuning, points |",
         "| :-- | --: | :-- | :-- |",
-        f"| this run, seed {facts.run.seed} | {percent(facts.run.test_score)} | - | - |",
+        f"| this run, seed {facts.run.seed} | {measure.shown(facts.run.test_score)} | - | - |",
         _row(f"rank {facts.picked.rank}, mean of {_seeds(facts)}", entry),
         _row(f"full fine-tuning, mean of {_seeds(facts)}", summary["full"]),
         _row(f"head only, mean of {_seeds(facts)}", summary["head_only"]),
         _row(f"linear probe on {states_words(probe['state'])}, no seeds", probe),
     ]
+    if not arm.label_names:
+        return "\n".join(rows) + f"\n\n{_verdicts(facts)}\n\n{_numbers_again(facts)}"
     same = int(sum(a == b for a, b in zip(_again(facts), facts.run.test_predictions, strict=True)))
     right = sum(a == b for a, b in zip(_again(facts), arm.test_labels, strict=True))
     again = (
@@ -188,7 +203,7 @@ def results(facts: Facts) -> str:
 
 def limits(facts: Facts) -> str:
     """Say what must not be expected."""
-    sizes = facts.data["splits"]["train"]["sentences"]
+    sizes, words = facts.data["splits"]["train"]["sentences"], measure_named(facts.arm.metric).words
     few = (
         "One seed was trained" if len(facts.arm.picked()) == 1 else f"{_seeds(facts)} were trained"
     )
@@ -197,8 +212,8 @@ def limits(facts: Facts) -> str:
         "text, other lengths or other languages.\n"
         f"- {few[0].upper()}{few[1:]}, so that small differences between ranks, or to full "
         "fine-tuning, cannot be told; the verdicts above say which can.\n"
-        "- The run was picked on validation, which flatters its validation accuracy and not its "
-        "test accuracy.\n"
+        f"- The run was picked on validation, which flatters its validation {words} and not its "
+        f"test {words}.\n"
         "- Probabilities were not calibrated, and no test of bias or of misuse was made."
     )
 
@@ -232,6 +247,8 @@ def _padding(facts: Facts) -> list[str]:
 
 def _classes(facts: Facts) -> str:
     names = facts.arm.label_names
+    if not names:
+        return "The model's one output is the number."
     if names == tuple(str(i) for i in range(len(names))):
         return "The data give the classes numbers and no names."
     return f"Class {listed([f'{i} is `{name}`' for i, name in enumerate(names)])}."
@@ -252,12 +269,25 @@ def _row(label: str, entry: object) -> str:
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
         gap = "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * entry[key] for key in keys))
-    span = f"{percent(entry['low'])} to {percent(entry['high'])}"
-    return f"| {label} | {percent(entry['test_accuracy'])} | {span} | {gap} |"
+    written = measure_of(entry).shown
+    span = f"{written(entry['low'])} to {written(entry['high'])}"
+    return f"| {label} | {shown(entry)} | {span} | {gap} |"
 
 
-def _again(facts: Facts) -> list[int]:
-    predictions: list[int] = facts.checked.predictions.tolist()
+def _numbers_again(facts: Facts) -> str:
+    """Say how far the files' numbers are from those of the run."""
+    pairs = zip(_again(facts), facts.run.test_predictions, strict=True)
+    off = max(abs(one - other) for one, other in pairs)
+    return (
+        f"The files here, in fp32, give numbers that are at most {off:.2g} off those of the run in "
+        f"{facts.settings.train.precision}. On {facts.checked.sentences:,} sentences the outputs "
+        f"of base with adapter and of the merged model differ by {facts.checked.difference:.1g} at "
+        "most."
+    )
+
+
+def _again(facts: Facts) -> list[float]:
+    predictions: list[float] = facts.checked.predictions.tolist()
     return predictions
 
 
@@ -270,7 +300,7 @@ def _verdicts(facts: Facts) -> str:
     found = []
     if facts.picked.rank == facts.sufficient_rank["recommended"]["rank"]:
         found = [f"within {margin(at['margin'])}: {at['verdict']}" for at in answer["margins"]]
-    gap = facts.accuracy["gap_to_full"]
+    gap = facts.entry["gap_to_full"]
     side = "below" if gap < 0 else "above"
     start = f"The rank is {points(gap)} {side} full fine-tuning, paired over seeds and sentences."
     if not found:

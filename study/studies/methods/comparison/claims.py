@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from study.analyses.results.sweep import measure_in
 from study.claims.paired import answer, unanswered
 from study.claims.statements import above, every
 from study.claims.verdicts import exactly
@@ -101,6 +102,10 @@ def _few(case: Case, claim: str) -> dict[str, Any]:
 
 
 def _kept(names: Sequence[str], case: Case, claim: str) -> dict[str, Any]:
+    measure = measure_in(case.records[FULL])
+    if not measure.in_percent:
+        why = f"not defined for {measure.words}: it has no shares"
+        return unanswered(claim, why)
     statements = [
         above(
             f"{label(name)} minus {share(KEPT)} of full fine-tuning",
@@ -110,7 +115,7 @@ def _kept(names: Sequence[str], case: Case, claim: str) -> dict[str, Any]:
         )
         for name in names
     ]
-    why = f"whether test accuracy is above {share(KEPT)} of full fine-tuning's, in points"
+    why = f"whether test {measure.words} is above {share(KEPT)} of full fine-tuning's, in points"
     return _answer(claim, every(statements, case.alpha), why)
 
 

@@ -1,4 +1,4 @@
-"""How a method's test accuracy stands to another's, paired over seeds and sentences."""
+"""How a method's score on test stands to another's, paired over seeds and sentences."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ from dataclasses import asdict
 import numpy as np
 from scipy.optimize import brentq
 
-from study.analyses.results.sweep import scores
+from study.analyses.results.sweep import measure_in, merits, scores
 from study.claims.estimates import Estimate
 from study.claims.paired import estimate
 from study.probes.record import LinearProbe
 from study.records.runs import ArmRecord
-from study.statistics.crossed import crossed_interval
+from study.statistics.crossed import are_counts, crossed_interval
 
 
 def difference(
     record: ArmRecord | LinearProbe, other: ArmRecord, confidence: float
 ) -> dict[str, float]:
-    """Return the `difference` of accuracy, a fraction, with its interval: `low` and `high`.
+    """Return the `difference` of scores, with its interval: `low` and `high`.
+
+    Of accuracy a fraction; more is better, and a hundredth is a point (`Measure.merits`).
 
     The linear probe has no seeds, and is paired with every seed of the other.
     """
-    right = record.parts() if isinstance(record, LinearProbe) else scores(record)
-    gaps = right.astype(np.float64) - scores(other)  # (num_seeds, num_sentences)
-    interval = crossed_interval(gaps, confidence, least=-1, most=1)
+    measure = measure_in(other)
+    own = measure.merits(record.parts()) if isinstance(record, LinearProbe) else merits(record)
+    gaps = own.astype(np.float64) - merits(other)  # (num_seeds, num_sentences)
+    most = measure.most - measure.least
+    interval = crossed_interval(gaps, confidence, counts=are_counts(own), least=-most, most=most)
     return {"difference": float(gaps.mean())} | asdict(interval)
 
 
 def less(record: ArmRecord, other: ArmRecord, share: float = 1.0) -> Estimate:
-    """Return the record's accuracy less a share of the other's, in points."""
-    return estimate(scores(record) - share * scores(other), counts=True, scale=100.0)
+    """Return the record's score less a share of the other's, in points; more is better."""
+    own = merits(record)
+    return estimate(own - share * merits(other), counts=are_counts(own), scale=100.0)
 
 
 def kept(record: ArmRecord, full: ArmRecord, confidence: float) -> dict[str, float] | None:
@@ -38,8 +43,11 @@ def kept(record: ArmRecord, full: ArmRecord, confidence: float) -> dict[str, flo
 
     The interval is of the shares that a test does not refute (Fieller 1954, "Some problems in
     interval estimation"): of `less` at that share it holds 0. So its lower end lies above 95 % just
-    where the claim that 95 % is kept is shown. None if full fine-tuning got nothing right.
+    where the claim that 95 % is kept is shown. None if full fine-tuning got nothing right, or of a
+    metric that has no shares (a correlation, a loss).
     """
+    if not measure_in(full).in_percent:
+        return None
     own, whole = float(scores(record).mean()), float(scores(full).mean())
     if whole == 0:
         return None

@@ -13,7 +13,7 @@ mergeable               tried (`study.studies.methods.comparison.merging`): the 
                         or the `merge_reason`. None for full fine-tuning and head only
 learning_rate           that was used: the only one, or of several the one that validation picked
 rates                   every rate that was tried, with its mean validation accuracy
-test_accuracy, low, high    mean over seeds, with its interval
+test_accuracy, low, high    mean over seeds, with its interval; of another metric test_ and its name
 of_full                 share of full fine-tuning's accuracy that is kept, with its interval
                         (`study.studies.methods.comparison.quality.kept`). None for full fine-tuning
 to_full, to_lora        difference of accuracy, paired over seeds and sentences, with its interval.
@@ -37,7 +37,7 @@ from transformers import PreTrainedModel
 
 from study.analyses.cost.merging import TOLERANCE
 from study.analyses.cost.plain import load_plain, padded_batches
-from study.analyses.cost.record import accuracy, operations, optimizer_state, size, storage
+from study.analyses.cost.record import operations, optimizer_state, score, size, storage
 from study.batches.collating import Inputs
 from study.entry.errors import StudyError
 from study.probes.record import read_probe
@@ -55,6 +55,7 @@ from study.studies.methods.comparison.rows import arms
 from study.studies.methods.training.quantised import quantise, weight_bytes
 from study.training.machine import compute_dtype
 from study.words.arms import PROBE
+from study.words.scores import measure_of
 
 if TYPE_CHECKING:
     from study.studies.methods.settings import MethodsStudy
@@ -109,8 +110,9 @@ def comparison(settings: MethodsStudy, data: Prepared, root: Path) -> dict[str, 
 
 def metrics(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Return what `dvc metrics` shows and compares, by method."""
-    keys = ("test_accuracy", "low", "high", "trainable_parameters", "storage_bytes")
-    trained = (row for row in arms(record) if "reason" not in row)
+    trained = [row for row in arms(record) if "reason" not in row]
+    score = f"test_{measure_of(trained[0]).name}"
+    keys = (score, "low", "high", "trainable_parameters", "storage_bytes")
     return {row["name"]: {key: row[key] for key in keys} for row in trained}
 
 
@@ -171,7 +173,7 @@ def _row(
     unmerged: dict[str, Any] = {"mergeable": None}
     row |= unmerged if beside else merging(name, settings.methods, model, inputs, folder)
     row |= {"learning_rate": record.learning_rate, "rates": rates(record)}
-    row |= accuracy(record, settings)
+    row |= score(record, settings)
     confidence = settings.statistics.confidence
     row["of_full"] = None if name == FULL else kept(record, records[FULL], confidence)
     for key, other in (("to_full", FULL), ("to_lora", "lora")):

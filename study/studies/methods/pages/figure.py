@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from study.pages.figures import style
-from study.pages.figures.text import below, interval_words, percent, short_count
+from study.pages.figures.text import below, interval_words, short_count
 from study.records.arm_names import FULL, HEAD_ONLY
 from study.studies.methods.settings import LORA_VARIANTS
-from study.words.phrases import apart, listed, share
+from study.words.phrases import apart, capitalised, listed, share
+from study.words.scores import measure_of, merit, shown
 
 Record = Mapping[str, Any]
 
@@ -30,15 +31,16 @@ def draw(record: Record) -> Figure:
     rows = _ranked(record)
     figure = Figure(figsize=(style.WIDTH, 1.7 + 0.29 * len(rows)), layout="constrained")
     figure.suptitle(
-        "Accuracy beside full fine-tuning, and trained parameters, by method", x=0.01, ha="left"
+        f"{capitalised(_measured(record))} beside full fine-tuning, and trained parameters, by "
+        "method",
+        x=0.01,
+        ha="left",
     )
     left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"width_ratios": (3, 2)})
     left.axvline(0, color=style.ARMS["full"].color, linewidth=1, linestyle=style.DASHED, zorder=1)
     for place, row in enumerate(rows):
         _line(left, right, place, row, label=_first_of_its_kind(place, rows))
-    left.set_yticks(
-        range(len(rows)), [f"{row['label']}  {percent(row['test_accuracy'])}" for row in rows]
-    )
+    left.set_yticks(range(len(rows)), [f"{row['label']}  {shown(row)}" for row in rows])
     left.set_ylim(len(rows) - 0.5, -0.5)
     for axes in (left, right):
         axes.grid(visible=True, axis="x")
@@ -46,14 +48,14 @@ def draw(record: Record) -> Figure:
         axes.tick_params(axis="y", length=0)
     left.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
-    left.set_xlabel("Test accuracy less full fine-tuning's (points)")
+    left.set_xlabel(f"Test {_measured(record)} less full fine-tuning's (points)")
     right.set_xscale("log")
     right.set_xlim(_limits([row["trainable_parameters"] for row in rows]))
     right.xaxis.set_major_locator(LogLocator(10, numticks=5))
     right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
     right.xaxis.set_minor_formatter(NullFormatter())
     right.set_xlabel("Trainable parameters (log scale)")
-    left.set_title("Beside the names: test accuracy", loc="left", color=style.GREY)
+    left.set_title(f"Beside the names: test {_measured(record)}", loc="left", color=style.GREY)
     below(figure, left, f"{interval_words(record)}, of the differences")
     return figure
 
@@ -63,7 +65,7 @@ def caption(record: Record) -> str:
     full = record["methods"][0]
     tuned = [row for row in _ranked(record) if row["name"] not in (FULL, HEAD_ONLY)]
     if not tuned:
-        return f"Full fine-tuning reaches {percent(full['test_accuracy'])}."
+        return f"Full fine-tuning reaches {shown(full)}."
     best = tuned[0]
     fewest = min(tuned, key=lambda row: row["trainable_parameters"])
     level = [row["label"] for row in tuned if _holds_zero(row["to_full"])]
@@ -74,7 +76,7 @@ def caption(record: Record) -> str:
     )
     return (
         f"{_beside_lora(record)}{told} Among the methods beside full fine-tuning, {best['label']} "
-        f"scores highest: {percent(best['test_accuracy'])}, {_gap(best)}. {fewest['label']} trains "
+        f"scores highest: {shown(best)}, {_gap(best)}. {fewest['label']} trains "
         f"the fewest parameters: {fewest['trainable_parameters']:,}, or "
         f"{share(fewest['trainable_share'])} of all, and is {_gap(fewest)}. Two methods differ "
         f"where the interval of their difference lies on one side of 0; each is looked at by "
@@ -92,7 +94,7 @@ def _beside_lora(record: Record) -> str:
     if not apart_:
         return "We cannot say of anything here that it differs from LoRA. "
     if any(row["label"] in apart_ for row in others):
-        return f"These differ from LoRA in accuracy: {listed(apart_)}. "
+        return f"These differ from LoRA in {_measured(record)}: {listed(apart_)}. "
     return (
         "We cannot say of any other method that tunes few parameters that it is better or worse "
         f"than LoRA. {listed(apart_)} {_differ(apart_)} from it. "
@@ -110,21 +112,24 @@ def _holds_zero(gap: Record) -> bool:
 def alternative(record: Record) -> str:
     """Tell what is drawn to someone who cannot see it."""
     methods = [
-        f"{row['label']} {percent(row['test_accuracy'])}{_interval(row)} with "
-        f"{row['trainable_parameters']:,}"
+        f"{row['label']} {shown(row)}{_interval(row)} with {row['trainable_parameters']:,}"
         for row in _ranked(record)
     ]
     return (
-        "Test accuracy of each method with the interval of its difference to full fine-tuning, and "
-        f"its number of trainable parameters, best first: {listed(methods)}. "
+        f"Test {_measured(record)} of each method with the interval of its difference to full "
+        f"fine-tuning, and its number of trainable parameters, best first: {listed(methods)}. "
         f"{interval_words(record)}."
     )
 
 
+def _measured(record: Record) -> str:
+    return measure_of(record["methods"][0]).words
+
+
 def _ranked(record: Record) -> list[Record]:
-    """Return the methods that were trained, the most accurate first."""
+    """Return the methods that were trained, the best first."""
     trained = [row for row in record["methods"] if "reason" not in row]
-    return sorted(trained, key=lambda row: -row["test_accuracy"])
+    return sorted(trained, key=lambda row: -merit(row))
 
 
 def _gap(row: Record) -> str:

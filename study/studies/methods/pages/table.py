@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.analyses.cost.table import UNKNOWN, size
+from study.metrics.measure import REGRESSION
 from study.studies.methods.comparison.machine import (
     latency_noise,
     measured,
@@ -22,7 +23,8 @@ from study.studies.methods.comparison.machine import (
 from study.studies.methods.comparison.rows import arms
 from study.words import markdown
 from study.words.arms import PROBE, states_words
-from study.words.phrases import counted, listed, percent, share, significant
+from study.words.phrases import counted, listed, share, significant
+from study.words.scores import cell, column, measure_of
 from study.words.text_table import align
 
 Record = Mapping[str, Any]
@@ -49,6 +51,11 @@ COST = (
 )
 
 
+def _quality_columns(record: Record) -> tuple[str, ...]:
+    named = column(measure_of(record["methods"][0]))
+    return tuple(named if name == "test accuracy, %" else name for name in QUALITY)
+
+
 def quality_rows(record: Record) -> Rows:
     """Return what each method scored, in the order of `QUALITY`."""
     return [_quality(row) for row in arms(record)]
@@ -63,16 +70,19 @@ def cost_rows(record: Record, machine: Record | None) -> Rows:
 def legend(record: Record, machine: Record | None) -> list[str]:
     """Return what the cells mean, a sentence or more each."""
     trained = {row["name"] for row in record["methods"] if "reason" not in row}
+    measure = measure_of(record["methods"][0])
+    fit = "ridge" if measure.task == REGRESSION else "logistic"
     said = [
         f"{counted(len(record['seeds']), 'seed')}, {record['train_sentences']:,} sentences to "
         f"train on, {record['test_sentences']:,} to test on; LoRA and its variants have rank "
         f"{record['rank']}. In brackets: {100 * record['confidence']:g} % intervals, each by "
         "itself; differences are paired over seeds and sentences.",
         picked(record),
-        f"Linear probe is a logistic regression on {states_words(record[PROBE]['state'])} of the "
+        f"Linear probe is a {fit} regression on {states_words(record[PROBE]['state'])} of the "
         "frozen encoder, which validation picked. It has no learning rate, and no seeds: the "
-        "interval of its accuracy is over sentences alone. Its operations are one pass of the "
-        "encoder over the training sentences; the fit itself is not counted, nor was it timed.",
+        f"interval of its {measure.words} is over sentences alone. Its operations are one pass "
+        "of the encoder over the training sentences; the fit itself is not counted, nor was it "
+        "timed.",
         "Storage per task is what stands beside the base model. The base's weights are those that "
         "stay in memory while a method trains. Operations are those of matrix products; latency "
         "is unmerged. Mergeable was tried: merged and unmerged logits agree within "
@@ -106,29 +116,30 @@ def picked(record: Record) -> str:
     several = [row for row in record["methods"] if len(row.get("rates", ())) > 1]
     if not several:
         return "Every method has one learning rate: validation had none to pick."
+    measure = measure_of(record["methods"][0])
     choices = [
         f"{row['label']} {row['learning_rate']:g} of "
-        + listed([f"{at['rate']:g} ({percent(at['validation'])})" for at in row["rates"]])
+        + listed([f"{at['rate']:g} ({measure.shown(at['validation'])})" for at in row["rates"]])
         for row in several
     ]
     rest = len(several) < len(record["methods"]) - len(_left_out(record))
     others = " The others have one." if rest else ""
     return (
-        "Where a method has several learning rates, validation picks one, by its mean accuracy "
-        f"(in brackets): {'; '.join(choices)}.{others}"
+        "Where a method has several learning rates, validation picks one, by its mean "
+        f"{measure.words} (in brackets): {'; '.join(choices)}.{others}"
     )
 
 
 def text_table(record: Record, machine: Record | None) -> str:
     """Return the tables for a terminal, with their legend."""
-    lines = [*align([QUALITY, *quality_rows(record)]), ""]
+    lines = [*align([_quality_columns(record), *quality_rows(record)]), ""]
     lines += [*align([COST, *cost_rows(record, machine)]), "", *legend(record, machine)]
     return "\n".join(lines)
 
 
 def markdown_quality(record: Record) -> str:
-    """Return the table of accuracy in Markdown."""
-    return markdown.table(QUALITY, quality_rows(record))
+    """Return the table of scores in Markdown."""
+    return markdown.table(_quality_columns(record), quality_rows(record))
 
 
 def markdown_cost(record: Record, machine: Record | None) -> str:
@@ -143,11 +154,10 @@ def _left_out(record: Record) -> list[Record]:
 def _quality(row: Record) -> tuple[str, ...]:
     if "reason" in row:
         return (row["label"], *[UNKNOWN] * (len(QUALITY) - 1))
-    accuracy = [100 * row[key] for key in ("test_accuracy", "low", "high")]
     return (
         row["label"],
         _rate(row),
-        "{:.1f} [{:.1f}, {:.1f}]".format(*accuracy),
+        cell(row),
         *(_gap(row[key]) for key in ("to_full", "to_lora")),
     )
 
