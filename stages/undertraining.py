@@ -10,6 +10,7 @@ from __future__ import annotations
 from study.analyses.results.sweep import read_sweep
 from study.analyses.results.validation import read_answers
 from study.analyses.undertraining.record import undertraining
+from study.analyses.undertraining.signs import told
 from study.entry import command
 from study.entry.sections import load
 from study.probes.record import read_probe
@@ -33,7 +34,7 @@ def main() -> None:
     write_json("metrics/undertraining.json", record)
     for arm in record["arms"]:
         if not arm["trained"]:
-            print(f"{arm_label(arm['arm'], arm['rank'])}: {', '.join(arm['found'])}")
+            print(f"{arm_label(arm['arm'], arm['rank'])}: {', '.join(told(sign, results.full.metric) for sign in arm['found'])}")
     if record["settings"]:
         print("to train again: dvc exp run " + " ".join(f"-S {s}" for s in record["settings"]))
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study.analyses.undertraining.curve import Curve
+from study.records.runs import ACCURACY
 from study.statistics.crossed import paired
 from study.statistics.resampling import Scores
 
@@ -22,6 +23,14 @@ HARDLY_LEARNED = "hardly learned"
 STILL_LEARNING = "still learning"
 NO_BETTER = "no better than the commonest class"
 BEHIND_HEAD = "behind the head alone"
+
+GUESS = "no better than a guess"  # how NO_BETTER is said where accuracy is not what is measured
+
+
+def told(name: str, metric: str) -> str:
+    """Return how a sign is said in a study of a metric."""
+    return GUESS if name == NO_BETTER and metric != ACCURACY else name
+
 
 # Chosen from two files, trained for few steps and for many: docs/training.md has them.
 LEARNED, FALLING = 0.1, 0.25

@@ -10,6 +10,7 @@ from study.analyses.undertraining.signs import (
     HARDLY_LEARNED,
     NO_BETTER,
     STILL_LEARNING,
+    told,
 )
 from study.metrics.measure import ACCURACY, Measure
 from study.pages.report.html import Html, badge, table
@@ -89,7 +90,7 @@ def signs_table(undertraining: Record) -> Html:
                 f"{row['last_loss']:.2f}",
                 percent(max(0.0, signs[STILL_LEARNING]["value"])),
                 measure.shown(row[f"validation_{measure.name}"]),
-                badge("yes", "good") if row["trained"] else badge(listed(row["found"]), "bad"),
+                badge("yes", "good") if row["trained"] else badge(_found(row, measure), "bad"),
             ]
         )
     return table(
@@ -108,6 +109,10 @@ def signs_table(undertraining: Record) -> Html:
         + _guessing(undertraining, measure),
         words=(0, 6),
     )
+
+
+def _found(row: Record, measure: Measure) -> str:
+    return listed([told(sign, measure.name) for sign in row["found"]])
 
 
 def _guessing(undertraining: Record, measure: Measure) -> str:

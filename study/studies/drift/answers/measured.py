@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analyses.agreement.divergence import kl
-from study.analyses.results.sweep import Sweep, scores
+from study.analyses.results.sweep import Sweep
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord
 from study.studies.drift.outputs.given import Given, Name
@@ -59,10 +59,17 @@ def measured(
     found: dict[str, Arms] = {
         KL: {name: kl(own.logits, base.logits) for name, own in given.items()},
         CHANGE: {name: own.change.astype(np.float64) for name, own in given.items()},
-        IN: {name: scores(records[name]) for name in given},
+        IN: {name: right(records[name]) for name in given},
     }
     if labels is not None:
         found[OUT] = {name: own.logits.argmax(axis=-1) == labels for name, own in given.items()}
+    return found
+
+
+def right(record: ArmRecord) -> NDArray[np.bool_]:
+    """Return which test sentences each seed got right, whatever the study's metric is."""
+    predicted = np.array([run.test_predictions for run in record.picked()])
+    found: NDArray[np.bool_] = predicted == np.array(record.test_labels)
     return found
 
 

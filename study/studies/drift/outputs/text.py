@@ -44,6 +44,11 @@ def general_text(settings: DriftStudy, data: Prepared) -> tuple[Split, dict[str,
     Raises:
         StudyError: the source or a setting is no good, or nothing is left.
     """
+    if data.task == "regression":
+        raise StudyError(
+            "data.task: regression; drift is not defined for it, as it compares the probabilities "
+            "of classes; allowed: classification"
+        )
     source = settings.drift.source
     tokenizer = Tokenizer(settings.model.name, data.max_length)  # first: it fails fast
     found = read_source(

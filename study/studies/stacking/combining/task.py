@@ -57,13 +57,18 @@ def prepare_other(settings: StackingStudy, data: Prepared) -> tuple[Prepared, di
         StudyError: the source is no good, its classes are not the study's, or the study knows more
             than half of a split.
     """
+    if data.task == "regression":
+        raise StudyError(
+            "data.task: regression; stacking is not defined for it, as it counts the sentences of "
+            "either task that are classified rightly; allowed: classification"
+        )
     try:
         asked = Asked("", "stacking/params.yaml:", "dvc exp run stacking/dvc.yaml")
         drawn, report = prepare(other_data(settings), settings.model.name, asked)
     except StudyError as error:
         words = "stacking, whose source and sizes stand in for data.*"
         raise StudyError(f"{words}: {error}") from error
-    if drawn.task != data.task or drawn.label_names != data.label_names:
+    if drawn.label_names != data.label_names:
         raise StudyError(
             f"stacking/params.yaml:source.label: the classes {', '.join(drawn.label_names[:10])}; "
             f"allowed: the study's, {', '.join(data.label_names[:10])}: adapters of other classes "

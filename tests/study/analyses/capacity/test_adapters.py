@@ -11,7 +11,7 @@ from torch import Tensor
 from lora import peft_format
 from lora.adapter import Adapter
 from lora.stacking import truncated
-from study.analyses.capacity.adapters import adapter_predictions
+from study.analyses.capacity.adapters import adapter_logits
 from study.arms import lora
 from study.entry.errors import StudyError
 from study.evaluation.attached import read_adapter
@@ -39,8 +39,9 @@ def trained(family: str, precision: str = "fp32", seed: int = 0) -> tuple[RunRes
 def predicted(family: str, adapters: list[Adapter], precision: str = "fp32") -> Tensor:
     settings = toys.train_settings(precision=precision)
     model = toys.load(toys.saved(family), dtype=compute_dtype(settings))
-    found = adapter_predictions(model, adapters, DATA, settings)
-    assert torch.equal(adapter_predictions(model, adapters[:1], DATA, settings)[0], found[0])
+    found = adapter_logits(model, adapters, DATA, settings).argmax(dim=-1)
+    alone = adapter_logits(model, adapters[:1], DATA, settings).argmax(dim=-1)
+    assert torch.equal(alone[0], found[0])
     return found
 
 

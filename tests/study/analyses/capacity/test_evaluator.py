@@ -39,7 +39,7 @@ def test_with_every_parameter_put_in_it_is_that_model(family) -> None:
     evaluator.put(dict(tuned.named_parameters()))
     wanted = predictions(tuned, data)
     assert 0 < wanted.sum() < len(wanted)  # not all of one class
-    assert torch.equal(evaluator.predictions("test"), wanted)
+    assert torch.equal(evaluator.logits("test").argmax(-1), wanted)
 
 
 @each_family
@@ -52,7 +52,7 @@ def test_matrices_are_put_in_as_out_by_in_and_nothing_else_changes(family) -> No
     for name, module in linear_modules(tuned).items():
         assert torch.equal(evaluator.matrices[name], weight_of(plain[name]))
         weight_of(module).copy_(weight_of(plain[name]))
-    assert torch.equal(evaluator.predictions("test"), predictions(tuned, data))
+    assert torch.equal(evaluator.logits("test").argmax(-1), predictions(tuned, data))
     assert not torch.equal(predictions(tuned, data), predictions(tuned_by_hand(family.name), data))
 
 
@@ -77,9 +77,9 @@ def test_what_full_fine_tuning_trained_predicts_as_its_run_did(family, precision
         toys.load(toys.saved(family)), [run], data, chosen.train, toys.CPU, Progress("toy", 1)
     )
     evaluator = Evaluator(chosen, data)
-    before = evaluator.predictions("test")
+    before = evaluator.logits("test").argmax(-1)
     evaluator.put({name.removeprefix("model."): x for name, x in result.state.items()})
-    assert torch.equal(evaluator.predictions("test"), result.test_predictions)
+    assert torch.equal(evaluator.logits("test").argmax(-1), result.test_predictions)
     assert not torch.equal(before, result.test_predictions)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from study.metrics.measure import measure_named
 from study.pages.figures.catalogue import FIGURES
 from study.pages.report import claims, closing, measures, rates, sections, show, speed, tables, top
 from study.pages.report.contents import TITLES, contents
@@ -350,7 +351,7 @@ def test_with_one_rate_the_caption_alone_says_what_cannot_be_told():
 )
 def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
     trend = {"p_value": rise, "p_value_of_a_fall": fall, "reason": None}
-    told = words(sections._trend(trend, 0.05)).strip()
+    told = words(sections._trend(trend, 0.05, measure_named("accuracy"))).strip()
     assert f"Does accuracy rise with the rank? {said}." in told
     assert f"p = {rise:g} for a rise and p = {fall:g} for a fall" in told
     assert "If the rank did not matter" in told
@@ -358,7 +359,9 @@ def test_a_trend_is_told_with_what_its_p_value_means(rise, fall, said):
     assert "where its p is 0.025 or less: both directions are asked" in told
     assert "A larger p shows nothing" in told
     assert "in up to 9.5 %, and in 5 % where" in told[told.index("Details of the test") :]
-    untold = words(sections._trend({"reason": "one rank was tried"}, 0.05)).strip()
+    untold = words(
+        sections._trend({"reason": "one rank was tried"}, 0.05, measure_named("accuracy"))
+    ).strip()
     assert untold == "We cannot say whether accuracy rises with the rank: one rank was tried."
 
 
