@@ -23,7 +23,7 @@ from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
 from tests.study.studies.instruct import toys
 
-RATE, SEED = 0.0005, 4
+RATE, SEED = 0.0002, 4
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
@@ -55,8 +55,13 @@ def rows(split: Split, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return ids, mask, labels
 
 
-def by_transformers(folder: Path, data: Prepared, batch: int) -> dict[str, Tensor]:
-    """Train an epoch with transformers and torch alone, without dropout; return the weights."""
+def by_transformers(folder: Path, data: Prepared, batch: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Train an epoch with transformers and torch alone, without dropout.
+
+    Returns:
+        the weights, and where their gradients were more than rounding: Adam makes full steps of
+        noise too, such as that of GPT-2's key biases, on which no output depends.
+    """
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim < 2]
@@ -72,7 +77,10 @@ def by_transformers(folder: Path, data: Prepared, batch: int) -> dict[str, Tenso
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-    return dict(model.named_parameters())
+    return {
+        name: (p.detach(), optimizer.state[p]["exp_avg_sq"].sqrt() > 1e-4)
+        for name, p in model.named_parameters()
+    }
 
 
 @pytest.mark.parametrize("batching", ["packed", "padded"])
@@ -87,7 +95,9 @@ def test_training_is_that_of_transformers(folder: Path, batching: str, tmp_path:
     before = dict(arm.model.named_parameters())
     for name, tensor in result.state.items():
         own = name.removeprefix("model.")
-        torch.testing.assert_close(tensor, wanted[own].detach(), atol=1e-5, rtol=1e-5)
+        weights, sure = wanted[own]
+        torch.testing.assert_close(tensor[sure], weights[sure], atol=1e-5, rtol=1e-5)
+        assert bool(sure.any()), own
         assert not torch.equal(tensor, before[own])  # everything trains, and the arm's base is kept
 
 
@@ -139,14 +149,15 @@ def test_the_first_seeds_try_every_rate_and_the_others_train_at_the_best(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = toys.write_model(tmp_path / "model")
-    rates = [1e-9, RATE]
+    rates = [1e-9, 0.005]
     changes = {"seeds": [3, 0, 7], "search.seeds": 2, "full.learning_rates": rates}
     settings = settings_of(tmp_path, folder, **changes)
     monkeypatch.chdir(tmp_path)
-    record, _ = train_full(settings, prepared(), "full")
+    data = prepared()
+    record, _ = train_full(settings, replace(data, validation=data.train), "full")
     tried = [(run.learning_rate, run.seed) for run in record.runs]
-    assert tried == [(1e-9, 3), (1e-9, 0), (RATE, 3), (RATE, 0), (RATE, 7)]
-    assert (record.learning_rate, record.search_seeds) == (RATE, (3, 0))
+    assert tried == [(1e-9, 3), (1e-9, 0), (0.005, 3), (0.005, 0), (0.005, 7)]
+    assert (record.learning_rate, record.search_seeds) == (0.005, (3, 0))
     assert [run.seed for run in record.picked()] == [0, 3, 7]
     assert record.rank is None
     assert record.trainable_parameters == record.total_parameters
