@@ -6,12 +6,16 @@ text is to be written, the first seed's model writes it before it is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
@@ -55,6 +59,11 @@ class CausalFullArm(Arm):
         """The model in fp32, which training does not change."""
         return self.load(torch.float32)
 
+    @cached_property
+    def folder(self) -> TemporaryDirectory[str]:
+        """Where the model's weights are while a run has its own."""
+        return TemporaryDirectory()
+
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
         """Load the settings' model with its output layer."""
         model = self.settings.model
@@ -69,7 +78,8 @@ class CausalFullArm(Arm):
         feed = TokenFeed(self.data, settings.batch_size, used, pooled=no_dropout(self.model))
         epochs = settings.epochs_of(len(self.data.train))
         try:
-            results = train(tuned, parameters, runs, feed, settings, epochs, progress)
+            with set_aside(self.model, Path(self.folder.name) / "weights.safetensors"):
+                results = train(tuned, parameters, runs, feed, settings, epochs, progress)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -107,6 +117,26 @@ def train_full(
     operations = epoch_operations(config, data.train, lambda _: None, TRAINED)
     record = found.record(settings.train, data, total, total, operations, written)
     return record, checkpoints
+
+
+@contextmanager
+def set_aside(model: PreTrainedModel, file: Path) -> Iterator[None]:
+    """Have a model's weights in a file for as long as the block lasts, and not in memory.
+
+    A run computes with its own weights; the pretrained ones beside them would be a tenth of what it
+    takes.
+    """
+    own = dict(model.named_parameters())
+    if not file.exists():
+        save_file({name: weight.detach() for name, weight in own.items()}, file)
+    for weight in own.values():
+        weight.data = weight.new_empty(0)
+    try:
+        yield
+    finally:
+        kept = load_file(file)
+        for name, weight in own.items():
+            weight.data = kept[name].to(weight.device)
 
 
 @torch.no_grad()
