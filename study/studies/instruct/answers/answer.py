@@ -10,6 +10,7 @@ from typing import Any
 
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from study.records.arm_names import FULL
+from study.studies.instruct.answers.needed import needed_words
 from study.studies.instruct.answers.questions import name, per_cent
 from study.words.phrases import capitalised, counted, listed, share, spelled
 
@@ -90,7 +91,8 @@ def _how_sure(row: Mapping[str, Any], record: Record) -> str:
     what = f"rank {row['rank']}"
     few = f"too few to say whether {{}} is within {listed(untold, 'or')} % of full fine-tuning"
     if not margins:
-        told = [f"{lead} are {few.format(what)}"]
+        wide = needed_words(row["over_full"], seeds, record["test_pairs"])
+        told = [f"{lead} are {few.format(what)}", f"{wide}, at {untold[-1]} %"]
     else:
         told = [f"{lead} are enough to say that {what} is {_shown(margins)}"]
         told += [f"They are {few.format('it')}"] if untold else []

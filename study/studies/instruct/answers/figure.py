@@ -25,12 +25,12 @@ def draw(record: Record) -> Figure:
     """Draw `all_results.json`: four panels."""
     figure = Figure(figsize=(style.WIDTH, 6.0), layout="constrained")
     figure.suptitle("Instruction tuning by LoRA rank", x=0.01, ha="left")
-    (levels, gains), (losses, costs) = figure.subplots(2, 2)
+    (levels, above), (losses, costs) = figure.subplots(2, 2)
     _levels(levels, record)
-    _gains(gains, record)
+    _above(above, record)
     _losses(losses, record)
     _costs(costs, record)
-    for axes in (levels, gains, costs):
+    for axes in (levels, above, costs):
         rank_axis(axes, [row["rank"] for row in record["ranks"]], 180)
         axes.set_xlabel("LoRA rank (log scale)")
     return figure
@@ -63,8 +63,8 @@ def alternative(record: Record) -> str:
     values = [f"{row['test_perplexity']:.2f} at rank {row['rank']}" for row in record["ranks"]]
     training = "how much lower the training loss of each arm is"
     return (
-        f"Four panels by LoRA rank: held-out perplexity with intervals ({listed(values)}), what "
-        f"each rank gains over full fine-tuning, {training} by step, and operations of a run by "
+        f"Four panels by LoRA rank: held-out perplexity with intervals ({listed(values)}), how far "
+        f"each rank is above full fine-tuning, {training} by step, and operations of a run by "
         "rank."
     )
 
@@ -93,26 +93,26 @@ def _levels(axes: Axes, record: Record) -> None:
     axes.set_ylabel("Perplexity")
 
 
-def _gains(axes: Axes, record: Record) -> None:
+def _above(axes: Axes, record: Record) -> None:
     look, margin = style.ARMS["lora"], record["margins"][0]
     axes.axhspan(-margin, margin, color=style.GREY, alpha=0.13, linewidth=0)
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     for row in record["ranks"]:
         over = row["over_full"]
-        gain = _per_cent(over["gain"])
+        above = _per_cent(-over["gain"])
         for part, width, cap in (("joint_", 0.8, 3), ("", 2.2, 0)):
-            low, high = (_per_cent(over[f"{part}{end}"]) for end in ("low", "high"))
+            low, high = (_per_cent(-over[f"{part}{end}"]) for end in ("high", "low"))
             axes.errorbar(
                 row["rank"],
-                gain,
-                yerr=[[gain - low], [high - gain]],
+                above,
+                yerr=[[above - low], [high - above]],
                 color=look.color,
                 marker=look.marker,
                 elinewidth=width,
                 capsize=cap,
             )
-    axes.set_title(f"Gain over full fine-tuning (band: ±{margin:g} %)", loc="left")
-    axes.set_ylabel("Per cent of perplexity")
+    axes.set_title(f"Perplexity above full fine-tuning's (band: ±{margin:g} %)", loc="left")
+    axes.set_ylabel("Per cent")
 
 
 def _losses(axes: Axes, record: Record) -> None:

@@ -105,7 +105,7 @@ def _scope(record: Record) -> str:
         )
     text += (
         f"Margins are {_margins(record)} of perplexity (`compare.margins`); each question is "
-        "answered at the smallest at which it can be told. A rank gains that much over another if "
+        "answered at the smallest at which it can be told, else at the widest. A rank gains that much over another if "
         "the other's perplexity lies so far above its own. Numbers in brackets are intervals."
     )
     alpha = 1 - record["confidence"]
@@ -283,7 +283,8 @@ def _hypotheses(record: Record) -> str:
 
 def _verdict(entry: Mapping[str, Any]) -> str:
     """Write a verdict, with the margin at which it is told if there is one."""
-    at = f" at {entry['margin']:g} %" if "margin" in entry else ""
+    told = "margin" in entry and entry["verdict"] != UNTOLD
+    at = f" at {entry['margin']:g} %" if told else ""
     return f"**{entry['verdict']}**{at}"
 
 

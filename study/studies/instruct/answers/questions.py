@@ -9,7 +9,8 @@ from typing import Any
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from study.records.arm_names import FULL
 from study.studies.instruct.answers.compare import Arm
-from study.words.phrases import capitalised, listed, p_words, rough
+from study.studies.instruct.answers.needed import needed_words
+from study.words.phrases import capitalised, listed, p_words
 
 HOLDS, FAILS = "holds", "does not hold"
 NO_MORE, NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
@@ -43,16 +44,16 @@ def decided(
     """Ask at every margin, and return what is said at the least one at which it can be told.
 
     The intervals that decide hold together for all margins, so that looking at several costs
-    nothing. Where it can be told at none, the first margin's answer stands. `margin` is added.
+    nothing. Where it can be told at none, the widest margin's answer stands. `margin` is added.
 
     Args:
         judged: by margin, ascending; see `questions`.
         told_in: the key of the entry's words, to which the open margins are added.
     """
     entries = [ask(of_margin, margin) | {"margin": margin} for margin, of_margin in judged.items()]
-    found = next((entry for entry in entries if entry["verdict"] != UNTOLD), entries[0])
+    found = next((entry for entry in entries if entry["verdict"] != UNTOLD), entries[-1])
     open_ = [entry["margin"] for entry in entries if entry["margin"] < found["margin"]]
-    if open_:
+    if open_ and found["verdict"] != UNTOLD:
         margins = listed([f"{margin:g}" for margin in open_], "or")
         found[told_in] = f"{found[told_in].rstrip('.')}. At {margins} % we cannot say."
     return found
@@ -97,8 +98,8 @@ def shown(what: str, row: Row) -> bool:
 
 
 def questions(
-    ranks: Sequence[Row], judged: Mapping[float, Judged], pairs: int
-) -> list[dict[str, Any]]:
+    ranks: Sequence[Row], judged: Mapping[float, Judged], seeds: int, pairs: int
+) -> list[Entry]:
     """Answer the questions of the comparison.
 
     Args:
@@ -107,7 +108,7 @@ def questions(
             and full fine-tuning: `verdict`, whether it is shown to gain `no_more` than the other or
             to lose `no_less` (no worse by it), each with its p value, and `gain`, `joint_low`,
             `joint_high` (of the rank over the other, in nats).
-        pairs: held out.
+        seeds, pairs: how many there are, of pairs those held out.
 
     Returns:
         `question`, `statement`, its `verdict` and the `answer` of each, and where one decides the
@@ -117,7 +118,7 @@ def questions(
     return [
         decided(judged, lambda at, margin: _reaches_full(there, at, margin), "answer"),
         decided(judged, lambda at, margin: _diminishing(there, at, margin), "answer"),
-        decided(judged, lambda at, margin: _smallest(there, at, margin, pairs), "answer"),
+        decided(judged, lambda at, margin: _smallest(there, at, margin, seeds, pairs), "answer"),
         proportional(ranks),
         _time(ranks),
     ]
@@ -149,7 +150,7 @@ def _reaches_full(ranks: Sequence[int], judged: Judged, margin: float) -> Entry:
     if all(row["verdict"] == WORSE for row in rows.values()):
         answer = f"No: every rank loses over {margin:g} %. {said}."
         return _entry(question, statement, FAILS, answer)
-    return _entry(question, statement, UNTOLD, f"We cannot say at this margin. {said}.")
+    return _entry(question, statement, UNTOLD, f"We cannot say, even at {margin:g} %. {said}.")
 
 
 def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[st
     if all(judged[ranks[-1], r]["verdict"] == BETTER for r in ranks[:-1]):
         answer = f"Not up to rank {ranks[-1]}, which beats every smaller rank by more; {whole}."
         return _entry(question, statement, FAILS, answer)
-    answer = f"We cannot say at this margin: {whole}."
+    answer = f"We cannot say, even at {margin:g} %: {whole}."
     return _entry(question, statement, UNTOLD, answer)
 
 
@@ -195,7 +196,9 @@ def _smaller(ranks: Sequence[int], judged: Judged, margin: float) -> str:
     return " ".join(parts)
 
 
-def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -> dict[str, Any]:
+def _smallest(
+    ranks: Sequence[int], judged: Judged, margin: float, seeds: int, pairs: int
+) -> dict[str, Any]:
     first, last = ranks[0], ranks[-1]
     question = f"Is rank {first} as good as rank {last}?"
     statement = f"Rank {first} is within {margin:g} % of rank {last}'s perplexity, or better"
@@ -205,12 +208,7 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
     gains = f"{compared(row, last, first)}, and {ruled_out(row, NO_MORE, last, margin)}"
     verdict = HOLDS if row[NO_MORE] else FAILS if row["verdict"] == BETTER else UNTOLD
     if verdict == UNTOLD:
-        half = (row["joint_high"] - row["joint_low"]) / 2
-        needed = math.ceil(pairs * (half / math.log1p(margin / 100)) ** 2)
-        answer = (
-            f"We cannot say: {gains}. For an interval as narrow as the margin it takes about "
-            f"{rough(max(needed, pairs)):,} held-out pairs; there are {pairs:,}."
-        )
+        answer = f"We cannot say: {gains}. {needed_words(row, seeds, pairs)}."
     else:
         answer = f"{'Yes' if verdict == HOLDS else 'No'}: {gains}."
     return _entry(question, statement, verdict, answer)

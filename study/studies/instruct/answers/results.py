@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from study.analyses.sufficiency.verdicts import UNTOLD
 from study.entry.errors import StudyError
 from study.records.arm_names import FULL
-from study.statistics.crossed import crossed_interval
+from study.statistics.crossed import crossed, crossed_interval
 from study.studies.instruct.answers.choice import choice
 from study.studies.instruct.answers.compare import (
     BEFORE,
@@ -19,10 +20,12 @@ from study.studies.instruct.answers.compare import (
     difference,
     joint,
     levels,
+    nats,
     verdicts,
 )
 from study.studies.instruct.answers.hypotheses import EXPECTED, hypotheses
 from study.studies.instruct.answers.learning import still_learning
+from study.studies.instruct.answers.needed import NOTHING, needed
 from study.studies.instruct.answers.questions import questions
 from study.studies.instruct.training.records import (
     BaseRecord,
@@ -90,13 +93,19 @@ def compare(
     by_margin = {margin: verdicts(held, margin, 1 - confidence) for margin in margins}
     judged = {
         margin: {
-            pair: row | gains[pair] for pair, row in zip(held.pairs, of_margin, strict=True)
+            pair: row | gains[pair] | NOTHING
+            for pair, row in zip(held.pairs, of_margin, strict=True)
         }
         for margin, of_margin in by_margin.items()
     }
+    widest = judged[margins[-1]]
+    for pair, row in widest.items():
+        if row["verdict"] == UNTOLD:
+            row |= _needed(held, pair, margins[-1], confidence)
     for rank in held.ranks:
         rows[rank]["over_full"] = gains[rank, FULL] | {
-            "verdicts": {f"{m:g}": judged[m][rank, FULL]["verdict"] for m in margins}
+            "verdicts": {f"{m:g}": judged[m][rank, FULL]["verdict"] for m in margins},
+            **{key: widest[rank, FULL][key] for key in NOTHING},
         }
     ranks = [rows[rank] for rank in held.ranks]
     return {
@@ -124,7 +133,7 @@ def compare(
             {"rank": rank, "over": over} | gain for (rank, over), gain in gains.items()
         ],
         "verdicts": {f"{margin:g}": of_margin for margin, of_margin in by_margin.items()},
-        "questions": questions(ranks, judged, len(held.tokens)),
+        "questions": questions(ranks, judged, len(settings.seeds), len(held.tokens)),
         "hypotheses": hypotheses(ranks, judged),
         "not_trained": sorted(set(EXPECTED) - set(held.ranks)),
         "generated": _generated(written, confidence),
@@ -153,6 +162,14 @@ def _row(
         "test_token_accuracy": float(np.mean([run.test_token_accuracy for run in runs])),
         "over_before": difference(held, arm, BEFORE, confidence),
     }
+
+
+def _needed(
+    held: Held, pair: tuple[int, Arm], margin: float, confidence: float
+) -> dict[str, int | None]:
+    """Return what it would take to tell of a comparison."""
+    alpha = (1 - confidence) / 2 / len(held.pairs)
+    return needed(crossed(held.gain(*pair), counts=False), nats(margin), alpha)
 
 
 def _generated(written: Mapping[str, Any], confidence: float) -> dict[str, Any] | None:
