@@ -50,8 +50,8 @@ def caption(record: Record) -> str:
     most = max(float(np.abs(curves[reference] - curve).max()) for curve in curves.values())
     return (
         f"{end} at rank {best['rank']} (lower is better; the line is full fine-tuning); the worst "
-        f"rank, {worst['rank']}, ends {apart:.1f} % higher. Smoothed training losses stay within {most:.2f} nats of rank "
-        f"{reference}'s. Intervals are at {100 * record['confidence']:g} %, over "
+        f"rank, {worst['rank']}, ends {apart:.1f} % higher. Smoothed training losses stay within "
+        f"{most:.2f} nats of rank {reference}'s. Intervals are at {100 * record['confidence']:g} %, over "
         f"{counted(record['test_pairs'], 'held-out pair')} and "
         f"{counted(len(record['seeds']), 'seed')}; in the second panel the thin ones are wide "
         f"enough to hold for all comparisons together."

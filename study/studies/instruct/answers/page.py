@@ -11,7 +11,7 @@ from study.studies.instruct.answers import figure
 from study.studies.instruct.answers.answer import QUESTIONS, answer, apart, span
 from study.studies.instruct.answers.compare import Arm
 from study.studies.instruct.answers.questions import TIME, name, per_cent
-from study.words.phrases import capitalised, counted, listed
+from study.words.phrases import counted, listed
 
 Record = Mapping[str, Any]
 
@@ -105,8 +105,9 @@ def _scope(record: Record) -> str:
         )
     text += (
         f"Margins are {_margins(record)} of perplexity (`compare.margins`); each question is "
-        "answered at the smallest at which it can be told, else at the widest. A rank gains that much over another if "
-        "the other's perplexity lies so far above its own. Numbers in brackets are intervals."
+        "answered at the smallest at which it can be told, else at the widest. A rank gains that "
+        "much over another if the other's perplexity lies so far above its own. Numbers in "
+        "brackets are intervals."
     )
     alpha = 1 - record["confidence"]
     return text + _folded(
@@ -154,7 +155,7 @@ def _generated(record: Record) -> list[str]:
     rouge = generated["metric"] == "rouge_l"
     rows = [
         [
-                "before" if row["arm"] == "before" else name(row["rank"] or FULL),
+            "before" if row["arm"] == "before" else name(row["rank"] or FULL),
             f"{row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
         ]
         for row in generated["arms"]
@@ -302,9 +303,7 @@ def _learned(record: Record) -> str:
         lines.append(
             f"The worst rank's perplexity lies {per_cent(spread):.1f} % above the best one's."
         )
-    untold = [
-        entry["about"] for entry in record["hypotheses"] if entry["verdict"] == UNTOLD
-    ]
+    untold = [entry["about"] for entry in record["hypotheses"] if entry["verdict"] == UNTOLD]
     if untold:
         lines.append(
             f"To settle what cannot be told ({listed(untold)}), take more seeds (`seeds`), then "

@@ -25,7 +25,7 @@ SECTIONS = (SEEDS, SEARCH, MODEL, DATA, TRAIN, RAY, LORA, FULL, COMPARE, GENERAT
 
 @dataclass(frozen=True)
 class InstructSettings:
-    """Everything that can be set; of `lora`, `rank` is the one that others are compared with."""
+    """Everything that can be set; of `lora`, `rank` is one of the sweep."""
 
     seeds: Seeds
     search: SearchSettings

@@ -1,4 +1,4 @@
-"""What the base and every arm's first seed wrote to the held-out prompts, as text, and its score."""
+"""What the base and every arm's first seed wrote to the held-out prompts, and its score."""
 
 from __future__ import annotations
 

@@ -47,7 +47,11 @@ def test_the_page_begins_with_the_answer() -> None:
 @pytest.mark.parametrize(
     ("full", "noise", "words"),
     [
-        (2.97, 0.0, "is within 5 % of full fine-tuning and more than 2 % above full fine-tuning's per"),
+        (
+            2.97,
+            0.0,
+            "is within 5 % of full fine-tuning and more than 2 % above full fine-tuning's per",
+        ),
         (3.2, 0.0, "enough to say that rank 8 is more than 5 % below full fine-tuning's perplexi"),
         (3.0, 0.1, "rank 8 is within 2 % of full fine-tuning. They are too few to say whether it"),
         (3.0, 2.0, "too few to say whether rank 8 is within 1, 2 or 5 % of full fine-tuning"),

@@ -12,9 +12,17 @@ import pytest
 
 from study.entry.errors import StudyError
 from study.pages.figures import style
-from study.studies.instruct.answers import figure as rank_comparison
 from study.records.arm_names import FULL
-from study.studies.instruct.answers.compare import BEFORE, Held, difference, joint, levels, nats, verdicts
+from study.studies.instruct.answers import figure as rank_comparison
+from study.studies.instruct.answers.compare import (
+    BEFORE,
+    Held,
+    difference,
+    joint,
+    levels,
+    nats,
+    verdicts,
+)
 from study.studies.instruct.answers.page import page
 from study.studies.instruct.training.records import BaseRecord, TunedRecord
 from study.words.phrases import p_words
@@ -252,9 +260,9 @@ def test_records_come_back_from_their_files() -> None:
 def test_other_held_out_pairs_are_refused() -> None:
     base, _ = made.records({8: 3.0}, pairs=20)
     _, arms = made.records({8: 3.0}, pairs=30)
-    with pytest.raises(StudyError, match="rank_8/run_data.json: held-out pairs other than"):
+    with pytest.raises(StudyError, match=r"rank_8/run_data\.json: held-out pairs other than"):
         Held.out(base, arms)
-    with pytest.raises(StudyError, match="full.json: validation pairs other than"):
+    with pytest.raises(StudyError, match=r"full\.json: validation pairs other than"):
         Held.validation(base, {FULL: arms[FULL]})
 
 
