@@ -1,8 +1,8 @@
-"""Stage compare of instruct/dvc.yaml: from every rank's runs to the answers.
+"""Stage compare of instruct/dvc.yaml: from every arm's runs to the answers.
 
-Reads data.json, base.json and ranks/rank_*/run_data.json; writes all_results.json,
-rank_comparison.png (and .svg) and the results README.md, which shows the seconds of machine/ as
-they stand.
+Reads data.json, base.json, full.json, ranks/rank_*/run_data.json and generated.json; writes
+all_results.json, rank_comparison.png (and .svg) and the results README.md, which shows the seconds
+of machine/ as they stand.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from study.entry import command
 from study.entry.errors import StudyError
 from study.entry.sections import load
 from study.pages.figures import style
+from study.records.arm_names import FULL
 from study.records.json_file import read_json, write_json
 from study.settings.seeds import SEEDS
 from study.studies.instruct.answers import figure
+from study.studies.instruct.answers.answer import QUESTIONS, answer
+from study.studies.instruct.answers.compare import Arm
 from study.studies.instruct.answers.page import page
 from study.studies.instruct.answers.results import compare, read_results
 from study.studies.instruct.settings.compare import COMPARE
@@ -23,25 +26,26 @@ from study.studies.instruct.settings.lora import LORA
 
 
 def main() -> None:
-    """Compare exactly the ranks that params.yaml names."""
+    """Compare full fine-tuning and exactly the ranks that params.yaml names."""
     chosen = load(SEEDS, LORA, COMPARE)
-    base, records = read_results(chosen)
-    record = compare(chosen, base, records, read_json("data.json"))
+    base, arms = read_results(chosen)
+    record = compare(chosen, base, arms, read_json("data.json"), read_json("generated.json"))
     write_json("all_results.json", record)
     with style.styled():
         style.save(figure.draw(record), "rank_comparison")
-    seconds = _seconds(tuple(records))
+    seconds = _seconds(tuple(arms))
     Path("README.md").write_text(page(record, seconds), encoding="utf-8")
-    for entry in record["questions"]:
-        print(f"{entry['question']} {entry['answer']}")
+    for question, told in zip(QUESTIONS, answer(record), strict=True):
+        print(f"{question} {told.replace('**', '')}")
 
 
-def _seconds(ranks: tuple[int, ...]) -> dict[int, float]:
-    """Return what each rank's stage took where it was measured."""
+def _seconds(arms: tuple[Arm, ...]) -> dict[Arm, float]:
+    """Return what each arm's stage took where it was measured."""
     found = {}
-    for rank in ranks:
+    for arm in arms:
+        name = FULL if arm == FULL else f"rank_{arm}"
         try:
-            found[rank] = float(read_json(f"machine/rank_{rank}.json")["seconds"])
+            found[arm] = float(read_json(f"machine/{name}.json")["seconds"])
         except (StudyError, KeyError, TypeError):
             continue
     return found

@@ -17,7 +17,7 @@ from tests.study.studies.instruct import toys as pairs
 
 FILE = "instruct/dvc.yaml"
 PARAMS = "instruct/params.yaml"
-FIRST = {"check", "prepare", "base", "rank@4", "rank@2", "compare"}
+FIRST = {"check", "prepare", "base", "full", "rank@4", "rank@2", "generate", "compare"}
 COMPARED = ("all_results.json", "rank_comparison.png", "rank_comparison.svg", "README.md")
 
 
@@ -53,7 +53,7 @@ def test_it_runs_alone_and_writes_what_it_names(built: tuple[Study, Done]) -> No
     assert set(done.ran) == set(ran(*FIRST))
     assert done.trained
     folder = study.root / "instruct"
-    for name in ("data.json", "base.json", *COMPARED):
+    for name in ("data.json", "base.json", "full.json", "generated.json", *COMPARED):
         assert (folder / name).stat().st_size > 0
     for rank in (2, 4):
         record = json.loads((folder / f"ranks/rank_{rank}/run_data.json").read_text())
@@ -62,8 +62,13 @@ def test_it_runs_alone_and_writes_what_it_names(built: tuple[Study, Done]) -> No
 
 
 def test_each_stage_reads_what_it_declares(tuned: Study) -> None:
-    """Some settings of the data matter to pairs alone, some to reviews alone."""
-    commands = [["prepare"], ["base"], ["rank", "--rank", "2"], ["compare"]]
+    """Some settings of the data matter to pairs alone, some to reviews alone; of the model, of
+    training and of the ranks some to generated text, and the search to several rates.
+    """
+    rates = {f"{arm}.learning_rates": [0.02, 0.01] for arm in ("lora", "full")}
+    toys.change(tuned.root / PARAMS, {"generation.metric": "exact_match"} | rates)
+    stages = ("prepare", "base", "full", "rank", "generate", "compare")
+    commands = [[stage, *(["--rank", "2"] if stage == "rank" else [])] for stage in stages]
     found = read(
         tuned, [[f"instruct.{stage}", *rest] for stage, *rest in commands], folder="instruct"
     )
@@ -72,7 +77,8 @@ def test_each_stage_reads_what_it_declares(tuned: Study) -> None:
     reviews = {"data.form": "reviews", "data.name": "reviews.csv", "data.max_length": 128}
     toys.change(tuned.root / PARAMS, reviews)
     found[0] |= read(tuned, [["instruct.prepare"]], folder="instruct")[0]
-    found[2] |= {key for key in parser.leaves(InstructSettings) if key.startswith("ray.")}
+    for of_training in found[2:4]:
+        of_training |= {key for key in parser.leaves(InstructSettings) if key.startswith("ray.")}
     for (stage, *_), keys in zip(commands, found, strict=True):
         assert keys == declared(tuned, stage, "instruct"), stage
 
@@ -94,7 +100,7 @@ def test_results_that_were_lost_come_back_to_the_byte(tuned: Study) -> None:
 def test_a_rank_more_is_trained_alone(tuned: Study) -> None:
     toys.change(tuned.root / PARAMS, {"lora.ranks": [4, 2, 1]})
     done = tuned.repro(FILE)
-    assert done.ran == ran("check", "rank@1", "compare")
+    assert done.ran == ran("check", "rank@1", "generate", "compare")
     assert done.trained
     record = json.loads(tuned.text("instruct/all_results.json"))
     assert [row["rank"] for row in record["ranks"]] == [1, 2, 4]
@@ -103,7 +109,7 @@ def test_a_rank_more_is_trained_alone(tuned: Study) -> None:
 def test_a_rank_less_trains_nothing(tuned: Study) -> None:
     toys.change(tuned.root / PARAMS, {"lora.ranks": [4]})
     done = tuned.repro(FILE)
-    assert done.ran == ran("check", "compare")
+    assert done.ran == ran("check", "generate", "compare")
     assert not done.trained
 
 
@@ -120,6 +126,18 @@ def test_another_comparison_only_compares(tuned: Study, key: str, value: object)
     assert tuned.text("instruct/all_results.json") != before
 
 
-def test_another_learning_rate_trains_the_ranks_and_prepares_nothing(tuned: Study) -> None:
-    toys.change(tuned.root / PARAMS, {"lora.learning_rates": [0.01]})
-    assert set(tuned.repro(FILE).ran) == set(ran(*FIRST - {"prepare", "base"}))
+@pytest.mark.parametrize(("arm", "others"), [("lora", {"full"}), ("full", {"rank@4", "rank@2"})])
+def test_another_learning_rate_trains_its_arm_alone(
+    arm: str, others: set[str], tuned: Study
+) -> None:
+    toys.change(tuned.root / PARAMS, {f"{arm}.learning_rates": [0.01]})
+    assert set(tuned.repro(FILE).ran) == set(ran(*FIRST - {"prepare", "base"} - others))
+
+
+def test_text_that_is_asked_for_later_trains_full_fine_tuning_again_and_no_rank(
+    tuned: Study,
+) -> None:
+    toys.change(tuned.root / PARAMS, {"generation.metric": "exact_match"})
+    assert tuned.repro(FILE).ran == ran("check", "full", "generate", "compare")
+    record = json.loads(tuned.text("instruct/generated.json"))
+    assert len(record["arms"]) == 4

@@ -45,8 +45,8 @@ def what_it_is(facts: Facts) -> str:
     if not names:
         kind, head = f"A regression of a number on {_texts(facts)}: ", "head of one output"
     # Modules that are named in full (all-linear) are told by what they are called in a layer.
-    names = dict.fromkeys(target.rpartition(".")[2] for target in facts.config.target_modules)
-    targets = listed([f"`{name}`" for name in names])
+    modules = dict.fromkeys(target.rpartition(".")[2] for target in facts.config.target_modules)
+    targets = listed([f"`{name}`" for name in modules])
     measure = measure_named(facts.arm.metric)
     where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import shutil
@@ -13,9 +14,9 @@ from typing import Any
 import peft
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stages.instruct import base, compare, prepare, rank
+from stages.instruct import base, check, compare, full, generate, prepare, rank
 from study.arms import arm
 from study.batches.feeds import TokenFeed
 from study.entry import command
@@ -23,7 +24,7 @@ from study.models.causal import PackedCausalLM
 from study.records import prepared
 from study.records.checked import write_checked
 from study.records.json_file import read_json
-from study.studies.instruct.training.records import read_base, read_rank
+from study.studies.instruct.training.records import read_base, read_tuned
 from tests.pipeline.toys import change
 from tests.study.studies.instruct import toys
 
@@ -60,8 +61,10 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Call:
 def run_all(call: Call) -> None:
     call(prepare)
     call(base)
+    call(full)
     call(rank, "--rank", "2")
     call(rank, "--rank", "4")
+    call(generate)
     call(compare)
 
 
@@ -91,6 +94,8 @@ def test_the_same_bytes_twice_and_the_seed_documents_names(study: Path, call: Ca
             *(
                 "checked.json",
                 "base.json",
+                "full.json",
+                "generated.json",
                 "all_results.json",
                 "rank_comparison.png",
                 "rank_comparison.svg",
@@ -104,9 +109,11 @@ def test_the_same_bytes_twice_and_the_seed_documents_names(study: Path, call: Ca
     assert "rank_comparison.png" in page
     record = read_json(study / "all_results.json")
     assert [row["rank"] for row in record["ranks"]] == [2, 4]
-    assert record["ranks"][1]["over_reference"] is None
-    assert len(record["questions"]) == 4
-    assert record["questions"][2]["verdict"] == "holds"
+    assert record["reference_rank"] == 4
+    assert len(record["questions"]) == 5
+    assert record["questions"][3]["verdict"] == "holds"
+    assert record["full"]["trainable_parameters"] == record["total_parameters"]
+    assert record["full"]["operations"] > record["ranks"][1]["operations"]
     assert record["before"]["test_loss"] == pytest.approx(
         read_base(study / "base.json").test_loss, rel=1e-5
     )
@@ -128,12 +135,18 @@ def test_prepare_says_what_is_left_out_and_how_responses_end(
     assert (report["left_open_by_template"], report["closed_with"]) == (True, toys.END)
 
 
-def test_training_lowers_the_loss_from_the_bases(study: Path, call: Call) -> None:
+@pytest.mark.parametrize(
+    ("stage", "arguments", "file"),
+    [(rank, ["--rank", "4"], "ranks/rank_4/run_data.json"), (full, [], "full.json")],
+)
+def test_training_lowers_the_loss_from_the_bases(
+    stage: Any, arguments: list[str], file: str, study: Path, call: Call
+) -> None:
     change(study / "params.yaml", {"train.epochs": 4})
     call(prepare)
     call(base)
-    call(rank, "--rank", "4")
-    before, after = read_base(study / "base.json"), read_rank(study / "ranks/rank_4/run_data.json")
+    call(stage, *arguments)
+    before, after = read_base(study / "base.json"), read_tuned(study / file)
     (run,) = after.picked()
     assert run.test_loss < before.test_loss - 0.3
     assert sum(run.test_pair_losses) / sum(before.test_response_tokens) == pytest.approx(
@@ -149,7 +162,7 @@ def test_a_learning_rate_of_next_to_nothing_leaves_the_bases_loss(study: Path, c
     call(base)
     call(rank, "--rank", "2")
     before = read_base(study / "base.json")
-    (run,) = read_rank(study / "ranks/rank_2/run_data.json").picked()
+    (run,) = read_tuned(study / "ranks/rank_2/run_data.json").picked()
     assert run.test_loss == pytest.approx(before.test_loss, rel=1e-6)
     assert run.test_token_accuracy == before.test_token_accuracy
 
@@ -161,7 +174,7 @@ def test_peft_loads_the_adapter_and_gives_the_same_losses(study: Path, call: Cal
     assert json.loads((folder / "adapter_config.json").read_text())["task_type"] == "CAUSAL_LM"
     base_model = AutoModelForCausalLM.from_pretrained(study / "model", dtype=torch.float32)
     tuned = peft.PeftModel.from_pretrained(base_model, folder).eval()
-    (run,) = read_rank(study / "ranks/rank_4/run_data.json").picked()
+    (run,) = read_tuned(study / "ranks/rank_4/run_data.json").picked()
     test = prepared.load(study / "data/prepared").test
     for pair in range(5):
         ids = test.input_ids[test.offsets[pair] : test.offsets[pair + 1]].long()[None]
@@ -176,11 +189,12 @@ def test_peft_loads_the_adapter_and_gives_the_same_losses(study: Path, call: Cal
 def test_seeds_train_together_as_alone_and_a_finished_group_is_not_trained_again(
     study: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change(study / "params.yaml", {"seeds": [0, 1], "lora.learning_rates": [0.02, 0.005]})
+    rates = {"lora.learning_rates": [0.02, 0.005], "search.seeds": 2}
+    change(study / "params.yaml", {"seeds": [0, 1], **rates})
     call(prepare)
     monkeypatch.setattr(arm, "runs_that_fit", lambda *_: 1)
     call(rank, "--rank", "2")
-    alone = read_rank(study / "ranks/rank_2/run_data.json")
+    alone = read_tuned(study / "ranks/rank_2/run_data.json")
     monkeypatch.setattr(arm, "runs_that_fit", lambda *_: 2)
     written = rank.write_json
     monkeypatch.setattr(rank, "write_json", _killed)
@@ -189,7 +203,7 @@ def test_seeds_train_together_as_alone_and_a_finished_group_is_not_trained_again
     monkeypatch.setattr(rank, "write_json", written)
     monkeypatch.setattr("study.arms.lora.train", _killed)
     call(rank, "--rank", "2")
-    together = read_rank(study / "ranks/rank_2/run_data.json")
+    together = read_tuned(study / "ranks/rank_2/run_data.json")
     assert len(together.runs) == 4
     for one, other in zip(alone.runs, together.runs, strict=True):
         assert (one.seed, one.learning_rate) == (other.seed, other.learning_rate)
@@ -205,12 +219,16 @@ def test_several_seeds_and_one_rank_are_answered_in_words(study: Path, call: Cal
     change(study / "params.yaml", {"seeds": [0, 1], "lora.ranks": [2], "lora.rank": 2})
     call(prepare)
     call(base)
+    call(full)
     call(rank, "--rank", "2")
+    call(generate)
     call(compare)
     record = read_json(study / "all_results.json")
     told = [entry["verdict"] for entry in record["questions"]]
-    assert told == ["cannot be told"] * 4
-    assert "Only rank 2 was trained" in record["questions"][0]["answer"]
+    assert told[1:] == ["cannot be told"] * 4
+    assert "Only rank 2 was trained" in record["questions"][1]["answer"]
+    assert "**Rank 2** is the only one that was tried" in (study / "README.md").read_text()
+    assert sorted(path.name for path in (study / "data/adapters/r2").iterdir()) == ["s0"]
 
 
 def test_the_evaluations_mean_is_over_response_tokens(study: Path, call: Call) -> None:
@@ -237,3 +255,66 @@ def test_a_study_that_is_not_there_is_named(
         assert stop.value.code == command.BAD_INPUT
         assert "--study" in capsys.readouterr().err
     shutil.rmtree(study)
+
+
+def test_what_models_write_is_transformers_greedy_text_and_is_scored(
+    study: Path, call: Call
+) -> None:
+    change(study / "params.yaml", {"generation.metric": "exact_match", "lora.ranks": [4]})
+    change(study / "params.yaml", {"train.epochs": 6, "full.learning_rates": [0.01]})
+    call(prepare)
+    call(full)
+    call(rank, "--rank", "4")
+    call(generate)
+    record = read_json(study / "generated.json")
+    assert [(row["arm"], row["rank"]) for row in record["arms"]] == [
+        *(("before", None), ("lora", 4), ("full", None))
+    ]
+    test = prepared.load(study / "data/prepared").test
+    tokenizer = AutoTokenizer.from_pretrained(study / "model")
+    plain = AutoModelForCausalLM.from_pretrained(study / "model", dtype=torch.float32)
+    tuned = peft.PeftModel.from_pretrained(plain, study / "data/adapters/r4/s0").eval()
+    for pair in (0, 5, 11):
+        ids = test.input_ids[test.offsets[pair] : test.offsets[pair + 1]].long()
+        prompt, wanted = ids[: -int(test.labels[pair])], ids[-int(test.labels[pair]) :]
+        with torch.no_grad():
+            found = tuned.generate(
+                input_ids=prompt[None],
+                attention_mask=torch.ones_like(prompt[None]),
+                do_sample=False,
+                max_new_tokens=int(test.labels.max()),
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        text = tokenizer.decode(found[0, len(prompt) :], skip_special_tokens=True).strip()
+        assert record["arms"][1]["texts"][pair] == text
+        assert record["wanted"][pair] == tokenizer.decode(wanted, skip_special_tokens=True).strip()
+    for row in record["arms"]:
+        same = [float(a == b) for a, b in zip(row["texts"], record["wanted"], strict=True)]
+        assert row["scores"] == same
+        assert row["score"] == pytest.approx(sum(same) / len(same))
+    assert record["arms"][0]["texts"] != record["arms"][1]["texts"] != record["arms"][2]["texts"]
+
+
+def test_text_that_full_fine_tuning_did_not_write_is_missed(
+    study: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(prepare)
+    call(full)
+    change(study / "params.yaml", {"generation.metric": "exact_match"})
+    with pytest.raises(SystemExit):
+        call(generate)
+    assert "full.json: holds no text; run `dvc repro instruct/dvc.yaml`" in capsys.readouterr().err
+
+
+def test_a_metric_whose_package_is_missing_is_refused_before_anything_is_trained(
+    study: Path,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    change(study / "params.yaml", {"generation.metric": "rouge_l"})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit):
+        call(check)
+    assert "generation.metric: rouge_l, but the package rouge-score" in capsys.readouterr().err

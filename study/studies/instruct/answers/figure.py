@@ -1,4 +1,4 @@
-"""Instruction tuning by rank: held-out perplexity, what ranks gain, training, and cost."""
+"""Instruction tuning by rank: perplexity, how far from full fine-tuning, training, and cost."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def draw(record: Record) -> Figure:
     """Draw `all_results.json`: four panels."""
     figure = Figure(figsize=(style.WIDTH, 6.0), layout="constrained")
     figure.suptitle("Instruction tuning by LoRA rank", x=0.01, ha="left")
-    (levels, gains), (losses, costs) = figure.subplots(2, 2)
+    (levels, above), (losses, costs) = figure.subplots(2, 2)
     _levels(levels, record)
-    _gains(gains, record)
+    _above(above, record)
     _losses(losses, record)
     _costs(costs, record)
-    for axes in (levels, gains, costs):
+    for axes in (levels, above, costs):
         rank_axis(axes, [row["rank"] for row in record["ranks"]], 180)
         axes.set_xlabel("LoRA rank (log scale)")
     return figure
@@ -43,34 +43,42 @@ def caption(record: Record) -> str:
     best = min(rows, key=lambda row: row["test_perplexity"])
     end = f"Tuning takes held-out perplexity from {before:.1f} to {best['test_perplexity']:.2f}"
     if len(rows) == 1:
-        return f"{end} at rank {best['rank']}, the only one trained."
+        return f"{end} at rank {best['rank']}, the only one trained; the line is full fine-tuning."
     worst = max(rows, key=lambda row: row["test_perplexity"])
     apart = 100 * (worst["test_perplexity"] / best["test_perplexity"] - 1)
-    reference, curves = record["reference_rank"], _curves(rows)
+    reference, curves = record["reference_rank"], _curves([*rows, record["full"]])
     most = max(float(np.abs(curves[reference] - curve).max()) for curve in curves.values())
     return (
-        f"{end} at rank {best['rank']} (lower is better); the worst rank, {worst['rank']}, ends "
-        f"{apart:.1f} % higher. Smoothed training losses stay within {most:.2f} nats of rank "
-        f"{reference}'s. Intervals are at {100 * record['confidence']:g} %, over "
-        f"{counted(record['test_pairs'], 'held-out pair')} and "
+        f"{end} at rank {best['rank']} (lower is better; the line is full fine-tuning); the worst "
+        f"rank, {worst['rank']}, ends {apart:.1f} % higher. Smoothed training losses stay within "
+        f"{most:.2f} nats of rank {reference}'s. Intervals are at "
+        f"{100 * record['confidence']:g} %, over {counted(record['test_pairs'], 'held-out pair')} and "
         f"{counted(len(record['seeds']), 'seed')}; in the second panel the thin ones are wide "
-        f"enough to hold for all pairs of ranks together."
+        f"enough to hold for all comparisons together."
     )
 
 
 def alternative(record: Record) -> str:
     """Tell what is drawn to someone who cannot see it."""
     values = [f"{row['test_perplexity']:.2f} at rank {row['rank']}" for row in record["ranks"]]
-    training = "how much lower its training loss is" if len(values) > 1 else "training loss"
+    training = "how much lower the training loss of each arm is"
     return (
-        f"Four panels by LoRA rank: held-out perplexity with intervals ({listed(values)}), what "
-        f"each rank gains over rank {record['reference_rank']}, {training} by step, and "
-        "operations of a run by rank."
+        f"Four panels by LoRA rank: held-out perplexity with intervals ({listed(values)}), how far "
+        f"each rank is above full fine-tuning, {training} by step, and operations of a run by "
+        "rank."
     )
 
 
 def _levels(axes: Axes, record: Record) -> None:
     rows, look = record["ranks"], style.ARMS["lora"]
+    full, line = record["full"], style.ARMS["full"]
+    axes.axhspan(
+        *(full["perplexity_low"], full["perplexity_high"]),
+        color=line.color,
+        alpha=0.13,
+        linewidth=0,
+    )
+    axes.axhline(full["test_perplexity"], color=line.color, linestyle=style.DASHED)
     values = [row["test_perplexity"] for row in rows]
     ends = [
         [row["test_perplexity"] - row["perplexity_low"] for row in rows],
@@ -85,51 +93,46 @@ def _levels(axes: Axes, record: Record) -> None:
     axes.set_ylabel("Perplexity")
 
 
-def _gains(axes: Axes, record: Record) -> None:
-    look, margin, reference = style.ARMS["lora"], record["margin"], record["reference_rank"]
+def _above(axes: Axes, record: Record) -> None:
+    look, margin = style.ARMS["lora"], record["margins"][0]
     axes.axhspan(-margin, margin, color=style.GREY, alpha=0.13, linewidth=0)
     axes.axhline(0, color=style.GREY, linewidth=0.8)
-    rows = [row for row in record["ranks"] if row["over_reference"]]
-    for row in rows:
-        over = row["over_reference"]
-        gain = _per_cent(over["gain"])
+    for row in record["ranks"]:
+        over = row["over_full"]
+        above = _per_cent(-over["gain"])
         for part, width, cap in (("joint_", 0.8, 3), ("", 2.2, 0)):
-            low, high = (_per_cent(over[f"{part}{end}"]) for end in ("low", "high"))
+            low, high = (_per_cent(-over[f"{part}{end}"]) for end in ("high", "low"))
             axes.errorbar(
                 row["rank"],
-                gain,
-                yerr=[[gain - low], [high - gain]],
+                above,
+                yerr=[[above - low], [high - above]],
                 color=look.color,
                 marker=look.marker,
                 elinewidth=width,
                 capsize=cap,
             )
-    axes.plot(reference, 0, marker="D", color=style.ORANGE, markeredgecolor="black")
-    axes.set_title(f"Gain over rank {reference} (band: ±{margin:g} %)", loc="left")
-    axes.set_ylabel("Per cent of perplexity")
+    axes.set_title(f"Perplexity above full fine-tuning's (band: ±{margin:g} %)", loc="left")
+    axes.set_ylabel("Per cent")
 
 
 def _losses(axes: Axes, record: Record) -> None:
-    rows, reference = record["ranks"], record["reference_rank"]
+    rows, reference = [*record["ranks"], record["full"]], record["reference_rank"]
     curves = _curves(rows)
     shown = next(iter(curves.values()))
     steps = min((row["loss_steps"] for row in rows), key=len)[-len(shown) :]
-    looks = style.rank_looks([row["rank"] for row in rows])
+    looks = style.rank_looks([row["rank"] for row in record["ranks"]])
     for rank, curve in curves.items():
-        if rank == reference and len(rows) > 1:
+        if rank == reference:
             continue
+        look = style.ARMS["full"] if rank is None else looks[rank]
         axes.plot(
             steps,
-            curves[reference] - curve if len(rows) > 1 else curve,
-            color=looks[rank].color,
-            linestyle=looks[rank].dashes,
-            label=f"r = {rank}",
+            curves[reference] - curve,
+            color=look.color,
+            linestyle=look.dashes,
+            label="full" if rank is None else f"r = {rank}",
         )
     axes.set_xlabel("Optimiser step")
-    if len(rows) == 1:
-        axes.set_title("Training loss, running mean", loc="left")
-        axes.set_ylabel("Loss of response tokens (nats)")
-        return
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     low, high = axes.get_ylim()
     lines = -(-(len(rows) - 1) // 3)  # of the legend, which takes its room above the curves
@@ -139,8 +142,8 @@ def _losses(axes: Axes, record: Record) -> None:
     axes.set_ylabel("Nats saved")
 
 
-def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[int, NDArray[np.float64]]:
-    """Return every rank's training loss as its running mean, as far as all of them went."""
+def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[int | None, NDArray[np.float64]]:
+    """Return by rank the training loss as its running mean, as far as all went; None: in full."""
     points = min(len(row["loss_values"]) for row in rows)
     window = -(-points // _SMOOTHED)
     weights = np.full(window, 1 / window)

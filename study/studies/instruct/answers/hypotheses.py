@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
@@ -11,15 +11,18 @@ from study.studies.instruct.answers.questions import (
     HOLDS,
     NO_LESS,
     NO_MORE,
+    Entry,
     Judged,
     Row,
     compared,
+    decided,
     proportional,
     ruled_out,
     shown,
 )
 from study.words.phrases import capitalised, counted, listed
 
+TOO_SMALL = "too small"
 _AGAINST = {
     NO_LESS: (WORSE,),
     NO_MORE: (BETTER,),
@@ -34,66 +37,73 @@ _MIRRORED = {
 }
 
 
-def hypotheses(ranks: Sequence[Row], judged: Judged, margin: float) -> list[dict[str, Any]]:
+EXPECTED = (8, 16, 32, 64)
+"""The ranks that something was expected of."""
+
+
+def hypotheses(ranks: Sequence[Row], judged: Mapping[float, Judged]) -> list[dict[str, Any]]:
     """Judge what was expected of ranks 8, 16, 32 and 64 before the experiment.
 
     Args: as of `study.studies.instruct.answers.questions.questions`.
 
     Returns:
-        `about`, `expected`, `verdict` and `evidence` of each; where a rank that an expectation
-        names was not trained, it cannot be told.
+        `about`, `expected`, `verdict` and `evidence` of each, and where one decides the `margin`.
+        What was expected of ranks that were not trained is not asked.
     """
     there = [row["rank"] for row in ranks]
     alike = [rank for rank in there if rank >= 16]
-
-    def all_of(about: str, expected: str, pairs: list[tuple[int, int]], wanted: str) -> Any:
-        verdict, evidence = _all_of(there, judged, pairs, wanted, margin)
-        return {"about": about, "expected": expected, "verdict": verdict, "evidence": evidence}
-
-    return [
-        _too_small(there, judged, margin),
-        all_of("Rank 16", "is enough for a simple task", _larger(16, there), NO_LESS),
-        all_of(
-            *("Rank 32", "is a safe choice: no other rank is better"),
-            *([(32, rank) for rank in there if rank != 32] or [(32, 32)], NO_LESS),
+    asked: list[tuple[str, str, list[tuple[int, int]], str]] = [
+        (
+            *("Rank 8", "has too little capacity: some larger rank is better"),
+            *(_larger(8, there), TOO_SMALL),
         ),
-        all_of("Rank 64", "gains nothing that matters over rank 32", [(64, 32)], NO_MORE),
-        all_of(
+        ("Rank 16", "is enough for a simple task", _larger(16, there), NO_LESS),
+        (
+            *("Rank 32", "is a safe choice: no other rank is better"),
+            *([(32, rank) for rank in there if rank != 32], NO_LESS),
+        ),
+        ("Rank 64", "gains nothing that matters over rank 32", [(64, 32)], NO_MORE),
+        (
             *("Ranks of 16 and more", "do alike"),
             *([(b, a) for a in alike for b in alike if b > a], EQUIVALENT),
         ),
-        _doubling(ranks),
     ]
+    found = [
+        _judged(about, expected, pairs, wanted, judged)
+        for about, expected, pairs, wanted in asked
+        if pairs and {rank for pair in pairs for rank in pair} <= set(there)
+    ]
+    return [*found, _doubling(ranks)]
+
+
+def _judged(
+    about: str,
+    expected: str,
+    pairs: Sequence[tuple[int, int]],
+    wanted: str,
+    judged: Mapping[float, Judged],
+) -> Entry:
+    """Judge a hypothesis at the least margin at which it can be told."""
+
+    def ask(at: Judged, margin: float) -> Entry:
+        verdict, evidence = _all_of(at, pairs, NO_LESS if wanted == TOO_SMALL else wanted, margin)
+        if wanted == TOO_SMALL:  # if any larger rank is better: the contrary of none being so
+            verdict = {HOLDS: FAILS, FAILS: HOLDS}.get(verdict, verdict)
+        return {"about": about, "expected": expected, "verdict": verdict, "evidence": evidence}
+
+    return decided(judged, ask, "evidence")
 
 
 def _larger(rank: int, there: Sequence[int]) -> list[tuple[int, int]]:
-    """Pair a rank with every larger one; with itself where there is none."""
-    return [(rank, other) for other in there if other > rank] or [(rank, rank)]
-
-
-def _too_small(there: Sequence[int], judged: Judged, margin: float) -> dict[str, Any]:
-    """Rank 8 has too little capacity if any larger rank is better: the contrary of all are not."""
-    verdict, evidence = _all_of(there, judged, _larger(8, there), NO_LESS, margin)
-    turned = {HOLDS: FAILS, FAILS: HOLDS}.get(verdict, verdict)
-    expected = "has too little capacity: some larger rank is better"
-    return {"about": "Rank 8", "expected": expected, "verdict": turned, "evidence": evidence}
+    """Pair a rank with every larger one."""
+    return [(rank, other) for other in there if other > rank]
 
 
 def _all_of(
-    there: Sequence[int],
-    judged: Judged,
-    pairs: Sequence[tuple[int, int]],
-    wanted: str,
-    margin: float,
+    judged: Judged, pairs: Sequence[tuple[int, int]], wanted: str, margin: float
 ) -> tuple[str, str]:
     """Return verdict and evidence on this: that all (rank, other) are shown to be as wanted."""
-    absent = sorted({rank for pair in pairs for rank in pair} - set(there))
-    if absent:
-        which = "rank" if len(absent) == 1 else "ranks"
-        return UNTOLD, f"{which} {listed(absent)} not among those trained"
-    turned = [_ordered(pair, wanted) for pair in pairs if pair[0] != pair[1]]
-    if not turned:
-        return UNTOLD, "no other rank to compare with was trained"
+    turned = [_ordered(pair, wanted) for pair in pairs]
     evidence = ". ".join(
         f"{compared(judged[pair], *pair)}; {ruled_out(judged[pair], what, pair[0], margin)}"
         for pair, what in turned

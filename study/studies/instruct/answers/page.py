@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study.analyses.sufficiency.verdicts import UNTOLD
+from study.records.arm_names import FULL
 from study.studies.instruct.answers import figure
-from study.studies.instruct.answers.questions import TIME, per_cent
+from study.studies.instruct.answers.answer import QUESTIONS, answer, apart, span
+from study.studies.instruct.answers.compare import Arm
+from study.studies.instruct.answers.questions import TIME, name, per_cent
 from study.words.phrases import counted, listed
 
 Record = Mapping[str, Any]
 
 
-def page(record: Record, seconds: Mapping[int, float]) -> str:
+def page(record: Record, seconds: Mapping[Arm, float]) -> str:
     """Write all that the comparison says.
 
     Args:
         record: all_results.json.
-        seconds: measured, of a rank's stage where it is known; shown, and nothing decided by it.
+        seconds: measured, of an arm's stage where it is known; shown, and nothing decided by it.
     """
     return (
         "\n\n".join(
             [
                 "# LoRA ranks in instruction tuning",
                 "Written by `dvc repro instruct/dvc.yaml` from `all_results.json`; edits are lost.",
+                _answer(record),
                 _setting(record),
                 *_dropped(record),
                 f"![{figure.alternative(record)}](rank_comparison.png)",
@@ -31,7 +36,10 @@ def page(record: Record, seconds: Mapping[int, float]) -> str:
                 "## Results",
                 _results(record, seconds),
                 _notes(record, seconds),
-                "## The four questions",
+                "## How far from full fine-tuning",
+                _over_full(record),
+                *_generated(record),
+                "## The questions",
                 _scope(record),
                 *(_question(entry, seconds) for entry in record["questions"]),
                 "## What was expected, and what came out",
@@ -44,12 +52,18 @@ def page(record: Record, seconds: Mapping[int, float]) -> str:
     )
 
 
+def _answer(record: Record) -> str:
+    told = zip(QUESTIONS, answer(record), strict=True)
+    return "\n".join(f"- *{question}* {sentence}" for question, sentence in told)
+
+
 def _setting(record: Record) -> str:
     made = "made by templates of labelled reviews in" if record["form"] == "reviews" else "from"
     text = (
-        f"`{record['model']}` ({record['total_parameters'] / 1e6:.1f} million parameters, frozen) "
-        f"was tuned on {counted(record['train_pairs'], 'instruction–response pair')} {made} "
-        f"`{record['source']}`, with {counted(len(record['seeds']), 'seed')} for each rank. "
+        f"`{record['model']}` ({record['total_parameters'] / 1e6:.1f} million parameters) was "
+        "tuned by LoRA and in full on "
+        f"{counted(record['train_pairs'], 'instruction–response pair')} {made} "
+        f"`{record['source']}`, with {counted(len(record['seeds']), 'seed')} for each. "
     )
     if record["system"] is not None:
         text += f"Before every instruction goes the message “{record['system']}” "
@@ -81,7 +95,7 @@ def _dropped(record: Record) -> list[str]:
 
 def _scope(record: Record) -> str:
     """Say what verdicts are about, and which error rate they share."""
-    runs = len(record["ranks"]) * len(record["seeds"])
+    runs = (len(record["ranks"]) + 1) * len(record["seeds"])
     pairs = len(record["differences"])
     text = ""
     if len(record["seeds"]) == 1:
@@ -90,21 +104,74 @@ def _scope(record: Record) -> str:
             "of this kind. Another seed's runs may come out otherwise. "
         )
     text += (
-        f"A difference matters from {record['margin']:g} % of perplexity on (the first of "
-        "`compare.margins`). A rank gains that much over another if the other's perplexity lies so "
-        "far above its own. Numbers in brackets are intervals."
+        f"Margins are {_margins(record)} of perplexity (`compare.margins`); each question is "
+        "answered at the smallest at which it can be told, else at the widest. A rank gains that "
+        "much over another if the other's perplexity lies so far above its own. Numbers in "
+        "brackets are intervals."
     )
-    if pairs:
-        alpha = 1 - record["confidence"]
-        text += _folded(
-            "How this was tested",
-            f"The intervals of the {counted(pairs, 'difference')} between ranks are wide enough to "
-            f"hold all together at {100 * record['confidence']:g} % (Bonferroni). All verdicts "
-            "follow from them, so that this is the error rate of all questions together, in both "
-            f"directions. Each p is one-sided and multiplied by {pairs}. Something is ruled out "
-            f"where its p is {alpha / 2:.3g} or less.",
+    alpha = 1 - record["confidence"]
+    return text + _folded(
+        "How this was tested",
+        f"The intervals of the {counted(pairs, 'difference')} between ranks, and to full "
+        f"fine-tuning, are wide enough to hold all together at {100 * record['confidence']:g} % "
+        "(Bonferroni). All verdicts follow from them, so that this is the error rate of all "
+        "questions together, at all margins and in both directions. Each p is one-sided and "
+        f"multiplied by {pairs}. Something is ruled out where its p is {alpha / 2:.3g} or less.",
+    )
+
+
+def _margins(record: Record) -> str:
+    return f"{listed([f'{margin:g}' for margin in record['margins']])} %"
+
+
+def _over_full(record: Record) -> str:
+    """Say of every rank where its perplexity lies beside full fine-tuning's, and the verdicts."""
+    margins = [f"{margin:g}" for margin in record["margins"]]
+    rows = []
+    for row in record["ranks"]:
+        over = row["over_full"]
+        where = apart(-over["gain"]).removesuffix(" full fine-tuning's").removesuffix(" with")
+        rows.append(
+            [
+                str(row["rank"]),
+                where,
+                span(-over["joint_high"], -over["joint_low"]),
+                *(over["verdicts"][margin] for margin in margins),
+            ]
         )
-    return text
+    head = ["Rank", "Perplexity beside full's", "Interval"]
+    note = (
+        "Intervals hold all together, with those of the questions below. Equivalent: the interval "
+        "lies within the margin. Worse or better: it lies beyond."
+    )
+    return f"{table([*head, *(f'At {margin} %' for margin in margins)], rows)}\n\n{note}"
+
+
+def _generated(record: Record) -> list[str]:
+    """Write what became of generated text, if any was asked for: a heading, a table and a note."""
+    generated = record["generated"]
+    if generated is None:
+        return []
+    rouge = generated["metric"] == "rouge_l"
+    rows = [
+        [
+            "before" if row["arm"] == "before" else name(row["rank"] or FULL),
+            f"{row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f})",
+        ]
+        for row in generated["arms"]
+    ]
+    what = (
+        "ROUGE-L is the F value of the longest common subsequence of words"
+        if rouge
+        else "An exact match has the same words as the held-out response, in the same order"
+    )
+    note = (
+        f"Written greedily to the held-out prompts by seed {generated['seed']} of every arm; "
+        f"{what}. Intervals are over pairs, each arm's own; no verdict rests on them. The texts "
+        "are in `generated.json`."
+    )
+    title = "ROUGE-L" if rouge else "Exact matches (share)"
+    return ["## Text that the models wrote", table(["Arm", title], rows), note]
 
 
 def _folded(title: str, words: str) -> str:
@@ -116,22 +183,23 @@ def _these(runs: int) -> str:
     return "this one run" if runs == 1 else f"these {runs} runs"
 
 
-def _question(entry: Mapping[str, Any], seconds: Mapping[int, float]) -> str:
-    answer = entry["answer"]
-    if entry["question"] == TIME and len(seconds) > 1:
-        first, last = min(seconds), max(seconds)
+def _question(entry: Mapping[str, Any], seconds: Mapping[Arm, float]) -> str:
+    told = entry["answer"]
+    ranks = [arm for arm in seconds if isinstance(arm, int)]
+    if entry["question"] == TIME and len(ranks) > 1:
+        first, last = min(ranks), max(ranks)
         more = 100 * (seconds[last] / seconds[first] - 1)
-        answer += (
+        told += (
             f" Measured, once and on one machine: {seconds[first]:.0f} s at rank {first}, "
             f"{seconds[last]:.0f} s at rank {last}, {abs(more):.0f} % "
             f"{'more' if more >= 0 else 'less'}, of whole stages; the verdict is of operations."
         )
-    return f"**{entry['question']}** {answer} *({entry['statement']}: {entry['verdict']}.)*"
+    return f"**{entry['question']}** {told} *({entry['statement']}: {entry['verdict']}.)*"
 
 
-def _results(record: Record, seconds: Mapping[int, float]) -> str:
+def _results(record: Record, seconds: Mapping[Arm, float]) -> str:
     head = [
-        "Rank",
+        "Arm",
         "Trained parameters",
         "Training loss, last epoch",
         "Held-out loss",
@@ -140,16 +208,17 @@ def _results(record: Record, seconds: Mapping[int, float]) -> str:
     head += ["Token accuracy", "Operations"] + (["Seconds"] if seconds else [])
     before = record["before"]
     rows = [["before", "0", "–", *_level(before), "–"] + (["–"] if seconds else [])]
-    for row in record["ranks"]:
+    for row in (*record["ranks"], record["full"]):
+        arm = row["rank"] or FULL
         cells = [
-            str(row["rank"]),
+            name(arm),
             f"{row['trainable_parameters']:,} ({100 * row['trainable_share']:.2f} %)",
             f"{row['last_epoch_train_loss']:.3f}",
             *_level(row),
             f"{row['operations']:.3g}",
         ]
         if seconds:
-            known = seconds.get(row["rank"])
+            known = seconds.get(arm)
             cells.append("–" if known is None else f"{known:.0f}")
         rows.append(cells)
     return table(head, rows)
@@ -164,37 +233,60 @@ def _level(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _notes(record: Record, seconds: Mapping[int, float]) -> str:
+def _notes(record: Record, seconds: Mapping[Arm, float]) -> str:
+    steps = counted(record["full"]["steps"], "step")
     note = (
-        "Shares are of base and adapter together. Ranks are compared on the same pairs and seeds, "
+        "Shares are of base and adapter together. Arms are compared on the same pairs and seeds, "
         "so their differences are far surer than these intervals suggest. Operations are "
-        f"those of a run's matrix products, counted. {_rates(record['ranks'])}"
+        f"those of a run's matrix products, counted. Every run took up to {steps}. "
+        f"{_rates(record)}"
     )
     if seconds:
         note += " Seconds are those of whole stages, measured once; no verdict rests on them."
     return note
 
 
-def _rates(rows: Sequence[Mapping[str, Any]]) -> str:
-    tried = sorted({rate for row in rows for rate in row["learning_rates"]})
-    if len(tried) == 1:
-        return (
-            f"One learning rate for all ranks: {tried[0]:g}. Nothing was picked, and at another "
-            "rate ranks may compare otherwise."
+def _rates(record: Record) -> str:
+    rows = (*record["ranks"], record["full"])
+    several = [row for row in rows if len(row["learning_rates"]) > 1]
+    parts = []
+    if several:
+        seeds = counted(len(several[0]["search_seeds"]), "seed")
+        picked = listed([f"{row['learning_rate']:g} for {_arm(row)}" for row in several])
+        parts.append(f"Learning rates, picked on validation by {seeds}: {picked}.")
+    single = [row for row in rows if len(row["learning_rates"]) == 1]
+    if single:
+        rates = listed([f"{row['learning_rate']:g} for {_arm(row)}" for row in single])
+        parts.append(
+            f"One learning rate alone was tried: {rates}. At another arms may compare otherwise."
         )
-    picked = listed([f"{row['learning_rate']:g} at rank {row['rank']}" for row in rows])
-    return f"Learning rates, picked on validation: {picked}."
+    return " ".join(parts)
+
+
+def _arm(row: Mapping[str, Any]) -> str:
+    return name(row["rank"] or FULL)
 
 
 def _hypotheses(record: Record) -> str:
     rows = [
-        [entry["about"], entry["expected"], f"**{entry['verdict']}**", entry["evidence"]]
+        [entry["about"], entry["expected"], _verdict(entry), entry["evidence"]]
         for entry in record["hypotheses"]
     ]
-    note = "Margin, intervals and p values are those explained above the questions."
+    note = "Margins, intervals and p values are those explained above the questions."
+    if record["not_trained"]:
+        which = "rank" if len(record["not_trained"]) == 1 else "ranks"
+        note += f" What was expected of {which} {listed(record['not_trained'])}, not trained here, "
+        note += "is left out."
     if len(record["seeds"]) == 1:
-        note += f" One seed: {_these(len(record['ranks']))}, no others."
+        note += f" One seed: {_these(len(record['ranks']) + 1)}, no others."
     return table(["About", "Expected", "Verdict", "Evidence"], rows) + "\n\n" + note
+
+
+def _verdict(entry: Mapping[str, Any]) -> str:
+    """Write a verdict, with the margin at which it is told if there is one."""
+    told = "margin" in entry and entry["verdict"] != UNTOLD
+    at = f" at {entry['margin']:g} %" if told else ""
+    return f"**{entry['verdict']}**{at}"
 
 
 def _learned(record: Record) -> str:
@@ -211,13 +303,11 @@ def _learned(record: Record) -> str:
         lines.append(
             f"The worst rank's perplexity lies {per_cent(spread):.1f} % above the best one's."
         )
-    untold = [
-        entry["about"] for entry in record["hypotheses"] if entry["verdict"] == "cannot be told"
-    ]
+    untold = [entry["about"] for entry in record["hypotheses"] if entry["verdict"] == UNTOLD]
     if untold:
         lines.append(
-            f"To settle what cannot be told ({listed(untold)}), take more held-out pairs "
-            "(`data.test_size`), more seeds (`seeds`), or the ranks that are named."
+            f"To settle what cannot be told ({listed(untold)}), take more seeds (`seeds`), then "
+            "more held-out pairs (`data.test_size`)."
         )
     return "\n".join(f"- {line}" for line in lines)
 

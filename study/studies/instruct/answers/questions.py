@@ -1,13 +1,16 @@
-"""What the ranks' comparison says to the four questions it was made for."""
+"""What the comparison of arms says to the questions it was made for."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
-from study.words.phrases import p_words, rough
+from study.records.arm_names import FULL
+from study.studies.instruct.answers.compare import Arm
+from study.studies.instruct.answers.needed import needed_words
+from study.words.phrases import capitalised, listed, p_words
 
 HOLDS, FAILS = "holds", "does not hold"
 NO_MORE, NO_LESS = "no_more", "no_less"  # no better, no worse than another rank by the margin
@@ -21,7 +24,8 @@ TIME = "Does the rank matter to training time?"
 LONGER = 0.10  # more operations than this count as a training time that the rank matters to
 
 Row = Mapping[str, Any]
-Judged = Mapping[tuple[int, int], Row]  # by (rank, smaller rank)
+Judged = Mapping[tuple[int, Arm], Row]  # by (rank, smaller rank or full fine-tuning)
+Entry = dict[str, Any]
 
 
 def per_cent(nats: float) -> float:
@@ -29,20 +33,51 @@ def per_cent(nats: float) -> float:
     return 100 * math.expm1(nats)
 
 
-def compared(row: Row, rank: int, other: int) -> str:
+def name(arm: Arm) -> str:
+    """Name an arm in a sentence."""
+    return "full fine-tuning" if arm == FULL else f"rank {arm}"
+
+
+def decided(
+    judged: Mapping[float, Judged], ask: Callable[[Judged, float], Entry], told_in: str
+) -> Entry:
+    """Ask at every margin, and return what is said at the least one at which it can be told.
+
+    The intervals that decide hold together for all margins, so that looking at several costs
+    nothing. Where it can be told at none, the widest margin's answer stands. `margin` is added.
+
+    Args:
+        judged: by margin, ascending; see `questions`.
+        told_in: the key of the entry's words, to which the open margins are added.
+    """
+    entries = [ask(of_margin, margin) | {"margin": margin} for margin, of_margin in judged.items()]
+    found = next((entry for entry in entries if entry["verdict"] != UNTOLD), entries[-1])
+    open_ = [entry["margin"] for entry in entries if entry["margin"] < found["margin"]]
+    if open_ and found["verdict"] != UNTOLD:
+        margins = listed([f"{margin:g}" for margin in open_], "or")
+        found[told_in] = f"{found[told_in].rstrip('.')}. At {margins} % we cannot say."
+    return found
+
+
+def compared(row: Row, rank: int, other: Arm) -> str:
     """Write which perplexity lies above the other, with the joint interval.
 
     "rank 8's perplexity is 0.6 % above rank 16's (−0.2 % to 1.4 %)": the worse one comes first, so
     that what one rank gains over another is what the other loses.
     """
-    worse, better = other, rank
+    worse, better = name(other), name(rank)
     ends = [row["gain"], row["joint_low"], row["joint_high"]]
     if row["gain"] < 0:
-        worse, better = rank, other
+        worse, better = better, worse
         ends = [-row["gain"], -row["joint_high"], -row["joint_low"]]
     value, low, high = (f"{round(per_cent(end), 1) + 0.0:.1f}" for end in ends)
-    numbers = f"{value} % above rank {better}'s ({low} % to {high} %)".replace("-", "−")
-    return f"rank {worse}'s perplexity is {numbers}"
+    numbers = f"{value} % above {better}'s ({low} % to {high} %)"
+    return f"{worse}'s perplexity is {_minus(numbers, better)}"
+
+
+def _minus(numbers: str, name: str) -> str:
+    """Write negative numbers with a minus sign, and leave the hyphen of a name."""
+    return numbers.replace("-", "−").replace(name.replace("-", "−"), name)
 
 
 def ruled_out(row: Row, what: str, rank: int, margin: float) -> str:
@@ -63,23 +98,27 @@ def shown(what: str, row: Row) -> bool:
 
 
 def questions(
-    ranks: Sequence[Row], judged: Judged, margin: float, pairs: int
-) -> list[dict[str, Any]]:
-    """Answer the four questions of the rank comparison.
+    ranks: Sequence[Row], judged: Mapping[float, Judged], seeds: int, pairs: int
+) -> list[Entry]:
+    """Answer the questions of the comparison.
 
     Args:
         ranks: a row each, ascending: `rank`, `trainable_parameters`, `operations`.
-        judged: every rank against every smaller one: `verdict` at the margin, whether it is shown
-            to gain `no_more` than it or to lose `no_less` (no worse by it), each with its p value,
-            and `gain`, `joint_low`, `joint_high` (of the larger rank over the smaller, in nats).
-        margin: in per cent of perplexity; pairs: held out.
+        judged: by margin in per cent of perplexity, ascending: every rank against every smaller one
+            and full fine-tuning: `verdict`, whether it is shown to gain `no_more` than the other or
+            to lose `no_less` (no worse by it), each with its p value, and `gain`, `joint_low`,
+            `joint_high` (of the rank over the other, in nats).
+        seeds, pairs: how many there are, of pairs those held out.
 
     Returns:
-        `question`, `statement`, its `verdict` and the `answer` of each.
+        `question`, `statement`, its `verdict` and the `answer` of each, and where one decides the
+        `margin`.
     """
+    there = [row["rank"] for row in ranks]
     return [
-        _diminishing([row["rank"] for row in ranks], judged, margin),
-        _smallest([row["rank"] for row in ranks], judged, margin, pairs),
+        decided(judged, lambda at, margin: _reaches_full(there, at, margin), "answer"),
+        decided(judged, lambda at, margin: _diminishing(there, at, margin), "answer"),
+        decided(judged, lambda at, margin: _smallest(there, at, margin, seeds, pairs), "answer"),
         proportional(ranks),
         _time(ranks),
     ]
@@ -91,6 +130,27 @@ def _entry(question: str, statement: str, verdict: str, answer: str) -> dict[str
 
 def _one(rank: int) -> str:
     return f"Only rank {rank} was trained; it takes two to compare."
+
+
+def _reaches_full(ranks: Sequence[int], judged: Judged, margin: float) -> Entry:
+    question = "Does LoRA reach full fine-tuning?"
+    statement = f"Some rank is within {margin:g} % of full fine-tuning's perplexity, or better"
+    rows = {rank: judged[rank, FULL] for rank in ranks}
+    reached = [rank for rank, row in rows.items() if row[NO_LESS]]
+    if reached:
+        rank = reached[0]
+        answer = (
+            f"Yes, from rank {rank} on: {compared(rows[rank], rank, FULL)}, and "
+            f"{ruled_out(rows[rank], NO_LESS, rank, margin)}."
+        )
+        if len(reached) < len([other for other in ranks if other >= rank]):
+            answer = answer.replace(f"from rank {rank} on", f"at rank {listed(reached)}")
+        return _entry(question, statement, HOLDS, answer)
+    said = ". ".join(capitalised(compared(row, rank, FULL)) for rank, row in rows.items())
+    if all(row["verdict"] == WORSE for row in rows.values()):
+        answer = f"No: every rank loses over {margin:g} %. {said}."
+        return _entry(question, statement, FAILS, answer)
+    return _entry(question, statement, UNTOLD, f"We cannot say, even at {margin:g} %. {said}.")
 
 
 def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[str, Any]:
@@ -116,7 +176,7 @@ def _diminishing(ranks: Sequence[int], judged: Judged, margin: float) -> dict[st
     if all(judged[ranks[-1], r]["verdict"] == BETTER for r in ranks[:-1]):
         answer = f"Not up to rank {ranks[-1]}, which beats every smaller rank by more; {whole}."
         return _entry(question, statement, FAILS, answer)
-    answer = f"We cannot say at this margin: {whole}."
+    answer = f"We cannot say, even at {margin:g} %: {whole}."
     return _entry(question, statement, UNTOLD, answer)
 
 
@@ -136,7 +196,9 @@ def _smaller(ranks: Sequence[int], judged: Judged, margin: float) -> str:
     return " ".join(parts)
 
 
-def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -> dict[str, Any]:
+def _smallest(
+    ranks: Sequence[int], judged: Judged, margin: float, seeds: int, pairs: int
+) -> dict[str, Any]:
     first, last = ranks[0], ranks[-1]
     question = f"Is rank {first} as good as rank {last}?"
     statement = f"Rank {first} is within {margin:g} % of rank {last}'s perplexity, or better"
@@ -146,12 +208,7 @@ def _smallest(ranks: Sequence[int], judged: Judged, margin: float, pairs: int) -
     gains = f"{compared(row, last, first)}, and {ruled_out(row, NO_MORE, last, margin)}"
     verdict = HOLDS if row[NO_MORE] else FAILS if row["verdict"] == BETTER else UNTOLD
     if verdict == UNTOLD:
-        half = (row["joint_high"] - row["joint_low"]) / 2
-        needed = math.ceil(pairs * (half / math.log1p(margin / 100)) ** 2)
-        answer = (
-            f"We cannot say: {gains}. For an interval as narrow as the margin it takes about "
-            f"{rough(max(needed, pairs)):,} held-out pairs; there are {pairs:,}."
-        )
+        answer = f"We cannot say: {gains}. {needed_words(row, seeds, pairs)}."
     else:
         answer = f"{'Yes' if verdict == HOLDS else 'No'}: {gains}."
     return _entry(question, statement, verdict, answer)

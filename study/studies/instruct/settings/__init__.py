@@ -1,1 +1,1 @@
-"""What can be set for instruction tuning: the main study's sections, and three of its own."""
+"""What can be set for instruction tuning: the main study's sections, and five of its own."""

@@ -11,12 +11,12 @@ from study.entry.sections import Section
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """How ranks are compared.
+    """How arms are compared.
 
     Attributes:
-        confidence: of every interval; 1 - confidence is the error rate of tests.
-        margins: per cent of perplexity that would not matter between two ranks; the first decides
-            the questions and hypotheses.
+        confidence: of every interval; 1 - confidence is the error rate of all verdicts together.
+        margins: per cent of perplexity that would not matter between two arms; the least at which
+            a question or hypothesis can be told decides it.
     """
 
     confidence: Annotated[float, number(above=0, below=1)]

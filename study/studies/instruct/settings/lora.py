@@ -10,7 +10,7 @@ AGREEMENTS = (
     Agreement(
         ("lora.rank", "lora.ranks"),
         lambda rank, ranks: rank in ranks,
-        "a rank out of lora.ranks: the others are compared with it",
+        "a rank out of lora.ranks: the others' training losses are drawn beside its",
     ),
 )
 

@@ -1,1 +1,1 @@
-"""A causal model at one rank: in come pairs, out come each run's losses by pair."""
+"""A causal model by LoRA or in full: in come pairs, out come each run's losses by pair."""

@@ -1,4 +1,4 @@
-"""The model before training: what every rank starts from."""
+"""The model before training: what every arm starts from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from study.batches.feeds import TokenFeed
 from study.models.causal import PackedCausalLM, load_causal_for
 from study.records.prepared import Prepared
-from study.studies.instruct.training.records import BaseRecord
+from study.studies.instruct.training.records import BaseRecord, by_pair
 from study.training.machine import compute_dtype, device
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ def evaluate_base(settings: InstructSettings, data: Prepared) -> BaseRecord:
 
     test, labels = outputs("test"), data.test.labels
     accuracy, loss = model.objective.evaluate(test, labels)
-    _, validation = model.objective.evaluate(outputs("validation"), data.validation.labels)
+    of_validation = data.validation.labels
+    _, validation = model.objective.evaluate(outputs("validation"), of_validation)
     return BaseRecord(
         test_loss=loss,
         test_token_accuracy=accuracy,
-        test_pair_losses=tuple(round(x, 4) for x in test[:, 0].tolist()),
+        test_pair_losses=by_pair(test),
         test_response_tokens=tuple(labels.tolist()),
         validation_loss=validation,
+        validation_response_tokens=tuple(of_validation.tolist()),
     )

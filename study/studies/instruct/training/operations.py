@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModel, PretrainedConfig
 
-from lora.config import LoRAConfig
-from lora.inject import inject
 from study.analyses.operations.flops import ONE_BY_ONE, Flops, fit, on_meta_or_cpu
 from study.records.prepared import Split
 
+FROZEN, TRAINED = 4, 6
+"""Operations of the output layer: 2 hidden * vocabulary a token forward, as many backward, and as
+many again for its own gradient if it trains."""
 
-def epoch_operations(config: PretrainedConfig, adapter: LoRAConfig, train: Split) -> int:
+
+def epoch_operations(
+    config: PretrainedConfig, train: Split, adapt: Callable[[nn.Module], None], head: int
+) -> int:
     """Count one run's forward and backward passes over the training pairs, packed.
 
-    The decoder sees every token; the frozen output layer, of 2 hidden * vocabulary operations
-    forward and as many backward, response tokens alone. (Padded rows compute more: padding, and
-    logits of every token.) See `study.analyses.operations.flops` for what counts.
+    The decoder sees every token, the output layer response tokens alone. (Padded rows compute more:
+    padding, and logits of every token.) See `study.analyses.operations.flops` for what counts.
 
     Args:
         train: whose labels are numbers of response tokens.
+        adapt: changes a fresh decoder, all of which trains, into what is trained.
+        head: of the output layer, `FROZEN` or `TRAINED`.
     """
     config = copy.deepcopy(config)
     config.use_cache = False
@@ -32,9 +39,7 @@ def epoch_operations(config: PretrainedConfig, adapter: LoRAConfig, train: Split
             decoder = AutoModel.from_config(config, **ONE_BY_ONE)
         if device == "meta" and any(parameter.ndim == 3 for parameter in decoder.parameters()):
             raise ValueError("experts: which tokens go to which one is told by values alone")
-        inject(decoder, adapter, torch.Generator())
-        for name, parameter in decoder.named_parameters():
-            parameter.requires_grad_(name.endswith((".lora_A", ".lora_B")))
+        adapt(decoder)
 
         def count(length: int) -> int:
             ids = torch.zeros(1, length, dtype=torch.int64, device=device)
@@ -50,5 +55,5 @@ def epoch_operations(config: PretrainedConfig, adapter: LoRAConfig, train: Split
     lengths = train.lengths.double()
     body = on_meta_or_cpu(on).of(len(train), float(lengths.sum()), float((lengths**2).sum()))
     text = config.get_text_config()
-    head: int = 4 * text.hidden_size * text.vocab_size * int(train.labels.sum())
-    return int(body) + head
+    of_head: int = head * text.hidden_size * text.vocab_size * int(train.labels.sum())
+    return int(body) + of_head

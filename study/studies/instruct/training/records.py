@@ -1,4 +1,4 @@
-"""What the stages of instruction tuning leave for each other: the base's losses, a rank's runs.
+"""What the stages of instruction tuning leave for each other: the base's losses, an arm's runs.
 
 Losses are in nats; perplexity is exp(loss).
 """
@@ -9,11 +9,14 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from study.entry.errors import StudyError
 from study.records.json_file import read_json
 from study.records.runs import Evaluation
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +27,7 @@ class PairRun:
         validation_loss: mean over response tokens at `best_epoch`, as is `test_loss`, on the
             held-out pairs.
         test_token_accuracy: share of held-out response tokens that were the likeliest one.
-        test_pair_losses: summed over the response's tokens, of every held-out pair.
+        validation_pair_losses, test_pair_losses: summed over the response's tokens, of every pair.
         loss_steps, loss_values: mean training loss of the steps since the point before.
     """
 
@@ -32,6 +35,7 @@ class PairRun:
     learning_rate: float
     best_epoch: int
     validation_loss: float
+    validation_pair_losses: tuple[float, ...]
     test_loss: float
     test_token_accuracy: float
     test_pair_losses: tuple[float, ...]
@@ -52,23 +56,30 @@ class PairRun:
 
 
 @dataclasses.dataclass(frozen=True)
-class RankRecord:
-    """All runs of one rank.
+class TunedRecord:
+    """All runs of one arm.
 
     Attributes:
-        learning_rate: the one of `learning_rates` that validation picked, on the mean over seeds.
+        rank: of LoRA; None: full fine-tuning.
+        learning_rate: the one of `learning_rates` that validation picked, on the mean over
+            `search_seeds`; every other seed trained at it alone.
+        search_seeds: none where there was one rate only.
         total_parameters: of the base model.
         steps: of one run; operations: of the matrix products in them all.
+        written: what the first seed's model wrote to the held-out prompts, as ids; None: nothing
+            was asked for, or it is written elsewhere.
     """
 
-    rank: int
+    rank: int | None
     learning_rates: tuple[float, ...]
     learning_rate: float
+    search_seeds: tuple[int, ...]
     trainable_parameters: int
     total_parameters: int
     steps: int
     operations: int
     runs: tuple[PairRun, ...]
+    written: tuple[tuple[int, ...], ...] | None = None
 
     def picked(self) -> tuple[PairRun, ...]:
         """Return the runs at the picked learning rate, in order of seed."""
@@ -76,14 +87,21 @@ class RankRecord:
         return tuple(sorted(runs, key=lambda run: run.seed))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the rank as it stands in the file."""
-        return _plain(self) | {"runs": [run.to_json() for run in self.runs]}
+        """Return the arm as it stands in the file."""
+        written = None if self.written is None else [list(ids) for ids in self.written]
+        return _plain(self) | {"runs": [run.to_json() for run in self.runs], "written": written}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> RankRecord:
-        """Build a rank from the parsed file."""
-        fields = _known(cls, value)
-        return cls(**fields | {"runs": tuple(PairRun.from_json(run) for run in value["runs"])})
+    def from_json(cls, value: Mapping[str, Any]) -> TunedRecord:
+        """Build an arm from the parsed file."""
+        written = value["written"]
+        return cls(
+            **_known(cls, value)
+            | {
+                "runs": tuple(PairRun.from_json(run) for run in value["runs"]),
+                "written": None if written is None else tuple(map(tuple, written)),
+            }
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +109,8 @@ class BaseRecord:
     """The model before training, on the held-out pairs.
 
     Attributes:
-        test_response_tokens: of every held-out pair; other fields as in `PairRun`.
+        test_response_tokens, validation_response_tokens: of every pair; other fields as in
+            `PairRun`.
     """
 
     test_loss: float
@@ -99,6 +118,7 @@ class BaseRecord:
     test_pair_losses: tuple[float, ...]
     test_response_tokens: tuple[int, ...]
     validation_loss: float
+    validation_response_tokens: tuple[int, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as it stands in the file, with its perplexity."""
@@ -110,20 +130,25 @@ class BaseRecord:
         return cls(**_known(cls, value))
 
 
-def read_rank(path: str | Path) -> RankRecord:
-    """Read a rank's file.
+def by_pair(outputs: Tensor) -> tuple[float, ...]:
+    """Return the summed loss of every pair, from a split's outputs (n, 2)."""
+    return tuple(round(loss, 4) for loss in outputs[:, 0].tolist())
+
+
+def read_tuned(path: str | Path) -> TunedRecord:
+    """Read an arm's file.
 
     Raises:
         StudyError: the file is missing or is no such record; it is named.
     """
-    return _read(RankRecord, path)  # type: ignore[no-any-return]
+    return _read(TunedRecord, path)  # type: ignore[no-any-return]
 
 
 def read_base(path: str | Path) -> BaseRecord:
     """Read the base model's file.
 
     Raises:
-        StudyError: as `read_rank`.
+        StudyError: as `read_tuned`.
     """
     return _read(BaseRecord, path)  # type: ignore[no-any-return]
 

@@ -29,6 +29,7 @@ CHAT = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 SETTINGS: dict[str, Any] = {
+    "seeds": [0],
     "model.name": "model",
     "data.form": "alpaca",
     "data.name": "pairs.jsonl",
@@ -45,6 +46,7 @@ SETTINGS: dict[str, Any] = {
     "lora.ranks": [4, 2],
     "lora.rank": 4,
     "lora.learning_rates": [0.02],
+    "full.learning_rates": [0.005],
 }
 
 
