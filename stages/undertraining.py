@@ -34,8 +34,8 @@ def main() -> None:
     write_json("metrics/undertraining.json", record)
     for arm in record["arms"]:
         if not arm["trained"]:
-            found = ", ".join(told(sign, results.full.metric) for sign in arm["found"])
-            print(f"{arm_label(arm['arm'], arm['rank'])}: {found}")
+            signs = (told(sign, results.full.metric) for sign in arm["found"])
+            print(f"{arm_label(arm['arm'], arm['rank'])}: {', '.join(signs)}")
     if record["settings"]:
         print("to train again: dvc exp run " + " ".join(f"-S {s}" for s in record["settings"]))
 

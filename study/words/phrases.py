@@ -22,24 +22,28 @@ def significant(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def tenths(fraction: float) -> str:
-    """Write the size of a difference of accuracies in points, without unit or sign."""
-    return f"{abs(100 * fraction):.1f}"
+def tenths(fraction: float, digits: int = 1) -> str:
+    """Write the size of a difference of accuracies in points, without unit or sign.
+
+    Args:
+        digits: after the point; a metric that is small in its own unit has more.
+    """
+    return f"{abs(100 * fraction):.{digits}f}"
 
 
-def points(fraction: float) -> str:
+def points(fraction: float, digits: int = 1) -> str:
     """Write the size of a difference of accuracies: 0.012 and -0.012 as 1.2 points."""
-    return f"{tenths(fraction)} points"
+    return f"{tenths(fraction, digits)} points"
 
 
-def apart(gap: float, other: str) -> str:
+def apart(gap: float, other: str, digits: int = 1) -> str:
     """Say where an accuracy stands beside another, from their difference.
 
     -0.012 becomes "1.2 points below other", 0 "level with other".
     """
-    if tenths(gap) == "0.0":
+    if float(tenths(gap, digits)) == 0:
         return f"level with {other}"
-    return f"{points(gap)} {'below' if gap < 0 else 'above'} {other}"
+    return f"{points(gap, digits)} {'below' if gap < 0 else 'above'} {other}"
 
 
 def margin(value: float) -> str:

@@ -65,6 +65,11 @@ def axis(measure: Measure, split: str = "Test") -> str:
     return f"{split} {measure.words}{' (%)' if measure.in_percent else ''}"
 
 
+def digits(measure: Measure) -> int:
+    """Return to how many digits points are written: more where a point is one of the own unit."""
+    return 1 if measure.scale == 100 else 3
+
+
 def points_words(measure: Measure) -> str:
     """Say what a point is, where it is no point of per cent; empty else."""
     if measure.in_percent:

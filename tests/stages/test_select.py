@@ -211,7 +211,7 @@ def test_the_card_is_one_of_the_hubs_and_has_the_accuracies(study, folder):
     of_run, of_rank = card.data.eval_results
     assert (of_run.dataset_type, of_run.dataset_name.split(" ")[0]) == ("csv", "sentences.csv")
     entry = summary["lora"][str(RANK)]
-    assert of_run.metric_value == pytest.approx(picked_run().test_accuracy, abs=1e-4)
+    assert of_run.metric_value == pytest.approx(picked_run().test_score, abs=1e-4)
     assert of_rank.metric_value == pytest.approx(entry["test_accuracy"], abs=1e-4)
     assert of_rank.metric_args["low"] == pytest.approx(entry["low"], abs=1e-4)
     assert of_rank.metric_args["high"] == pytest.approx(entry["high"], abs=1e-4)

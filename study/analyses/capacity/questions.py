@@ -31,11 +31,12 @@ QUESTIONS = {
 class Difference:
     """A paired difference of accuracy: as it was measured (fractions), and its interval (points).
 
-    The interval is of this difference alone.
+    The interval is of this difference alone; `digits` of points are written.
     """
 
     measured: Crossed
     interval: Interval
+    digits: int = 1
 
     @property
     def mean(self) -> float:
@@ -44,7 +45,9 @@ class Difference:
 
     def words(self) -> str:
         """Write it for people."""
-        return f"{self.mean:+.1f} points ({self.interval.low:+.1f} to {self.interval.high:+.1f})"
+        ends = self.mean, self.interval.low, self.interval.high
+        mean, low, high = (f"{end:+.{self.digits}f}" for end in ends)
+        return f"{mean} points ({low} to {high})"
 
     def to_json(self) -> dict[str, float]:
         """Write it into a record, in points."""

@@ -15,6 +15,7 @@ from study.metrics.measure import ACCURACY, CLASSIFICATION, MEASURES, Measure
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import are_counts, crossed_interval, paired
 from study.statistics.resampling import Interval, Scores
+from study.words.scores import digits
 
 LORA, LARGEST = "lora", "largest_lora_truncated"
 CURVES = (PLAIN, WEIGHTED, LORA, LARGEST)
@@ -74,7 +75,8 @@ class _Table:
         d, counts = one.astype(np.float64) - other, are_counts(one) and are_counts(other)
         interval = crossed_interval(d, self._confidence, counts=counts, least=-most, most=most)
         measured = paired(one, other)
-        return Difference(measured, Interval(100 * interval.low, 100 * interval.high))
+        of_points = Interval(100 * interval.low, 100 * interval.high)
+        return Difference(measured, of_points, digits(self._measure))
 
     def with_gap(self, arm: Arm) -> dict[str, Any]:
         """Return score and gap to full fine-tuning (points), each with its interval."""

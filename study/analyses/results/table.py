@@ -11,7 +11,7 @@ from study.records.arm_names import LORA
 from study.statistics.resampling import binomial_standard_error
 from study.words import markdown
 from study.words.arms import PROBE, arm_label, states_words
-from study.words.scores import cell, column, measure_in, measure_of, points_words, score
+from study.words.scores import cell, column, digits, measure_in, measure_of, points_words, score
 from study.words.text_table import align
 
 
@@ -75,8 +75,8 @@ def _row(label: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
     gap = "-"
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
-        digits = 1 if measure_of(entry).scale == 100 else 3
-        mean, low, high = (f"{100 * entry[key]:+.{digits}f}" for key in keys)
+        written = digits(measure_of(entry))
+        mean, low, high = (f"{100 * entry[key]:+.{written}f}" for key in keys)
         gap = f"{mean} [{low}, {high}]"
     return (
         label,

@@ -10,25 +10,32 @@ from study.words.phrases import counted, p_words
 from study.words.phrases import margin as margin_words
 
 
-def reason(row: Mapping[str, Any], margin: float, num_seeds: int, num_sentences: int) -> str:
+def reason(
+    row: Mapping[str, Any],
+    margin: float,
+    num_seeds: int,
+    num_sentences: int,
+    digits: int = 2,
+) -> str:
     """Say why a rank has its verdict; `row` is its row of `equivalence`."""
     if num_sentences < 2:
         return "one test sentence says nothing of others"
     if row["verdict"] != UNTOLD:
-        return _shown(row, margin)
+        return _shown(row, margin, digits)
     seen = f"we cannot say whether it is within {margin_words(margin)}: measured "
-    seen += f"{row['difference']:+.2f} points, standard error {row['standard_error']:.2f}"
+    seen += f"{row['difference']:+.{digits}f} points, standard error "
+    seen += f"{row['standard_error']:.{digits}f}"
     return f"{seen}; {_needed(row, num_seeds, num_sentences)}"
 
 
-def _shown(row: Mapping[str, Any], margin: float) -> str:
+def _shown(row: Mapping[str, Any], margin: float, digits: int) -> str:
     p = row[f"p_{row['verdict']}"]
     where = {
         "equivalent": f"within {margin_words(margin)} of full fine-tuning",
         "worse": f"more than {margin_words(margin)} below full fine-tuning",
         "better": f"more than {margin_words(margin)} above full fine-tuning",
     }[row["verdict"]]
-    return f"{row['difference']:+.2f} points: {where} ({p_words(p)})"
+    return f"{row['difference']:+.{digits}f} points: {where} ({p_words(p)})"
 
 
 def _needed(row: Mapping[str, Any], num_seeds: int, num_sentences: int) -> str:

@@ -19,6 +19,7 @@ from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import Crossed, paired
 from study.statistics.resampling import Scores
 from study.words.phrases import margin as margin_words
+from study.words.scores import digits
 
 RULE = "the smallest rank within one paired standard error of the best"
 
@@ -76,7 +77,7 @@ def sufficient_rank(
             for rank, arm, difference in zip(ranks, of_lora, differences, strict=True)
         ],
         "equivalence": [
-            equivalence_rows(ranks, differences, margin, statistics)
+            equivalence_rows(ranks, differences, margin, statistics, 1 + digits(measure))
             for margin in statistics.margins
         ],
         "alpha": alpha,

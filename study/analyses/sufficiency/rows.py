@@ -49,8 +49,12 @@ def equivalence_rows(
     differences: Sequence[Crossed],
     margin: float,
     statistics: StatisticsSettings,
+    digits: int = 2,
 ) -> dict[str, Any]:
     """Return the verdicts at a margin.
+
+    Args:
+        digits: of points, in words.
 
     What it would take: see `study.analyses.sufficiency.answer.needed`, whatever the other ranks
     are.
@@ -70,7 +74,7 @@ def equivalence_rows(
             "p_better": of_rank.p_better,
             **needed(difference, question),
         }
-        row["reason"] = reason(row, margin, difference.num_seeds, difference.num_sentences)
+        row["reason"] = reason(row, margin, difference.num_seeds, difference.num_sentences, digits)
         rows.append(row)
     found = [row["rank"] for row in rows if row["verdict"] == EQUIVALENT]
     return {"margin": margin, "rank": found[0] if found else None, "ranks": rows}

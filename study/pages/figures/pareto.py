@@ -15,7 +15,7 @@ from study.pages.figures.placing import Label, Point, place_labels
 from study.pages.figures.text import below, interval_words, short_count
 from study.words.arms import arm_label
 from study.words.phrases import apart, listed, share
-from study.words.scores import axis, measure_in, merit, score, shown
+from study.words.scores import axis, digits, measure_in, merit, score, shown
 
 Row = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
         f"fewer trainable parameters scores higher. They are {listed(front)}. The headline rank, "
         f"{headline['rank']}, trains "
         f"{headline['trainable_parameters']:,} parameters, {share(headline['trainable_share'])} "
-        f"of all, and is {apart(gap, 'full fine-tuning')}."
+        f"of all, and is {apart(gap, 'full fine-tuning', digits(measure_in(summary)))}."
     )
 
 

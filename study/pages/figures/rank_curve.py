@@ -16,7 +16,7 @@ from study.pages.figures.axes import panels, rank_axis
 from study.pages.figures.text import below, interval_words, keep_apart
 from study.words.arms import head_words
 from study.words.phrases import capitalised, listed, points
-from study.words.scores import axis, measure_in, merit, score, seed_scores, shown
+from study.words.scores import axis, digits, measure_in, merit, score, seed_scores, shown
 
 Row = Mapping[str, Any]
 
@@ -68,7 +68,8 @@ def caption(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:
         measure = measure_in(summary)
         goes = "rises" if measure.value_of_merit(rise) >= 0 else "falls"
         change = (
-            f"From the smallest rank to the largest, {measure.words} {goes} by {points(rise)}; "
+            f"From the smallest rank to the largest, {measure.words} {goes} by "
+            f"{points(rise, digits(measure))}; "
         )
     return f"{first}; {others}. {capitalised(change + _seeds_apart(lora, summary))}."
 
@@ -78,7 +79,9 @@ def _seeds_apart(lora: Sequence[Row], summary: Mapping[str, Any]) -> str:
         return "with one seed, nobody can see how far another would lie from it"
     apart = max(max(seed_scores(row)) - min(seed_scores(row)) for row in lora)
     apart = measure_in(summary).merit(apart)
-    return f"two seeds of the same rank differ by up to {points(apart)}"
+    return (
+        f"two seeds of the same rank differ by up to {points(apart, digits(measure_in(summary)))}"
+    )
 
 
 def alternative(rows: Sequence[Row], summary: Mapping[str, Any]) -> str:

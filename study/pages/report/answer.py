@@ -22,7 +22,7 @@ from study.words.phrases import (
     spelled,
     tenths,
 )
-from study.words.scores import shown
+from study.words.scores import digits, measure_in, shown
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -93,22 +93,28 @@ def _how_close(rank: int, summary: Record) -> str:
     arms = entries(summary)
     entry, full, head = arms[LORA, rank], arms[FULL, None], arms[summary["head_alone"], None]
     which = head_words(summary["head_alone"], head.get("state"))
-    interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"])
+    written = digits(measure_in(summary))
+    interval = interval_words(entry["gap_to_full_low"], entry["gap_to_full_high"], written)
     return (
         f"On the test sentences rank {rank} scores {shown(entry)}, "
-        f"**{apart(entry['gap_to_full'], 'full fine-tuning')}** at "
+        f"**{apart(entry['gap_to_full'], 'full fine-tuning', written)}** at "
         f"{shown(full)} ({100 * summary['confidence']:g} % interval of the gap: "
         f"{interval}); the best head alone ({which}) gives {shown(head)}."
     )
 
 
-def interval_words(low: float, high: float) -> str:
-    """Say where the interval of a gap to full fine-tuning lies, gaps being fractions."""
+def interval_words(low: float, high: float, written: int = 1) -> str:
+    """Say where the interval of a gap to full fine-tuning lies, gaps being fractions.
+
+    Args:
+        written: digits after the point.
+    """
+    least, most = tenths(low, written), tenths(high, written)
     if high <= 0:
-        return f"{tenths(high)} to {tenths(low)} below"
+        return f"{most} to {least} below"
     if low >= 0:
-        return f"{tenths(low)} to {tenths(high)} above"
-    return f"{tenths(low)} below to {tenths(high)} above"
+        return f"{least} to {most} above"
+    return f"{least} below to {most} above"
 
 
 def _how_sure(rank: int, sufficient_rank: Record) -> str:

@@ -66,6 +66,6 @@ def score_with_interval(entry: Mapping[str, Any]) -> Html:
     return with_interval(shown(entry), f"{low:.3f}", f"{high:.3f}")
 
 
-def gap_with_interval(points: float, low: float, high: float) -> Html:
+def gap_with_interval(points: float, low: float, high: float, digits: int = 1) -> Html:
     """Write a difference in points, with its interval."""
-    return with_interval(signed(points), signed(low), signed(high))
+    return with_interval(*(signed(value, digits) for value in (points, low, high)))

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from study.pages.report.answer import UNTOLD, margins_in_words, recommended, shares_of
 from study.words.phrases import capitalised, counted, margin, points, rough
+from study.words.scores import digits, measure_in
 
 Record: TypeAlias = Mapping[str, Any]
 
@@ -56,7 +57,8 @@ def _settling(rank: int, sufficient_rank: Record) -> str:
     if sufficient_rank["seeds"] > 1:
         found += [*_shown_worse(outside, told["difference"]), *_shown_equivalent(inside)]
     if found:
-        parts.append(f"Suppose that the true gap is the {points(gap / 100)} measured")
+        told_gap = points(gap / 100, digits(measure_in(sufficient_rank)))
+        parts.append(f"Suppose that the true gap is the {told_gap} measured")
         parts += [f"Then {found[0]}", *map(capitalised, found[1:])]
     if sufficient_rank["seeds"] == 1:
         parts.append("With one seed nobody can say how many seeds would settle the rest")

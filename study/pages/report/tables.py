@@ -32,7 +32,7 @@ from study.pages.report.numbers import (
 from study.records.arm_names import HEAD_ONLY, LORA
 from study.words.arms import PROBE, arm_label, states_words
 from study.words.phrases import capitalised, counted, listed, margin, rough
-from study.words.scores import measure_in, points_words
+from study.words.scores import digits, measure_in, measure_of, points_words
 
 Record = Mapping[str, Any]
 
@@ -87,7 +87,8 @@ def _arm_row(entry: Record) -> list[Text]:
     gap: Text = NOTHING
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
-        gap = gap_with_interval(*(100 * entry[key] for key in keys))
+        written = digits(measure_of(entry))
+        gap = gap_with_interval(*(100 * entry[key] for key in keys), written)
     return [
         score_with_interval(entry),
         gap,
@@ -107,13 +108,15 @@ def equivalence(record: Record) -> Html:
         >= OUT_OF_REACH
         for width in margins
     ]
-    rows = []
+    rows, written = [], digits(measure_in(record))
     for rank in ranks_of(record):
         found = [next(row for row in test["ranks"] if row["rank"] == rank) for test in tests]
         error = found[0]["standard_error"]
-        difference = text(signed(found[0]["difference"], 2))
+        difference = text(signed(found[0]["difference"], 1 + written))
         if error is not None:
-            difference = Html(f'{difference}<span class="interval">± {error:.2f}</span>')
+            difference = Html(
+                f'{difference}<span class="interval">± {error:.{1 + written}f}</span>'
+            )
         verdicts_of = zip(found, within_reach, strict=True)
         rows.append([str(rank), difference, *(_verdict(row, asked) for row, asked in verdicts_of)])
     smallest = [f"{rank_or_none(test['rank'])} at {margin(test['margin'])}" for test in tests]

@@ -13,7 +13,7 @@ from study.pages.report.numbers import part, signed
 from study.pages.report.untrained import warnings
 from study.records.arm_names import LORA
 from study.words.phrases import counted, listed
-from study.words.scores import measure_in, points_words
+from study.words.scores import digits, measure_in, points_words
 
 TITLE = "Which LoRA rank is enough?"
 
@@ -82,13 +82,14 @@ def _key(study: Study) -> Html | None:
     if rank is None:
         return None
     entry = entries(study["summary"])[LORA, rank]
+    written = digits(measure_in(study["summary"]))
     low, high = (100 * entry[f"gap_to_full_{end}"] for end in ("low", "high"))
     return facts(
         [
             ("recommended rank", str(rank)),
             (
-                f"points to full fine-tuning ({signed(low)} to {signed(high)})",
-                signed(100 * entry["gap_to_full"]),
+                f"points to full fine-tuning ({signed(low, written)} to {signed(high, written)})",
+                signed(100 * entry["gap_to_full"], written),
             ),
             ("of the parameters are trained", part(entry["trainable_share"])),
         ],

@@ -18,7 +18,7 @@ from study.words.phrases import (
     share,
     significant,
 )
-from study.words.scores import measure_of, shown
+from study.words.scores import digits, measure_of, shown
 
 
 def adapter_title(facts: Facts) -> str:
@@ -268,7 +268,9 @@ def _row(label: str, entry: object) -> str:
     gap = "-"
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
-        gap = "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * entry[key] for key in keys))
+        written = digits(measure_of(entry))
+        mean, low, high = (f"{100 * entry[key]:+.{written}f}" for key in keys)
+        gap = f"{mean} ({low} to {high})"
     written = measure_of(entry).shown
     span = f"{written(entry['low'])} to {written(entry['high'])}"
     return f"| {label} | {shown(entry)} | {span} | {gap} |"
@@ -302,7 +304,8 @@ def _verdicts(facts: Facts) -> str:
         found = [f"within {margin(at['margin'])}: {at['verdict']}" for at in answer["margins"]]
     gap = facts.entry["gap_to_full"]
     side = "below" if gap < 0 else "above"
-    start = f"The rank is {points(gap)} {side} full fine-tuning, paired over seeds and sentences."
+    told = points(gap, digits(measure_of(facts.entry)))
+    start = f"The rank is {told} {side} full fine-tuning, paired over seeds and sentences."
     if not found:
         return start
     return f"{start} Equivalent to it? {'; '.join(found).capitalize()}."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from study.entry.errors import StudyError
+from study.metrics.measure import measure_named
 from study.probes import fit
 from study.probes.fit import INVERSE_PENALTIES, PATIENCE, Probe, best_by_kind, picked
 
@@ -145,3 +147,29 @@ def test_a_fit_that_did_not_end_is_a_probe_all_the_same(monkeypatch, recwarn):
     monkeypatch.setattr(fit, "MOST_STEPS", 1)
     assert picked(best_by_kind(*made("mean"))).kind == "mean"
     assert not [w for w in recwarn if "converge" in str(w.message)]
+
+
+def test_numbers_are_fitted_by_a_ridge_and_picked_by_their_metric():
+    train, validation = {"mean": noise(300, 1)}, {"mean": noise(200, 2)}
+    numbers, held = (
+        2 * x["mean"][:, 0] - 1 + noise(len(x["mean"]), 3)[:, 0] for x in (train, validation)
+    )
+    for name, pick in (("rmse", min), ("pearson", max)):
+        measure = measure_named(name)
+        best = best_by_kind(train, numbers, validation, held, measure)["mean"]
+        scores = {}
+        for c in INVERSE_PENALTIES:
+            own = make_pipeline(StandardScaler(), Ridge(alpha=1 / c)).fit(train["mean"], numbers)
+            scores[c] = measure.value(own.predict(validation["mean"]), held)
+            if c == best.c:
+                assert best.validation_predictions == pytest.approx(own.predict(validation["mean"]))
+        assert best.validation_score == pytest.approx(pick(scores.values()), rel=1e-3)
+        assert best.coefficients == 8 + 1
+
+
+def test_log_loss_is_that_of_scikit_learns_probabilities():
+    train, labels, validation, held = made("mean", 3)
+    best = best_by_kind(train, labels, validation, held, measure_named("log_loss"))["mean"]
+    p = best.regression.predict_proba(best.scaler.transform(validation["mean"]))
+    assert best.validation_score == pytest.approx(log_loss(held, p))
+    assert best.losses(validation["mean"], held).mean() == pytest.approx(log_loss(held, p))

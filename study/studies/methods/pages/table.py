@@ -24,7 +24,7 @@ from study.studies.methods.comparison.rows import arms
 from study.words import markdown
 from study.words.arms import PROBE, states_words
 from study.words.phrases import counted, listed, share, significant
-from study.words.scores import cell, column, measure_of
+from study.words.scores import cell, column, digits, measure_of
 from study.words.text_table import align
 
 Record = Mapping[str, Any]
@@ -158,7 +158,7 @@ def _quality(row: Record) -> tuple[str, ...]:
         row["label"],
         _rate(row),
         cell(row),
-        *(_gap(row[key]) for key in ("to_full", "to_lora")),
+        *(_gap(row[key], digits(measure_of(row))) for key in ("to_full", "to_lora")),
     )
 
 
@@ -169,12 +169,12 @@ def _rate(row: Record) -> str:
     return f"{row['learning_rate']:g}" + (f" (of {', '.join(tried)})" if len(tried) > 1 else "")
 
 
-def _gap(gap: Record | None) -> str:
+def _gap(gap: Record | None, written: int) -> str:
     if gap is None:
         return UNKNOWN
-    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(
-        *(100 * gap[key] for key in ("difference", "low", "high"))
-    )
+    keys = ("difference", "low", "high")
+    mean, low, high = (f"{100 * gap[key]:+.{written}f}" for key in keys)
+    return f"{mean} [{low}, {high}]"
 
 
 def _cost(row: Record, full: Record, machine: Record | None) -> tuple[str, ...]:
