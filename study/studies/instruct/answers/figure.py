@@ -54,7 +54,7 @@ def caption(record: Record) -> str:
         f"{most:.2f} nats of rank {reference}'s. Intervals are at {100 * record['confidence']:g} %, over "
         f"{counted(record['test_pairs'], 'held-out pair')} and "
         f"{counted(len(record['seeds']), 'seed')}; in the second panel the thin ones are wide "
-        f"enough to hold for all comparisons together."
+        "enough to hold for all comparisons together."
     )
 
 
