@@ -271,8 +271,8 @@ def _row(label: str, entry: object) -> str:
         written = digits(measure_of(entry))
         mean, low, high = (f"{100 * entry[key]:+.{written}f}" for key in keys)
         gap = f"{mean} ({low} to {high})"
-    written = measure_of(entry).shown
-    span = f"{written(entry['low'])} to {written(entry['high'])}"
+    measure = measure_of(entry)
+    span = f"{measure.shown(entry['low'])} to {measure.shown(entry['high'])}"
     return f"| {label} | {shown(entry)} | {span} | {gap} |"
 
 
