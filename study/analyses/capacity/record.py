@@ -128,7 +128,9 @@ def capacity_record(
 
 def _parts(merits: Scores, measure: Measure) -> Scores:
     """Return merits in the metric's own unit again; bool ones as they are."""
-    return merits if are_counts(merits) else merits * measure.value_of_merit(1.0)
+    if are_counts(merits):
+        return merits
+    return np.asarray(merits * measure.value_of_merit(1.0), dtype=np.float64)
 
 
 def better_truncation(validation: Mapping[Arm, Scores], rank: int) -> str:

@@ -87,8 +87,8 @@ def _arm_row(entry: Record) -> list[Text]:
     gap: Text = NOTHING
     if "gap_to_full" in entry:
         keys = ("gap_to_full", "gap_to_full_low", "gap_to_full_high")
-        written = digits(measure_of(entry))
-        gap = gap_with_interval(*(100 * entry[key] for key in keys), written)
+        mean, low, high = (100 * entry[key] for key in keys)
+        gap = gap_with_interval(mean, low, high, digits(measure_of(entry)))
     return [
         score_with_interval(entry),
         gap,

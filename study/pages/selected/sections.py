@@ -38,11 +38,11 @@ def code(lines: Sequence[str]) -> str:
 
 def what_it_is(facts: Facts) -> str:
     """Say what the model does and why this one was picked."""
-    names = facts.arm.label_names
-    labels = listed([f"`{name}`" for name in names])
-    kind = f"A classifier of sentences into {len(names)} classes ({labels}): "
+    classes = facts.arm.label_names
+    labels = listed([f"`{name}`" for name in classes])
+    kind = f"A classifier of sentences into {len(classes)} classes ({labels}): "
     head = "classification head"
-    if not names:
+    if not classes:
         kind, head = "A regression of a number on sentences: ", "head of one output"
     # Modules that are named in full (all-linear) are told by what they are called in a layer.
     names = dict.fromkeys(target.rpartition(".")[2] for target in facts.config.target_modules)
@@ -249,8 +249,8 @@ def _row(label: str, entry: object) -> str:
         written = digits(measure_of(entry))
         mean, low, high = (f"{100 * entry[key]:+.{written}f}" for key in keys)
         gap = f"{mean} ({low} to {high})"
-    written = measure_of(entry).shown
-    span = f"{written(entry['low'])} to {written(entry['high'])}"
+    low, high = (measure_of(entry).shown(entry[end]) for end in ("low", "high"))
+    span = f"{low} to {high}"
     return f"| {label} | {shown(entry)} | {span} | {gap} |"
 
 
