@@ -13,8 +13,9 @@ means over seeds are apart at most, in points, on test and validation):
 by `python -m stages.lora --rank 4` and `python -m stages.head_only` in a clone, so set.
 In head_only 3 of 12 runs were best at another epoch. What is allowed is about three times as much.
 
-What a record says of itself holds on any machine and is asked for to the last digit: accuracies
-follow from the predictions, and predictions from the logits.
+What a record says of itself holds on any machine: its scores follow from the predictions, and
+predictions from the logits. Where the study's metric is another than accuracy, nobody has measured
+what other machines do to it, so that it is held against a machine of the same kind alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
+
+from study.metrics.measure import ACCURACY, LOG_LOSS, measure_named
 
 PREDICTIONS = 0.05  # share of a run's test predictions that may be others
 MEAN = 0.005  # accuracy, by which a mean over seeds may differ that SENTENCES were scored for
@@ -46,6 +49,11 @@ class Arm:
 
     record: Mapping[str, Any]
     logits: Mapping[str, Any]
+
+    @property
+    def metric(self) -> str:
+        """What its scores are of."""
+        return str(self.record.get("metric", ACCURACY))
 
     def runs(self) -> dict[tuple[int, float], Mapping[str, Any]]:
         """Return the runs by seed and learning rate."""
@@ -66,17 +74,22 @@ def read(root: Path, name: str) -> Arm:
 def inconsistencies(arm: Arm, name: str) -> Iterator[str]:
     """Yield what a record says of itself that cannot be, on any machine."""
     record, logits = files(name)
+    measure = measure_named(arm.metric)
     for (seed, rate), run in arm.runs().items():
         where = f"{record}: seed {seed}, learning rate {rate:g}"
-        predicted, labels = run["test_predictions"], arm.record["test_labels"]
-        right = fmean(map(int.__eq__, predicted, labels))
-        if not np.isclose(right, run["test_accuracy"], rtol=0, atol=1e-12):
-            yield f"{where}: test_accuracy {run['test_accuracy']}, but its predictions give {right}"
-        best = [p["accuracy"] for p in run["validation"] if p["epoch"] == run["best_epoch"]]
-        if best != [run["validation_accuracy"]]:
-            yield f"{where}: validation_accuracy is {run['validation_accuracy']}, but {best} then"
+        predicted, labels = run["test_predictions"], np.asarray(arm.record["test_labels"])
+        answers = np.asarray(run["test_losses"] if arm.metric == LOG_LOSS else predicted)
+        given, told = measure.value(answers, labels), run[f"test_{arm.metric}"]
+        if not np.isclose(given, told, rtol=0, atol=1e-12 if arm.metric == ACCURACY else 1e-6):
+            yield f"{where}: test_{arm.metric} {told}, but its predictions give {given}"
+        best = [p[arm.metric] for p in run["validation"] if p["epoch"] == run["best_epoch"]]
+        key = f"validation_{arm.metric}"
+        if best != [run[key]]:
+            yield f"{where}: {key} is {run[key]}, but {best} then"
         if rate == arm.record["learning_rate"]:
-            others = int((arm.logits[f"s{seed}/test"].argmax(axis=1) != predicted).sum())
+            outputs = arm.logits[f"s{seed}/test"]
+            again = outputs.argmax(axis=1) if arm.record["label_names"] else outputs[:, 0]
+            others = int((~np.isclose(again, predicted, rtol=1e-6)).sum())
             if others:
                 yield f"{where}: {others} of its test predictions are not those of {logits}"
 
@@ -107,6 +120,12 @@ def beyond_tolerance(ours: Arm, theirs: Arm, name: str) -> Iterator[str]:
             yield f"{record}: {key} is {ours.record[key]}, trained again {theirs.record[key]}"
     if ours.runs().keys() != theirs.runs().keys():
         yield f"{record}: runs {list(ours.runs())}, trained again {list(theirs.runs())}"
+        return
+    if ours.metric != ACCURACY:
+        yield (
+            f"{record}: its scores are of {ours.metric}; what another kind of machine does to them "
+            "was measured for accuracy alone, so compare on a machine of the same kind"
+        )
         return
     most = allowed_predictions(ours)
     for run, others in other_predictions(ours, theirs).items():

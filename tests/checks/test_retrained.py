@@ -249,3 +249,27 @@ def test_arms() -> None:
 def test_no_commit_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CannotVerify, match="no commit to verify"):
         verify.verify(tmp_path)
+
+
+def test_another_metric_is_held_against_the_same_kind_of_machine_alone(
+    held: Callable[..., Verdict], record: dict[str, Any]
+) -> None:
+    """Half of the sentences are of each class, and all are given the first: Matthews' is 0."""
+    record["metric"] = "matthews"
+    for each in record["runs"]:
+        del each["test_accuracy"], each["validation_accuracy"]
+        each |= {"test_matthews": 0.0, "validation_matthews": 0.8}
+        for point in each["validation"]:
+            point["matthews"] = point.pop("accuracy")
+
+    def other_loss(again: dict[str, Any]) -> None:
+        again["runs"][0]["loss"]["value"] = [0.6]
+
+    def other_score(again: dict[str, Any]) -> None:
+        again["runs"][0]["test_matthews"] = 0.1
+
+    assert held(nothing).same
+    elsewhere = held(other_loss, device="Another")
+    assert not elsewhere.same
+    assert "measured for accuracy alone" in elsewhere.details[0]
+    assert "test_matthews 0.1, but its predictions give 0.0" in str(held(other_score).details)
