@@ -101,7 +101,7 @@ def test_chunks_are_timed_and_the_device_is_waited_for_at_their_ends_alone(
             warnings.warn_explicit("synchronizes", UserWarning, "a/b/loop.py", 12)
         follower.step([])
     clock.now += 8
-    follower.epoch(1, [], [])
+    follower.epoch(1, [], [], "accuracy")
     clock.now += 9
     follower.finish()
     found = follower.cost(peak_memory=11)

@@ -51,7 +51,7 @@ def test_steps_are_timed_and_evaluation_is_not(monkeypatch):
             passes(seconds)
             timer.step([])
         passes(100)  # validation
-        timer.epoch(1, [], [])
+        timer.epoch(1, [], [], "accuracy")
     passes(100)  # test
     timer.finish()
     assert timer.seconds == pytest.approx(6)
