@@ -235,12 +235,12 @@ def test_too_few_pairs_are_counted_as_pairs(tmp_path: Path) -> None:
     with pytest.raises(StudyError) as refused:
         prepare(data, str(model))
     said, command = str(refused.value).split("\n")
-    assert "data.test_size: 400: more than there is." in said
-    assert "x.json has 20 rows; so 20 pairs are left. These sizes fit: data.train_size=11" in said
+    assert "data.test_size: 300: more than there is." in said
+    assert "x.json has 20 rows; so 20 pairs are left. These sizes fit: data.train_size=8" in said
     start, *settings = command.split(" -S instruct/params.yaml:data.")
     assert start == "  dvc exp run instruct/dvc.yaml"
     found = {key: int(size) for key, _, size in (text.partition("=") for text in settings)}
-    assert found == {"train_size": 11, "validation_size": 2, "test_size": 7}
+    assert found == {"train_size": 8, "validation_size": 2, "test_size": 9}
     _, report = prepare(replace(data, **found), str(model))
     assert {name: part["pairs"] for name, part in report["splits"].items()} == {
         name.removesuffix("_size"): size for name, size in found.items()
