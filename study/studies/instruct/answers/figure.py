@@ -111,7 +111,7 @@ def _above(axes: Axes, record: Record) -> None:
                 elinewidth=width,
                 capsize=cap,
             )
-    axes.set_title(f"Perplexity above full fine-tuning's (band: ±{margin:g} %)", loc="left")
+    axes.set_title(f"Perplexity above full's (band: ±{margin:g} %)", loc="left")
     axes.set_ylabel("Per cent")
 
 
