@@ -17,6 +17,7 @@ from study.records.logits import read_logits
 from tests.pipeline import toys
 from tests.pipeline.study import ALL_STAGES, Study
 from tests.pipeline.test_other_sources import answers
+from tests.pipeline.test_pairs import MODEL, with_pooler
 
 
 def test_a_regression_from_the_file_to_the_page(study: Study) -> None:
@@ -24,8 +25,8 @@ def test_a_regression_from_the_file_to_the_page(study: Study) -> None:
         row | {"label": f"{row['label'] + len(row['text']) / 90:.3f}"} for row in toys.sentences()
     ]
     toys.write_csv(study.root / "toys/rated.csv", rows)
-    done = study.experiment("data.name=toys/rated.csv", "data.task=regression")
-    assert set(done.ran) == ALL_STAGES - {"theory", "theory_bound"}
+    with_pooler(study.root)
+    study.experiment(f"model.name={MODEL}", "data.name=toys/rated.csv", "data.task=regression")
     data = prepared.load(study.root / "data/prepared")
     logits = read_logits(study.root / "metrics/logits/lora-r2.safetensors")
     record = json.loads(study.text("metrics/runs/lora-r2.json"))
@@ -42,7 +43,7 @@ def test_a_regression_from_the_file_to_the_page(study: Study) -> None:
     assert "Arms are compared by Pearson" in page
     assert "not defined for regression" in page
     plain = AutoModelForSequenceClassification.from_pretrained(
-        study.root / "toys/model", num_labels=1, problem_type="regression"
+        study.root / MODEL, num_labels=1, problem_type="regression"
     )
     adapted = PeftModel.from_pretrained(plain, study.root / "data/adapters/r2/s0").eval()
     again = answers(adapted, data)
