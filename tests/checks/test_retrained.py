@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from checks import verify
 from checks.machines import differences, unknown
+from checks.retrained import inconsistencies, read
 from checks.verify import CannotVerify, Verdict, choose, judge
 
 NAME = "lora-r4"
@@ -252,7 +253,7 @@ def test_no_commit_is_an_error(tmp_path: Path) -> None:
 
 
 def test_another_metric_is_held_against_the_same_kind_of_machine_alone(
-    held: Callable[..., Verdict], record: dict[str, Any]
+    held: Callable[..., Verdict], record: dict[str, Any], tmp_path: Path
 ) -> None:
     """Half of the sentences are of each class, and all are given the first: Matthews' is 0."""
     record["metric"] = "matthews"
@@ -265,11 +266,12 @@ def test_another_metric_is_held_against_the_same_kind_of_machine_alone(
     def other_loss(again: dict[str, Any]) -> None:
         again["runs"][0]["loss"]["value"] = [0.6]
 
-    def other_score(again: dict[str, Any]) -> None:
-        again["runs"][0]["test_matthews"] = 0.1
-
     assert held(nothing).same
     elsewhere = held(other_loss, device="Another")
     assert not elsewhere.same
     assert "measured for accuracy alone" in elsewhere.details[0]
-    assert "test_matthews 0.1, but its predictions give 0.0" in str(held(other_score).details)
+    record["runs"][0]["test_matthews"] = 0.1
+    (tmp_path / "committed" / RECORD).write_text(json.dumps(record))
+    said = list(inconsistencies(read(tmp_path / "committed", NAME), NAME))
+    assert len(said) == 1
+    assert "test_matthews 0.1, but its predictions give 0.0" in said[0]
