@@ -20,6 +20,7 @@ from study.feasibility.rates import rates_words
 from study.metrics.measure import ACCURACY, AUTO, CLASSIFICATION
 from study.records.checked import CHECKED, write_checked
 from study.settings import whole
+from study.settings.seeds import all_seeds
 
 _BY_ACCURACY = {(CLASSIFICATION, AUTO), (CLASSIFICATION, ACCURACY)}
 
@@ -33,7 +34,7 @@ def main() -> None:
     sentences = chosen.data.test_size
     by_accuracy = (chosen.data.task, chosen.statistics.metric) in _BY_ACCURACY
     if sentences is not None and by_accuracy:  # else the source tells, which nobody has read yet
-        statistics, seeds = chosen.statistics, len(chosen.seeds)
+        statistics, seeds = chosen.statistics, len(all_seeds(chosen.seeds, chosen.blocks))
         print(beforehand(seeds, sentences, statistics.margins, statistics.confidence))
     write_checked(CHECKED, found.batching, "fit each other, the model and the machine")
 

@@ -17,15 +17,18 @@ from study.records.arm_names import FULL
 from study.records.arm_names import LORA as LORA_ARM
 from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
-from study.settings.seeds import SEEDS
+from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.statistics import STATISTICS
 
 
 def main() -> None:
     """Run the stage."""
-    chosen = load(SEEDS, LORA, STATISTICS)
-    results, logits = read_sweep(chosen), read_arms(chosen)
-    answers = read_answers(chosen, results.full.metric)
+    chosen = load(SEEDS, BLOCKS, LORA, STATISTICS)
+    results, logits = (
+        read_sweep(chosen, blocks=chosen.blocks),
+        read_arms(chosen, blocks=chosen.blocks),
+    )
+    answers = read_answers(chosen, results.full.metric, blocks=chosen.blocks)
     validation = {rank: answers.merits[LORA_ARM, rank] for rank in results.lora}
     arms = read_json("metrics/undertraining.json")["arms"]
     untrained = {arm["rank"] for arm in arms if arm["arm"] == LORA_ARM and not arm["trained"]}

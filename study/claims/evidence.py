@@ -225,7 +225,7 @@ def read_study(settings: Settings, folder: str | Path = "metrics") -> Study:
     Raises:
         StudyError: a record is missing or no JSON file, or as `read_sweep` and `read_probe`.
     """
-    sweep = read_sweep(settings, folder)
+    sweep = read_sweep(settings, folder, blocks=settings.blocks)
     return Study(
         settings.statistics.confidence,
         settings.statistics.margins,
