@@ -22,9 +22,8 @@ def main() -> None:
     chosen = load(SEEDS, BLOCKS, LORA, STATISTICS)
     results = read_sweep(chosen, blocks=chosen.blocks)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
-    record = agreement(
-        results, probe, read_test_logits(results, blocks=chosen.blocks), chosen.statistics
-    )
+    logits = read_test_logits(results, blocks=chosen.blocks)
+    record = agreement(results, probe, logits, chosen.statistics)
     write_json("metrics/agreement.json", record)
     print(record.get("undefined") or record["disagreement"]["answer"] + ".")
 

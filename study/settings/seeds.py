@@ -1,8 +1,9 @@
 """The lists `seeds` and `blocks`: one run per arm, learning rate and seed, in blocks of seeds.
 
-`seeds` are the first block's; each further block has as many, and is trained by itself. A block is what DVC trains or leaves: one that is added trains all arms at its seeds and nothing
-else, and one that is taken away costs nothing. It trains at the learning rates that the first
-block's validation picked, and leaves records and logits, which are in git, but no models.
+`seeds` are the first block's; each further block has as many, and is trained by itself. A block is
+what DVC trains or leaves: one that is added trains all arms at its seeds and nothing else, and one
+that is taken away costs nothing. It trains at the learning rates that the first block's validation
+picked, and leaves records and logits, which are in git, but no models.
 """
 
 from __future__ import annotations
