@@ -1,7 +1,8 @@
 """Stage sufficient_rank: which rank is enough, chosen on validation and told on test.
 
 Reads `metrics/runs/`, `metrics/logits/` and `metrics/undertraining.json`; writes
-`metrics/sufficient_rank.json`. Ranks that did not train are not recommended. Verdicts by a sharper
+`metrics/sufficient_rank.json`. Where `statistics.looks` plans several looks at growing seeds, each
+is paid for. Ranks that did not train are not recommended. Verdicts by a sharper
 measure than accuracy stand beside the others, under `sharper`.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from study.analyses.results.sweep import read_sweep
 from study.analyses.results.validation import read_answers, read_arms
+from study.analyses.sufficiency.looked import seen
 from study.analyses.sufficiency.record import sufficient_rank
 from study.analyses.sufficiency.sharper import sharper
 from study.entry import command
@@ -32,10 +34,11 @@ def main() -> None:
     validation = {rank: answers.merits[LORA_ARM, rank] for rank in results.lora}
     arms = read_json("metrics/undertraining.json")["arms"]
     untrained = {arm["rank"] for arm in arms if arm["arm"] == LORA_ARM and not arm["trained"]}
-    record = sufficient_rank(results, validation, untrained, chosen.statistics)
+    looks = seen(chosen.statistics.looks, 1 + len(chosen.blocks), len(chosen.seeds))
+    record = sufficient_rank(results, validation, untrained, chosen.statistics, looks)
     lora = {rank: logits[LORA_ARM, rank] for rank in results.lora}
     by_probability = sharper(
-        logits[FULL, None], lora, record["recommended"]["rank"], chosen.statistics
+        logits[FULL, None], lora, record["recommended"]["rank"], chosen.statistics, looks
     )
     write_json("metrics/sufficient_rank.json", record | {"sharper": by_probability})
 

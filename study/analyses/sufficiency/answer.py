@@ -10,13 +10,27 @@ interval misses the true difference: the chance of that, at any number of margin
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from study.analyses.sufficiency.foreseen import chance_beforehand
+from study.analyses.sufficiency.looked import Seen, first_told
 from study.analyses.sufficiency.planning import Components, Question, seeds_needed, sentences_needed
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import Crossed
+
+
+def answer_of(
+    differences: Sequence[Crossed], looks: Sequence[Seen], statistics: StatisticsSettings
+) -> dict[str, Any]:
+    """Return `verdicts_of` the last look's difference, its margins those of `first_told`.
+
+    Args:
+        differences: of one rank, at each look.
+    """
+    found = [verdicts_of(difference, statistics) for difference in differences]
+    return found[-1] | {"margins": first_told([one["margins"] for one in found], looks)}
 
 
 def verdicts_of(difference: Crossed, statistics: StatisticsSettings) -> dict[str, Any]:

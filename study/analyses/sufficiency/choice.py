@@ -19,6 +19,7 @@ from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.verdicts import NONE
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import are_counts, crossed
+from study.statistics.looks import ONCE, Look
 from study.statistics.resampling import Draws, Scores, draw
 
 
@@ -35,18 +36,23 @@ def shares_of_one_standard_error(
 
 
 def shares_of_equivalence(
-    merits: Scores, full: Scores, ranks: Sequence[int], statistics: StatisticsSettings
+    merits: Scores,
+    full: Scores,
+    ranks: Sequence[int],
+    statistics: StatisticsSettings,
+    look: Look = ONCE,
 ) -> list[dict[str, float]]:
     """Return, by margin, in which share each rank is the smallest equivalent one, or none is.
 
     Args:
         merits: (num_ranks, num_seeds, num_sentences), as `ranks`, which are ascending;
             full: (num_seeds, num_sentences).
+        look: of several at a growing study.
     """
     differences = merits.astype(np.float64) - full
     places: list[list[NDArray[np.int64]]] = [[] for _ in statistics.margins]
     for draws in _draws(merits, statistics):
-        measured = [crossed(d, draws, counts=are_counts(merits)) for d in differences]
+        measured = [crossed(d, draws, counts=are_counts(merits), look=look) for d in differences]
         for found, margin in zip(places, statistics.margins, strict=True):
             shown = equivalent(measured, margin / 100, 1 - statistics.confidence)
             found.append(np.where(shown.any(axis=0), shown.argmax(axis=0), len(ranks)))

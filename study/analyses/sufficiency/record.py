@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from study.analyses.results.sweep import Sweep, measure_in, merits
-from study.analyses.sufficiency.answer import verdicts_of
+from study.analyses.sufficiency.answer import answer_of
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
-from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalence_rows, points_of
+from study.analyses.sufficiency.looked import Seen
+from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalences, points_of
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.trend import trend
 from study.analyses.sufficiency.verdicts import NONE
@@ -29,6 +30,7 @@ def sufficient_rank(
     validation: Mapping[int, Scores],
     untrained: Collection[int],
     statistics: StatisticsSettings,
+    looks: Sequence[Seen] | None = None,
 ) -> dict[str, Any]:
     """Return the record. Accuracies are fractions; differences, errors and margins are points.
 
@@ -47,29 +49,39 @@ def sufficient_rank(
       and of what they would take.
     - `choice`: by rule, in which share of resamples each rank, or "none", is chosen.
     - `trend`: see `study.analyses.sufficiency.trend`.
+    - `looks`, where there were several: the seeds at each of them; see
+      `study.analyses.sufficiency.looked`.
     - `seeds` and `sentences`: what the means are over; `validation_sentences` those of the
       recommendation. `error_from`: "seeds and sentences", or "sentences" where there is one seed.
 
     Args:
         validation: by rank, `study.analyses.results.validation.Answers.merits`.
         untrained: ranks of which `metrics/undertraining.json` says that they did not train.
+        looks: at the study, the last of them now; None: it is looked at once.
     """
     ranks = list(results.lora)
     of_lora = np.stack([merits(record) for record in results.lora.values()])
     of_full = merits(results.full)
     on_validation = np.stack([np.asarray(validation[rank]) for rank in ranks])
     measure = measure_in(results.full)
-    differences = [paired(arm, of_full) for arm in of_lora]
     alpha = alpha_of(statistics)
     _, num_seeds, num_sentences = of_lora.shape
-    by_margin = shares_of_equivalence(of_lora, of_full, ranks, statistics)
+    looks = [Seen(num_seeds)] if looks is None else looks
+    by_look = [
+        [paired(arm[: at.num_seeds], of_full[: at.num_seeds], look=at.look) for arm in of_lora]
+        for at in looks
+    ]
+    differences = by_look[-1]
+    by_margin = shares_of_equivalence(of_lora, of_full, ranks, statistics, looks[-1].look)
     trained = [place for place, rank in enumerate(ranks) if rank not in untrained]
     recommended = _recommended(on_validation, ranks, trained, measure)
     picked = None if recommended["rank"] is None else ranks.index(recommended["rank"])
     named = {} if measure.name == ACCURACY else {"metric": measure.name}
     return named | {
         "recommended": recommended | {"rule": RULE, "split": "validation"},
-        "answer": None if picked is None else _answer(differences[picked], measure, statistics),
+        "answer": None
+        if picked is None
+        else _answer([of_ranks[picked] for of_ranks in by_look], looks, measure, statistics),
         "one_standard_error": _picked(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
         "differences": [
             difference_row(rank, difference, alpha, len(ranks))
@@ -77,7 +89,7 @@ def sufficient_rank(
             for rank, arm, difference in zip(ranks, of_lora, differences, strict=True)
         ],
         "equivalence": [
-            equivalence_rows(ranks, differences, margin, statistics, 1 + digits(measure))
+            equivalences(ranks, by_look, looks, margin, statistics, 1 + digits(measure))
             for margin in statistics.margins
         ],
         "alpha": alpha,
@@ -91,6 +103,7 @@ def sufficient_rank(
             for margin, shares in zip(statistics.margins, by_margin, strict=True)
         },
         "trend": trend(of_lora),
+        **({"looks": [at.num_seeds for at in looks]} if len(looks) > 1 else {}),
         "seeds": num_seeds,
         "sentences": num_sentences,
         "validation_sentences": on_validation.shape[2],
@@ -99,9 +112,12 @@ def sufficient_rank(
 
 
 def _answer(
-    difference: Crossed, measure: Measure, statistics: StatisticsSettings
+    differences: Sequence[Crossed],
+    looks: Sequence[Seen],
+    measure: Measure,
+    statistics: StatisticsSettings,
 ) -> dict[str, Any]:
-    answer = verdicts_of(difference, statistics)
+    answer = answer_of(differences, looks, statistics)
     if measure.name != ACCURACY:
         for row in answer["margins"]:
             del row["foreseen"]  # is reckoned for accuracy
