@@ -15,7 +15,9 @@ from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm, fake_probe
 
-STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 50, seed=0, margins=(1.0,), power=0.8, looks=None, budget=6, metric="auto"
+)
 
 
 def study(ranks=(1, 4, 8), rank=4) -> Results:

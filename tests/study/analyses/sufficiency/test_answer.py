@@ -33,7 +33,9 @@ def test_any_verdict_of_the_answer_is_wrong_as_rarely_as_is_said_whichever_rank_
     monkeypatch.setattr(answer, "needed", lambda *_: {})
     monkeypatch.setattr(answer, "chance_beforehand", lambda *_: 0.0)
     rng = np.random.default_rng(7)
-    statistics = StatisticsSettings(0.95, 400, seed=0, margins=MARGINS, power=0.8, metric="auto")
+    statistics = StatisticsSettings(
+        0.95, 400, seed=0, margins=MARGINS, power=0.8, looks=None, budget=6, metric="auto"
+    )
     accuracies = [0.8 + gap / 100 for gap in gaps] + [0.8]
     mistakes = 0
     for _ in range(STUDIES):
