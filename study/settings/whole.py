@@ -28,8 +28,8 @@ from study.settings.theory import THEORY, TheorySettings
 from study.settings.train import TRAIN, TrainSettings
 
 SECTIONS = (
-    SEEDS,
     BLOCKS,
+    SEEDS,
     MODEL,
     DATA,
     TRAIN,
@@ -50,8 +50,8 @@ SECTIONS = (
 class Settings:
     """Everything that can be set; `seeds` are the first block's, `blocks` the further ones."""
 
-    seeds: Seeds
     blocks: Blocks
+    seeds: Seeds
     model: ModelSettings
     data: DataSettings
     train: TrainSettings

@@ -244,7 +244,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 def test_a_setting_in_the_wrong_place_is_told_its_place() -> None:
     assert "rank: unknown; did you mean lora.rank?" in refusal(raw() | {"rank": 4})
-    assert "colour: unknown; allowed: seeds, model," in refusal(raw() | {"colour": 4})
+    assert "colour: unknown; allowed: blocks, seeds, model," in refusal(raw() | {"colour": 4})
 
 
 @pytest.mark.parametrize("values", [None, [], "text", 3])
