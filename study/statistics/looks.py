@@ -94,7 +94,8 @@ def levels(shares: Sequence[float], alpha: float) -> list[float]:
             limit: float, at: NDArray[np.float64] = places, weight: NDArray[np.float64] = weights,
             scale: float = step, asked: float = wanted,
         ) -> float:  # fmt: skip
-            return float(np.log(weight @ ndtr((at - limit) / scale)) - math.log(asked))
+            crossing = max(float(weight @ ndtr((at - limit) / scale)), 1e-300)
+            return math.log(crossing / asked)
 
         scale = math.sqrt(share)
         limit = float(brentq(missing, -3 * scale, 14 * scale, xtol=1e-12))

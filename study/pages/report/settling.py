@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from study.pages.report.answer import UNTOLD, margins_in_words, recommended, shares_of
-from study.words.phrases import capitalised, counted, margin, points, rough
+from study.words.phrases import capitalised, counted, listed, margin, points, rough
 from study.words.scores import digits, measure_in
 
 Record: TypeAlias = Mapping[str, Any]
@@ -22,7 +22,11 @@ def more(sufficient_rank: Record) -> list[str]:
     rank = recommended(sufficient_rank)
     if rank is None:
         return []
-    return [*_picking(rank, sufficient_rank), _settling(rank, sufficient_rank)]
+    return [
+        *_picking(rank, sufficient_rank),
+        *_looking(sufficient_rank),
+        _settling(rank, sufficient_rank),
+    ]
 
 
 def _picking(rank: int, sufficient_rank: Record) -> list[str]:
@@ -38,6 +42,18 @@ def _picking(rank: int, sufficient_rank: Record) -> list[str]:
         "“within the noise” means. The test sentences played no part. To see how much of that is "
         "luck, we drew as many again out of these, with repeats, many times over, and picked anew "
         "each time."
+    ]
+
+
+def _looking(sufficient_rank: Record) -> list[str]:
+    """Say how often it was looked at while seeds were added, where that was several times."""
+    if "looks" not in sufficient_rank:
+        return []
+    *first, last = sufficient_rank["looks"]
+    return [
+        f"**How often we looked.** After {listed([*first, last])} seeds. Who looks often finds "
+        "something by luck, so each look has to show more than a single one would: the chance of a "
+        "wrong verdict at any of them is that of one look. What a look told stands."
     ]
 
 
@@ -62,6 +78,7 @@ def _settling(rank: int, sufficient_rank: Record) -> str:
         parts += [f"Then {found[0]}", *map(capitalised, found[1:])]
     if sufficient_rank["seeds"] == 1:
         parts.append("With one seed nobody can say how many seeds would settle the rest")
+    parts.append("`make answer` trains more seeds until it is told, or the budget is spent")
     return f"{'. '.join(parts)}."
 
 
