@@ -37,7 +37,7 @@ def arm(name: str, rank: int | None, accuracy: float, seeds=(), **more):
         "arm": name,
         "rank": rank,
         "test_accuracy": accuracy,
-        "seed_accuracies": list(seeds) or [accuracy, accuracy],
+        "seed_scores": list(seeds) or [accuracy, accuracy],
         "headline": False,
     } | more
 
