@@ -6,6 +6,7 @@ import base64
 import copy
 import dataclasses
 import functools
+import html
 import re
 from pathlib import Path
 
@@ -468,3 +469,13 @@ def test_no_word_of_a_program_is_left_in_the_page(name):
 
 def test_what_the_notebook_may_show_is_all_there():
     assert {"top", "title", "read_study", *TITLES} == set(show.__all__)
+
+
+@pytest.mark.parametrize("name", ["macro F1", "Matthews", "log loss"])
+def test_a_page_of_another_metric_names_it_and_speaks_of_no_accuracy(name: str) -> None:
+    """But for what is of right and wrong by its nature: calibration."""
+    seen = html.unescape(words(Html(re.sub(r"(?s)<style.*?</style>", " ", page(name)))))
+    metric = measure_named(SHAPES[name].metric).words
+    assert f"test {metric}".lower() in seen.lower().replace("’", "'")
+    left = [seen[found.start() - 60 : found.end() + 40] for found in re.finditer("ccurac", seen)]
+    assert [each for each in left if "onfiden" not in each] == []
