@@ -70,9 +70,7 @@ def sharper(
     alpha = alpha_of(statistics)
     answer = None
     if recommended is not None:
-        answer = verdicts_of(differences[ranks.index(recommended)], statistics)
-        for row in answer["margins"]:
-            del row["foreseen"]  # was reckoned for accuracy
+        answer = verdicts_of(differences[ranks.index(recommended)], statistics, None)
     return {
         "measure": MEASURE,
         "temperatures": temperatures,

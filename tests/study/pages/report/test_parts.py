@@ -126,7 +126,7 @@ def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
     for row, (verdict, seeds, sentences) in zip(of_ranks, told, strict=True):
         row |= {"verdict": verdict, "seeds_needed": seeds, "sentences_needed": sentences}
     record["equivalence"][0]["rank"] = 1
-    record |= {"seeds": 20, "sentences": 200_000}
+    record["equivalence"][0]["foreseen"] = 0.8  # as with 20 seeds and 200,000 sentences
     table = rows(tables.equivalence(record))
     assert [row[2] for row in table] == [
         "equivalent",
@@ -140,7 +140,7 @@ def test_a_rank_that_neither_seeds_nor_sentences_settle_is_said_to_need_both():
     record = copy.deepcopy(study()["sufficient_rank"])
     row = record["equivalence"][0]["ranks"][0]
     row |= {"verdict": "cannot be told", "seeds_needed": None, "sentences_needed": None}
-    record |= {"seeds": 20, "sentences": 200_000}
+    record["equivalence"][0]["foreseen"] = 0.8  # as with 20 seeds and 200,000 sentences
     said = "cannot be told seeds alone or sentences alone would not settle it"
     assert rows(tables.equivalence(record))[0][2] == said
 
@@ -150,11 +150,10 @@ def test_a_margin_that_is_out_of_reach_is_not_asked_about():
     record = copy.deepcopy(study()["sufficient_rank"])
     untold = {"verdict": "cannot be told", "seeds_needed": 12, "sentences_needed": 5}
     shown = {"verdict": "worse", "seeds_needed": None, "sentences_needed": None}
-    for test, width in zip(record["equivalence"], (0.5, 2.0), strict=False):
-        test["margin"] = width
+    for test, width, chance in zip(record["equivalence"], (0.5, 2.0), (0.0, 0.7), strict=False):
+        test |= {"margin": width, "foreseen": chance}
         for row, said in zip(test["ranks"], (untold, shown, untold), strict=True):
             row |= said
-    record |= {"seeds": 3, "sentences": 3000}
     table = rows(tables.equivalence(record))
     assert [row[2] for row in table] == [
         "out of reach, so not asked",
