@@ -220,6 +220,10 @@ def test_pairs_of_texts_are_told_at_the_top_and_with_the_data():
     pairs = dataclasses.replace(own, records=records)
     assert ", pairs of premise and hypothesis :" in words(top.top(pairs))
     assert "is a pair of texts, premise and hypothesis ," in words(closing.data(pairs))
+    assert "Pairs that share a text" in words(closing.data(pairs))
+    repeat = changed(own["data"], pairs_of=["a", "b"], pair_halves="may_repeat")
+    repeated = dataclasses.replace(own, records=changed(own.records, data=repeat))
+    assert "Only pairs that have both texts in common" in words(closing.data(repeated))
 
 
 def test_without_a_file_of_the_machine_the_page_says_so():
