@@ -22,24 +22,32 @@ from study.statistics.crossed import Crossed
 
 
 def answer_of(
-    differences: Sequence[Crossed], looks: Sequence[Seen], statistics: StatisticsSettings
+    differences: Sequence[Crossed],
+    looks: Sequence[Seen],
+    statistics: StatisticsSettings,
+    parts: Components | None,
 ) -> dict[str, Any]:
     """Return `verdicts_of` the last look's difference, its margins those of `first_told`.
 
     Args:
-        differences: of one rank, at each look.
+        differences: of one rank, at each look; parts: as in `verdicts_of`.
     """
-    found = [verdicts_of(difference, statistics) for difference in differences]
+    found = [verdicts_of(difference, statistics, parts) for difference in differences]
     return found[-1] | {"margins": first_told([one["margins"] for one in found], looks)}
 
 
-def verdicts_of(difference: Crossed, statistics: StatisticsSettings) -> dict[str, Any]:
+def verdicts_of(
+    difference: Crossed, statistics: StatisticsSettings, parts: Components | None
+) -> dict[str, Any]:
     """Return `difference`, `low` and `high` (points), and by margin the `verdict`.
 
     Of one test sentence there is no interval: its ends are None, and nothing is told.
 
     `foreseen` is the chance, told before anything was trained, to find a rank equivalent that in
-    truth equals full fine-tuning; see `needed` for the rest.
+    truth equals full fine-tuning, where something tells it; see `needed` for the rest.
+
+    Args:
+        parts: how far models usually differ (`study.analyses.sufficiency.usual`); None: not known.
     """
     alpha = (1 - statistics.confidence) / 2
     mean = 100 * float(difference.mean[0])
@@ -54,12 +62,21 @@ def verdicts_of(difference: Crossed, statistics: StatisticsSettings) -> dict[str
             {
                 "margin": margin,
                 "verdict": verdict(mean - half, mean + half, margin),
-                "foreseen": chance_beforehand(seeds, sentences, margin, alpha),
+                **foreseen(seeds, sentences, margin, alpha, parts),
                 **needed(difference, Question(margin / 100, alpha, statistics.power)),
             }
             for margin in statistics.margins
         ],
     }
+
+
+def foreseen(
+    num_seeds: int, num_sentences: int, margin: float, alpha: float, parts: Components | None
+) -> dict[str, float]:
+    """Return the chance as a part of a record; none where nothing tells it."""
+    if parts is None:
+        return {}
+    return {"foreseen": chance_beforehand(num_seeds, num_sentences, margin, alpha, parts)}
 
 
 def verdict(low: float, high: float, margin: float) -> str:

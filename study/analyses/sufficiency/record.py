@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from study.analyses.results.sweep import Sweep, measure_in, merits
-from study.analyses.sufficiency.answer import answer_of
+from study.analyses.sufficiency.answer import answer_of, foreseen
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
 from study.analyses.sufficiency.looked import Seen
+from study.analyses.sufficiency.planning import Components
 from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalences, points_of
 from study.analyses.sufficiency.rule import one_standard_error
 from study.analyses.sufficiency.trend import trend
+from study.analyses.sufficiency.usual import usual
 from study.analyses.sufficiency.verdicts import NONE
 from study.metrics.measure import ACCURACY, Measure
+from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import Crossed, paired
+from study.statistics.crossed import paired
 from study.statistics.resampling import Scores
 from study.words.phrases import margin as margin_words
 from study.words.scores import digits
@@ -45,8 +48,8 @@ def sufficient_rank(
     - `answer`: the verdicts on the recommended rank; see `study.analyses.sufficiency.answer`.
     - `differences`: of every rank to full fine-tuning, and of every seed.
     - `equivalence`: at every margin the smallest equivalent `rank`, or None, and every rank's
-      verdict; for both see `study.analyses.sufficiency.rows`. `alpha` and `power`: of these tests,
-      and of what they would take.
+      verdict; for both see `study.analyses.sufficiency.rows`. `foreseen`: as in the answer.
+      `alpha` and `power`: of these tests, and of what they would take.
     - `choice`: by rule, in which share of resamples each rank, or "none", is chosen.
     - `trend`: see `study.analyses.sufficiency.trend`.
     - `looks`, where there were several: the seeds at each of them; see
@@ -77,11 +80,12 @@ def sufficient_rank(
     recommended = _recommended(on_validation, ranks, trained, measure)
     picked = None if recommended["rank"] is None else ranks.index(recommended["rank"])
     named = {} if measure.name == ACCURACY else {"metric": measure.name}
+    parts = _usual(results.full)
     return named | {
         "recommended": recommended | {"rule": RULE, "split": "validation"},
         "answer": None
         if picked is None
-        else _answer([of_ranks[picked] for of_ranks in by_look], looks, measure, statistics),
+        else answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics, parts),
         "one_standard_error": _picked(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
         "differences": [
             difference_row(rank, difference, alpha, len(ranks))
@@ -90,6 +94,7 @@ def sufficient_rank(
         ],
         "equivalence": [
             equivalences(ranks, by_look, looks, margin, statistics, 1 + digits(measure))
+            | foreseen(num_seeds, num_sentences, margin, alpha / 2, parts)
             for margin in statistics.margins
         ],
         "alpha": alpha,
@@ -111,17 +116,11 @@ def sufficient_rank(
     }
 
 
-def _answer(
-    differences: Sequence[Crossed],
-    looks: Sequence[Seen],
-    measure: Measure,
-    statistics: StatisticsSettings,
-) -> dict[str, Any]:
-    answer = answer_of(differences, looks, statistics)
-    if measure.name != ACCURACY:
-        for row in answer["margins"]:
-            del row["foreseen"]  # is reckoned for accuracy
-    return answer
+def _usual(full: ArmRecord) -> Components | None:
+    """Return how far models usually differ by the metric, with the test sentences' classes."""
+    classes = np.array(full.test_labels)
+    shares = [float(np.mean(classes == c)) for c in range(len(full.label_names))]
+    return usual(measure_in(full), shares)
 
 
 def _recommended(

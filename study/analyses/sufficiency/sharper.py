@@ -78,9 +78,7 @@ def sharper(
     answer = None
     if recommended is not None:
         picked = ranks.index(recommended)
-        answer = answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics)
-        for row in answer["margins"]:
-            del row["foreseen"]  # was reckoned for accuracy
+        answer = answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics, None)
     return {
         "measure": MEASURE,
         "temperatures": temperatures,

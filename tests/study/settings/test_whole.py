@@ -263,6 +263,10 @@ def test_what_is_no_mapping_is_refused(values: object) -> None:
             {"test_name": "a/b", "text": ["a", "b"], "test_text": "a"},
             'data.test_text: "a" (with data.text: ["a", "b"]); allowed: as many columns as text',
         ),
+        (
+            {"pair_halves": "may_repeat"},
+            'data.pair_halves: "may_repeat" (with data.text: "text"); allowed: apart, or with two',
+        ),
         ({"test_split": "test"}, 'data.test_split: "test" (with'),
         ({"name": "a/b", "test_name": "a/b"}, "allowed: a test_name other than name"),
         ({"name": "a/b", "test_name": "a/b", "test_split": "train"}, "or another test_split of it"),
