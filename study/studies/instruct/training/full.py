@@ -114,7 +114,7 @@ def train_full(
         model = load_generating(settings.model.name, settings.train, data)
         load_weights(model, found.of(seed).state)
         written = answers(model, data, settings.train)
-    operations = epoch_operations(config, data.train, lambda _: None, TRAINED)
+    operations = epoch_operations(arm.model, data.train, lambda _: None, TRAINED)
     record = found.record(settings.train, data, total, total, operations, written)
     return record, checkpoints
 
