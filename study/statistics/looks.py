@@ -12,9 +12,9 @@ The test sentences are the same at every look, so that looks have more in common
 motion's. That makes crossing at any of them less likely (Slepian 1962), and the levels hold. The
 tests are those of `study.statistics.crossed`, whose few seeds have heavy tails: the levels are
 applied to their p values. Simulated, 4,000 studies at each of 12 mixtures of the parts of the
-variance, 200 sentences, looks after 3, 6, 9, 12 and 15 seeds, true difference at the margin, alpha = .05
-one-sided: the share of studies that wrongly say "equivalent" at any look is .038 to .054 (chance
-error .003), and .057 to .141 where looks are not paid for.
+variance, 200 sentences, looks after 3, 6, 9, 12 and 15 seeds, the true difference at the margin,
+alpha = .05 one-sided: the share of studies that wrongly say "equivalent" at any look is .038 to
+.054 (chance error .003), and .057 to .141 where looks are not paid for.
 """
 
 from __future__ import annotations
