@@ -30,6 +30,7 @@ def test_every_claim_is_answered_with_its_reason(name):
         settings.statistics.margins,
         settings.statistics.power,
         settings.lora.scaling,
+        len(settings.seeds),
         Sweep(results.head_only, results.full, results.lora),
         made_probe(results, shape),
         **{name: json.loads(json.dumps(records[name])) for name in RECORDS},
