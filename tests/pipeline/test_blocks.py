@@ -61,8 +61,11 @@ def test_a_block_trains_itself_alone_and_goes_without_a_trace(
 def test_a_first_block_that_came_out_otherwise_leaves_the_others_as_they_are(
     added: tuple[Study, dict[str, bytes], Done],
 ) -> None:
-    """As on another CPU: the picked rate is all that they take from it."""
+    """As in a fresh clone on another CPU: the picked rate is all that they take from it."""
     study, _, _ = added
+    study.commit("A block more")
+    clone = study.clone(study.root.parent / "clone")
+    assert clone.repro("full_block").ran == ["prepare", "full"]
     path = study.root / "metrics/runs/full.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     record["runs"][0]["validation"][0]["loss"] += 1e-6
