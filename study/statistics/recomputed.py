@@ -27,6 +27,7 @@ from study.metrics.measure import (
 from study.statistics.resampling import Draws, Floats
 
 Array = NDArray[Any]
+Value = Callable[[Array], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +46,10 @@ class Recomputed:
 
     def merits(self, draws: Draws) -> Floats:
         """Return the mean over drawn seeds, (num_arms, num_draws); more is better."""
-        value_of = _VALUES[self.measure.name]
-        num_seeds = self.answers.shape[1]
-        means = [
-            sum(
-                value_of(draws.times_sentence, of_seed, self.labels) * draws.times_seed[:, seed]
-                for seed, of_seed in enumerate(of_arm)
-            )
-            / num_seeds
-            for of_arm in self.answers
-        ]
-        return np.asarray(self.measure.merits(np.stack(means)), dtype=np.float64)
+        value_of = _VALUES[self.measure.name](draws.times_sentence, self.labels)
+        values = np.array([[value_of(of_seed) for of_seed in arm] for arm in self.answers])
+        means = np.einsum("asd,ds->ad", values, draws.times_seed) / self.answers.shape[1]
+        return np.asarray(self.measure.merits(means), dtype=np.float64)
 
     def of(self, places: Sequence[int]) -> Recomputed:
         """Return the same of some of the arms."""
@@ -67,29 +61,33 @@ def recomputed(measure: Measure, answers: Array, labels: Array) -> Recomputed | 
     return Recomputed(measure, answers, labels) if measure.name in _VALUES else None
 
 
-# Each takes how often sentences were drawn, (num_draws, n), answers (n,) and labels (n,).
+# Each takes how often sentences were drawn, (num_draws, n), and their labels (n,), and returns what
+# takes answers (n,) and returns the metric in every draw. What is of labels alone is found once.
 
 
 def _counts(times: Floats, told: Array, true: Array) -> tuple[Floats, Floats, Floats]:
     """Return how often each class was true, told, and both, (num_draws, num_classes) each."""
     classes = np.union1d(told, true)
-    right = told == true
-    found = (
-        np.stack([times[:, inside & (of == c)].sum(axis=1) for c in classes], axis=1)
-        for of, inside in ((true, np.True_), (told, np.True_), (true, right))
-    )
-    are, said, both = found
-    return are, said, both
+    are, said = true[:, None] == classes, told[:, None] == classes
+    counted = times @ np.concatenate([are, said, are & said], axis=1).astype(np.float64)
+    of_true, of_told, of_both = np.split(counted, 3, axis=1)
+    return of_true, of_told, of_both
 
 
-def _balanced(times: Floats, told: Array, true: Array) -> Floats:
-    are, _, both = _counts(times, told, true)
-    return _mean_of_some(both, are)
+def _balanced(times: Floats, true: Array) -> Value:
+    def value(told: Array) -> Floats:
+        are, _, both = _counts(times, told, true)
+        return _mean_of_some(both, are)
+
+    return value
 
 
-def _macro_f1(times: Floats, told: Array, true: Array) -> Floats:
-    are, said, both = _counts(times, told, true)
-    return _mean_of_some(2 * both, are + said)
+def _macro_f1(times: Floats, true: Array) -> Value:
+    def value(told: Array) -> Floats:
+        are, said, both = _counts(times, told, true)
+        return _mean_of_some(2 * both, are + said)
+
+    return value
 
 
 def _mean_of_some(above: Floats, below: Floats) -> Floats:
@@ -99,24 +97,40 @@ def _mean_of_some(above: Floats, below: Floats) -> Floats:
     return np.asarray(ratios.sum(axis=1) / drawn.sum(axis=1))
 
 
-def _matthews(times: Floats, told: Array, true: Array) -> Floats:
-    are, said, both = (counts / times.shape[1] for counts in _counts(times, told, true))
-    covariance = both.sum(axis=1) - (are * said).sum(axis=1)
-    return _correlation(covariance, 1 - (said**2).sum(axis=1), 1 - (are**2).sum(axis=1))
+def _matthews(times: Floats, true: Array) -> Value:
+    def value(told: Array) -> Floats:
+        are, said, both = (counts / times.shape[1] for counts in _counts(times, told, true))
+        covariance = both.sum(axis=1) - (are * said).sum(axis=1)
+        return _correlation(covariance, 1 - (said**2).sum(axis=1), 1 - (are**2).sum(axis=1))
+
+    return value
 
 
-def _pearson(times: Floats, told: Array, true: Array) -> Floats:
-    x, y = (np.asarray(values, dtype=np.float64) for values in (told, true))
-    x, y = x - x.mean(), y - y.mean()  # else the difference of moments loses digits
-    moments = times @ np.stack([x, y, x * y, x * x, y * y], axis=1) / times.shape[1]
-    mean_x, mean_y, xy, xx, yy = moments.T
-    return _correlation(xy - mean_x * mean_y, xx - mean_x**2, yy - mean_y**2)
+def _pearson(times: Floats, true: Array) -> Value:
+    def value(told: Array) -> Floats:
+        x, y = (np.asarray(values, dtype=np.float64) for values in (told, true))
+        x, y = x - x.mean(), y - y.mean()  # else the difference of moments loses digits
+        moments = times @ np.stack([x, y, x * y, x * x, y * y], axis=1) / times.shape[1]
+        mean_x, mean_y, xy, xx, yy = moments.T
+        return _correlation(xy - mean_x * mean_y, xx - mean_x**2, yy - mean_y**2)
+
+    return value
 
 
-def _spearman(times: Floats, told: Array, true: Array) -> Floats:
-    x, y = _ranks(times, told), _ranks(times, true)
-    xy, xx, yy = ((times * product).mean(axis=1) for product in (x * y, x * x, y * y))
-    return _correlation(xy, xx, yy)
+def _spearman(times: Floats, true: Array) -> Value:
+    y = _ranks(times, true)
+    weighed = times * y
+    of_true = _dot(weighed, y)
+
+    def value(told: Array) -> Floats:
+        x = _ranks(times, told)
+        return _correlation(_dot(weighed, x), _dot(times, x**2), of_true)
+
+    return value
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.einsum("dn,dn->d", one, other) / one.shape[1])
 
 
 def _ranks(times: Floats, values: Array) -> Floats:
@@ -129,20 +143,24 @@ def _ranks(times: Floats, values: Array) -> Floats:
     return np.asarray(((below + groups / 2) / times.shape[1] - 0.5)[:, of])
 
 
-def _rmse(times: Floats, told: Array, true: Array) -> Floats:
-    squares = (np.asarray(told, dtype=np.float64) - true) ** 2
-    return np.asarray(np.sqrt(times @ squares / times.shape[1]))
+def _rmse(times: Floats, true: Array) -> Value:
+    def value(told: Array) -> Floats:
+        squares = (np.asarray(told, dtype=np.float64) - true) ** 2
+        return np.asarray(np.sqrt(times @ squares / times.shape[1]))
+
+    return value
 
 
 def _correlation(covariance: Floats, of_x: Floats, of_y: Floats) -> Floats:
     """Return a / sqrt(b c); 0 where one of the two is constant among the drawn."""
     spread = np.sqrt(np.maximum(of_x, 0.0) * np.maximum(of_y, 0.0))
     some = spread > _ROUNDING
-    return np.divide(covariance, spread, out=np.zeros_like(covariance), where=some)
+    found: Floats = np.divide(covariance, spread, out=np.zeros_like(covariance), where=some)
+    return found
 
 
 _ROUNDING = 1e-14
-_VALUES: Mapping[str, Callable[[Floats, Array, Array], Floats]] = {
+_VALUES: Mapping[str, Callable[[Floats, Array], Value]] = {
     BALANCED_ACCURACY: _balanced,
     MACRO_F1: _macro_f1,
     MATTHEWS: _matthews,
