@@ -8,7 +8,9 @@ measure than accuracy stand beside the others, under `sharper`.
 
 from __future__ import annotations
 
-from study.analyses.results.sweep import read_sweep
+import numpy as np
+
+from study.analyses.results.sweep import measure_in, read_sweep
 from study.analyses.results.validation import read_answers, read_arms
 from study.analyses.sufficiency.looked import seen
 from study.analyses.sufficiency.record import sufficient_rank
@@ -21,6 +23,7 @@ from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
 from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.statistics import STATISTICS
+from study.statistics.recomputed import recomputed
 
 
 def main() -> None:
@@ -35,7 +38,12 @@ def main() -> None:
     arms = read_json("metrics/undertraining.json")["arms"]
     untrained = {arm["rank"] for arm in arms if arm["arm"] == LORA_ARM and not arm["trained"]}
     looks = seen(chosen.statistics.looks, 1 + len(chosen.blocks), len(chosen.seeds))
-    record = sufficient_rank(results, validation, untrained, chosen.statistics, looks)
+    exact = recomputed(
+        measure_in(results.full),
+        np.stack([answers.answers[LORA_ARM, rank] for rank in results.lora]),
+        answers.labels,
+    )
+    record = sufficient_rank(results, validation, untrained, chosen.statistics, exact, looks)
     lora = {rank: logits[LORA_ARM, rank] for rank in results.lora}
     by_probability = sharper(
         logits[FULL, None], lora, record["recommended"]["rank"], chosen.statistics, looks

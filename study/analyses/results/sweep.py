@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.analyses.results.blocks import Named, joined
 from study.entry.errors import StudyError
@@ -70,6 +71,11 @@ def scores(record: ArmRecord, rate: float | None = None) -> Scores:
     measure, labels = measure_in(record), np.array(record.test_labels)
     runs = record.picked() if rate is None else record.at(rate)
     return np.stack([measure.parts(np.array(run.answers), labels) for run in runs])
+
+
+def answers_of(record: ArmRecord) -> NDArray[Any]:
+    """Return what the metric measures of every test sentence, (num_seeds, num_sentences)."""
+    return np.stack([np.array(run.answers) for run in record.picked()])
 
 
 def merits(record: ArmRecord, rate: float | None = None) -> Scores:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,12 @@ class Answers:
         merits: by arm and rank, (num_seeds, num_sentences): each sentence's part in the metric, so
             that more is better and a hundredth a point; of accuracy which are right.
         labels: (num_sentences,).
+        answers: by arm and rank, (num_seeds, num_sentences): what the metric measures.
     """
 
     merits: dict[tuple[str, int | None], Scores]
     labels: NDArray[Any]
+    answers: dict[tuple[str, int | None], NDArray[Any]] = field(default_factory=dict)
 
 
 def read_answers(
@@ -51,14 +53,15 @@ def read_answers(
     arms = read_arms(settings, folder, blocks=blocks)
     labels, measure = arms[FULL, None].validation_labels, measure_named(metric)
 
-    def parts(outputs: NDArray[np.float32]) -> Scores:
-        return measure.parts(measure.answers(outputs, labels), labels)
-
-    merits = {
-        arm: measure.merits(np.stack([parts(x) for x in logits.validation.values()]))
+    answers = {
+        arm: np.stack([measure.answers(x, labels) for x in logits.validation.values()])
         for arm, logits in arms.items()
     }
-    return Answers(merits, labels)
+    merits = {
+        arm: measure.merits(np.stack([measure.parts(own, labels) for own in of_arm]))
+        for arm, of_arm in answers.items()
+    }
+    return Answers(merits, labels, answers)
 
 
 def read_arms(

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from study.analyses.results.sweep import Sweep, measure_in, merits
+from study.analyses.results.sweep import Sweep, answers_of, measure_in, merits
 from study.analyses.sufficiency.answer import answer_of, foreseen
 from study.analyses.sufficiency.choice import shares_of_equivalence, shares_of_one_standard_error
 from study.analyses.sufficiency.looked import Seen
 from study.analyses.sufficiency.planning import Components
-from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalences, points_of
-from study.analyses.sufficiency.rule import one_standard_error
+from study.analyses.sufficiency.recommended import picked_of, recommended_of, shares_recommended
+from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalences
 from study.analyses.sufficiency.trend import trend
 from study.analyses.sufficiency.usual import usual
-from study.analyses.sufficiency.verdicts import NONE
-from study.metrics.measure import ACCURACY, Measure
+from study.metrics.measure import ACCURACY
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import paired
+from study.statistics.recomputed import Recomputed, recomputed
 from study.statistics.resampling import Scores
 from study.words.phrases import margin as margin_words
 from study.words.scores import digits
@@ -33,6 +33,7 @@ def sufficient_rank(
     validation: Mapping[int, Scores],
     untrained: Collection[int],
     statistics: StatisticsSettings,
+    exact_validation: Recomputed | None = None,
     looks: Sequence[Seen] | None = None,
 ) -> dict[str, Any]:
     """Return the record. Accuracies are fractions; differences, errors and margins are points.
@@ -42,8 +43,9 @@ def sufficient_rank(
 
     A rank is recommended on validation, and everything else is told on test.
 
-    - `recommended`, `one_standard_error`: see `_picked`, and the words of the `rule`. Ranks that
-      did not train (`untrained`) are not recommended; where none is left the `rank` is None.
+    - `recommended`, `one_standard_error`: see `study.analyses.sufficiency.recommended`,
+      and the words of the `rule`. Ranks that did not train (`untrained`) are not recommended; where
+      none is left the `rank` is None.
       `of_all` is the rank that the rule picks of all ranks, trained or not.
     - `answer`: the verdicts on the recommended rank; see `study.analyses.sufficiency.answer`.
     - `differences`: of every rank to full fine-tuning, and of every seed.
@@ -59,6 +61,8 @@ def sufficient_rank(
 
     Args:
         validation: by rank, `study.analyses.results.validation.Answers.merits`.
+        exact_validation: the ranks' answers there, ascending, where the metric is no mean over
+            sentences, so that resamples compute it anew.
         untrained: ranks of which `metrics/undertraining.json` says that they did not train.
         looks: at the study, the last of them now; None: it is looked at once.
     """
@@ -75,9 +79,10 @@ def sufficient_rank(
         for at in looks
     ]
     differences = by_look[-1]
-    by_margin = shares_of_equivalence(of_lora, of_full, ranks, statistics, looks[-1].look)
+    exact = _exact(results)
+    by_margin = shares_of_equivalence(of_lora, of_full, ranks, statistics, looks[-1].look, exact)
     trained = [place for place, rank in enumerate(ranks) if rank not in untrained]
-    recommended = _recommended(on_validation, ranks, trained, measure)
+    recommended = recommended_of(on_validation, ranks, trained, measure)
     picked = None if recommended["rank"] is None else ranks.index(recommended["rank"])
     named = {} if measure.name == ACCURACY else {"metric": measure.name}
     parts = _usual(results.full)
@@ -86,7 +91,7 @@ def sufficient_rank(
         "answer": None
         if picked is None
         else answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics, parts),
-        "one_standard_error": _picked(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
+        "one_standard_error": picked_of(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
         "differences": [
             difference_row(rank, difference, alpha, len(ranks))
             | {"by_seed": (100 * (arm.mean(axis=1) - of_full.mean(axis=1))).tolist()}
@@ -100,8 +105,12 @@ def sufficient_rank(
         "alpha": alpha,
         "power": statistics.power,
         "choice": {
-            "one standard error on validation": _shares(on_validation, ranks, trained, statistics),
-            "one standard error on test": shares_of_one_standard_error(of_lora, ranks, statistics),
+            "one standard error on validation": shares_recommended(
+                on_validation, ranks, trained, statistics, exact_validation
+            ),
+            "one standard error on test": shares_of_one_standard_error(
+                of_lora, ranks, statistics, exact and exact.of(range(len(ranks)))
+            ),
         }
         | {
             f"equivalent within {margin_words(margin)}": shares
@@ -116,58 +125,15 @@ def sufficient_rank(
     }
 
 
+def _exact(results: Sweep) -> Recomputed | None:
+    """Return the answers on test of LoRA's ranks and of full, to compute the metric of anew."""
+    arms = [*results.lora.values(), results.full]
+    answers = np.stack([answers_of(record) for record in arms])
+    return recomputed(measure_in(results.full), answers, np.array(results.full.test_labels))
+
+
 def _usual(full: ArmRecord) -> Components | None:
     """Return how far models usually differ by the metric, with the test sentences' classes."""
     classes = np.array(full.test_labels)
     shares = [float(np.mean(classes == c)) for c in range(len(full.label_names))]
     return usual(measure_in(full), shares)
-
-
-def _recommended(
-    on_validation: Scores, ranks: Sequence[int], trained: Sequence[int], measure: Measure
-) -> dict[str, Any]:
-    """Return what the rule picks of the ranks that trained, with every rank's row beside it."""
-    of_all = _picked(on_validation, ranks, measure)
-    picks: dict[str, Any] = dict.fromkeys(("rank", "best_rank"))
-    if trained:
-        of = [ranks[place] for place in trained]
-        of_trained = _picked(on_validation[trained], of, measure)
-        picks = {key: of_trained[key] for key in picks}
-    untrained = [rank for place, rank in enumerate(ranks) if place not in trained]
-    return of_all | picks | {"of_all": of_all["rank"], "untrained": untrained}
-
-
-def _shares(
-    on_validation: Scores,
-    ranks: Sequence[int],
-    trained: Sequence[int],
-    statistics: StatisticsSettings,
-) -> dict[str, float]:
-    """Return how often each rank would be recommended; one that did not train never is."""
-    shares = dict.fromkeys(map(str, ranks), 0.0)
-    if not trained:
-        return shares | {NONE: 1.0}
-    of = [ranks[place] for place in trained]
-    return shares | shares_of_one_standard_error(on_validation[trained], of, statistics)
-
-
-def _picked(merits: Scores, ranks: Sequence[int], measure: Measure) -> dict[str, Any]:
-    """Return the rank by the rule, the best one, and of every rank `behind_best` (points)."""
-    picked = one_standard_error(merits)
-    rows = zip(
-        ranks, merits.mean(axis=(1, 2)), picked.behind[:, 0], picked.standard_error[:, 0],
-        strict=True,
-    )  # fmt: skip
-    return {
-        "rank": ranks[int(picked.place[0])],
-        "best_rank": ranks[int(picked.best[0])],
-        "ranks": [
-            {
-                "rank": rank,
-                measure.name: measure.value_of_merit(float(merit)),
-                "behind_best": 100 * float(behind),
-                "standard_error": points_of(error),
-            }
-            for rank, merit, behind, error in rows
-        ],
-    }
