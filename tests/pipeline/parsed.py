@@ -2,8 +2,9 @@
 
 Two thirds of what a command of DVC computes is the parsing of YAML, in plain Python: dvc.yaml and
 dvc.lock twice, params.yaml once for each stage, and for each stage that ran dvc.lock again, with
-its comments, to be written anew. What a text parsed to is kept here by that text, and what DVC
-reads and writes is the same to the byte.
+its comments, to be written anew. Each time it also holds what it read against a schema. What a text
+parsed to is kept here by that text, and which texts were valid; what DVC reads and writes is the
+same to the byte.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ruamel.yaml.comments import CommentedMap
 def keep(folder: Path) -> None:
     """Let DVC, in this process and its forks, keep in `folder` what texts parse to."""
     _keep_read(folder)
+    _keep_valid(folder)
     _keep_written()
 
 
@@ -45,6 +47,22 @@ def _keep_read(folder: Path) -> None:
         return found
 
     _yaml.parse_yaml = serialize.parse_yaml = strictyaml.parse_yaml = kept
+
+
+def _keep_valid(folder: Path) -> None:
+    """DVC has its schemas before the first fork, so that each is the same object in all of them."""
+    validate = strictyaml.validate
+
+    def kept(data: Any, schema: Any, text: str | None = None, *rest: Any, **words: Any) -> Any:
+        if text is None:  # what the schema made of it may be wanted; of a text it is thrown away
+            return validate(data, schema, text, *rest, **words)
+        place = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.valid-{id(schema)}"
+        if not place.exists():
+            validate(data, schema, text, *rest, **words)
+            place.touch()
+        return data
+
+    strictyaml.validate = kept
 
 
 def _keep_written() -> None:

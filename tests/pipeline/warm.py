@@ -4,7 +4,8 @@ A pipeline of toys spends nearly all its time importing torch, transformers and 
 stage and each command. A server imports them once; a command is then a fork of it, with its own
 arguments, folder, environment and streams. The project's own modules are none of what the server
 imports: every fork reads those of the folder that it runs in, as a new Python would. DVC is spared
-to parse the same YAML again and again (`parsed.py`).
+to parse the same YAML again and again (`parsed.py`), and Python to compile the same source
+(`compiled.py`).
 
     with serving() as folder:  # put first on PATH: it holds a `python` and a `dvc`
 """
@@ -95,8 +96,11 @@ def serve(address: str) -> None:
     """Run the commands that come, each in a fork of this process, until standard input ends."""
     for name in LIBRARIES:
         importlib.import_module(name)
-    # By its place: where this server looks for modules, the project's own must not be found.
-    runpy.run_path(str(Path(__file__).with_name("parsed.py")))["keep"](Path(address).parent)
+    # What transformers makes out, from a thousand patterns, when it loads the first model.
+    importlib.import_module("transformers.conversion_mapping").get_checkpoint_conversion_mapping("")
+    # By their place: where this server looks for modules, the project's own must not be found.
+    for name in ("parsed.py", "compiled.py"):
+        runpy.run_path(str(Path(__file__).with_name(name)))["keep"](Path(address).parent)
     gc.freeze()
     asleep, awake = os.pipe()
     os.set_blocking(awake, False)
