@@ -15,6 +15,7 @@ from pathlib import Path
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared
 from study.records.runs import read_arm
+from study.words.phrases import listed
 
 # Where stage lora@RANK writes; each pattern's one group is the rank.
 _PLACES = {
@@ -23,6 +24,7 @@ _PLACES = {
     "metrics/logits": r"lora-r(\d+)\.safetensors",
     "metrics/machine": r"lora-r(\d+)\.json",
 }
+_RANK = re.compile(r"r(\d+)(\.\w+)?$")  # of all of them
 _LAST = "data/prepared.sha256"  # of the data that arms were last trained on; no stage reads it
 
 
@@ -62,6 +64,13 @@ def prune(study: Path, ranks: Collection[int]) -> list[Path]:
                     place.unlink()
                 gone.append(place.relative_to(study))
     return gone
+
+
+def told(gone: Collection[Path]) -> str:
+    """Say which ranks `clear` removed, in one line however many files they had."""
+    ranks = sorted({int(found[1]) for path in gone if (found := _RANK.search(path.name))})
+    of = "rank" if len(ranks) == 1 else "ranks"
+    return f"removed LoRA's runs on other data, of {of} {listed(ranks)}"
 
 
 def _of_this_data(study: Path, data: Prepared) -> set[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.data.leftovers import clear, prune
+from study.data.leftovers import clear, prune, told
 from study.records import prepared
 from study.records.json_file import write_json
 from tests.study import toys
@@ -95,3 +95,12 @@ def test_in_a_clone_the_test_sentences_tell_whose_arms_these_are(study: Path) ->
     gone = clear(study, data, FOLDER)
     assert Path("metrics/runs/lora-r16.json") in gone
     assert Path("metrics/runs/lora-r1.json") not in gone
+
+
+def test_removed_ranks_are_told_in_one_line_each_once(study: Path) -> None:
+    assert told(prune(study, [])) == "removed LoRA's runs on other data, of ranks 1 and 16"
+
+
+def test_a_rank_that_left_one_file_is_told() -> None:
+    gone = [Path("metrics/logits/lora-r8.safetensors")]
+    assert told(gone) == "removed LoRA's runs on other data, of rank 8"
