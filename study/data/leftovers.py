@@ -15,6 +15,7 @@ from pathlib import Path
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared
 from study.records.runs import ArmRecord, read_arm
+from study.words.phrases import listed
 
 # Where stage lora@RANK writes; each pattern's one group is the rank.
 _PLACES = {
@@ -23,6 +24,8 @@ _PLACES = {
     "metrics/logits": r"lora-r(\d+)\.safetensors",
     "metrics/machine": r"lora-r(\d+)\.json",
 }
+_RANK = re.compile(r"r(\d+)(\.\w+)?$")  # of all of them
+_BLOCK = re.compile(r"-b\d+\.\w+$")
 _LAST = "data/prepared.sha256"  # of the data that arms were last trained on; no stage reads it
 
 
@@ -80,6 +83,18 @@ def _blocks_of_other_data(study: Path, data: Prepared) -> list[Path]:
                     place.unlink()
                     gone.append(place.relative_to(study))
     return gone
+
+
+def told(gone: Collection[Path]) -> str:
+    """Say what `clear` removed, in one line however many files it had."""
+    ranks = sorted({int(found[1]) for path in gone if (found := _RANK.search(path.name))})
+    parts = []
+    if ranks:
+        of = "rank" if len(ranks) == 1 else "ranks"
+        parts.append(f"LoRA's runs on other data, of {of} {listed(ranks)}")
+    if any(_BLOCK.search(path.name) for path in gone):
+        parts.append("runs of further blocks of seeds on other data")
+    return f"removed {listed(parts)}"
 
 
 def _of_this_data(study: Path, data: Prepared) -> set[int]:

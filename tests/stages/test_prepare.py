@@ -115,6 +115,26 @@ def test_rows_that_cannot_be_used_are_told(study: Path, capsys) -> None:
     assert told in capsys.readouterr().out
 
 
+def test_long_texts_that_are_cut_are_told_with_the_setting_that_reads_more(study, capsys) -> None:
+    configure(study, max_length=4)
+    prepare.main()
+    assert "data.max_length" not in capsys.readouterr().out  # of a mood and a noun none is cut
+    configure(study, max_length=3)
+    prepare.main()
+    told = capsys.readouterr().out
+    assert "100 % of the sentences to train on are longer than data.max_length: 3" in told
+    assert "-S data.max_length=16\n" in told  # all that the model reads
+
+
+def test_ranks_of_other_data_go_and_are_told_in_one_line(study: Path, capsys) -> None:
+    for name in ("metrics/runs/lora-r4.json", "metrics/machine/lora-r4.json", "data/adapters/r4"):
+        (study / name).parent.mkdir(parents=True, exist_ok=True)
+        (study / name).write_text("{}")
+    prepare.main()
+    assert capsys.readouterr().out.count("of rank 4\n") == 1
+    assert not (study / "data/adapters/r4").exists()
+
+
 def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
     (study / "reviews.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     done = run_alone(study)

@@ -60,4 +60,20 @@ def beforehand(
     if not far:
         return words
     within = listed([margin_words(m) for m in far], "or")
-    return f"{words}: nothing is asked about {within}. More seeds, then more sentences, help most"
+    helps = _what_helps(num_seeds, num_sentences, max(far), alpha, parts)
+    return f"{words}: do not expect an answer about {within}. {helps}"
+
+
+def _what_helps(
+    num_seeds: int, num_sentences: int, margin: float, alpha: float, parts: Components
+) -> str:
+    """Say which of the two, doubled, brings a margin nearer.
+
+    Seeds that are many do not make up for few sentences, which all of them answer. One seed comes
+    first of all: without another nobody knows how seeds differ.
+    """
+    seeds = chance_beforehand(2 * num_seeds, num_sentences, margin, alpha, parts)
+    sentences = chance_beforehand(num_seeds, 2 * num_sentences, margin, alpha, parts)
+    if num_seeds == 1 or seeds > sentences:
+        return "More seeds, then more sentences, help most"
+    return "More test sentences help most, then more seeds"

@@ -58,9 +58,9 @@ def test_more_of_anything_helps_and_one_sentence_tells_nothing():
 def test_what_cannot_be_shown_is_not_asked():
     words = beforehand(3, 3000, (2.0, 0.5, 1.0), 0.95, ACCURACY)
     assert "0 % within 0.5 points, 8 % within 1 point and 71 % within 2 points" in words
-    assert "nothing is asked about 0.5 points or 1 point" in words
+    assert "do not expect an answer about 0.5 points or 1 point" in words
     assert chance_beforehand(3, 3000, 1.0, ALPHA) < OUT_OF_REACH
-    assert "nothing is asked" not in beforehand(8, 4500, (1.0, 2.0), 0.95, ACCURACY)
+    assert "do not expect" not in beforehand(8, 4500, (1.0, 2.0), 0.95, ACCURACY)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,24 @@ def test_log_loss_is_told_in_nats_and_a_regression_is_not_told():
         assert usual(measure_named(metric)) is None
         words = beforehand(3, 3000, (1.0,), 0.95, measure_named(metric))
         assert f"cannot be told beforehand for {measure_named(metric).words}" in words
+
+
+@pytest.mark.parametrize(
+    ("seeds", "sentences", "margin", "first"),
+    [
+        (3, 400, 2.0, "test sentences"),  # all seeds answer the same few sentences
+        (3, 1200, 1.0, "test sentences"),
+        (3, 3000, 1.0, "seeds"),
+        (2, 3000, 1.0, "seeds"),
+        (1, 400, 2.0, "seeds"),
+    ],
+)
+def test_what_helps_most_depends_on_what_there_is_little_of(seeds, sentences, margin, first):
+    words = beforehand(seeds, sentences, (margin,), 0.95, ACCURACY)
+    assert f"More {first}" in words
+    of = {
+        "seeds": chance_beforehand(2 * seeds, sentences, margin, ALPHA),
+        "test sentences": chance_beforehand(seeds, 2 * sentences, margin, ALPHA),
+    }
+    if seeds > 1:  # of one seed it is never known how seeds differ
+        assert of[first] == max(of.values()) > min(of.values())
