@@ -21,7 +21,8 @@ and the report metrics/data.json:
 
 Nothing is written until everything has been read, checked and tokenised. Ranks that were trained
 on other data and are not trained now are removed (`study.data.leftovers`). Says how many steps
-training will take, how many are usual, and how much of long texts is cut off.
+training will take, how many are usual, where one class is most of the sentences, and how much of
+long texts is cut off.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from study.settings.data import DATA
 from study.settings.model import MODEL
 from study.settings.statistics import STATISTICS
 from study.settings.train import TRAIN
+from study.words.balance import balance_words
 from study.words.lengths import cut_off, cut_words
 from study.words.steps import steps_words
 
@@ -77,6 +79,8 @@ def main() -> None:
     items = columns_words(wanted.data.text) if "pairs_of" in report else "sentences"
     kind = f"{data.num_labels} classes of {items}" if data.label_names else f"numbers of {items}"
     print(f"prepared {kind}: {sizes}; compared by {metric}")
+    if uneven := balance_words(report["splits"]["train"].get("class_shares", {}), metric):
+        print(uneven)
     if cut_off(report["splits"]["train"]):
         pairs = "pairs_of" in report
         tokenizer = Tokenizer(wanted.model.name, wanted.data.max_length, pairs=pairs)

@@ -126,6 +126,19 @@ def test_long_texts_that_are_cut_are_told_with_the_setting_that_reads_more(study
     assert "-S data.max_length=16\n" in told  # all that the model reads
 
 
+def test_a_class_that_is_most_of_the_sentences_is_told_unless_all_count_the_same(
+    study: Path, capsys
+) -> None:
+    rows = [f"{'good' if i % 8 else 'bad'} {noun}" for i, noun in enumerate(NOUNS)]
+    lines = [f"{text} {n},{text.split()[0]}" for n in ("good", "bad") for text in rows]
+    (study / "reviews.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    prepare.main()
+    assert "are of the class 'good'" in capsys.readouterr().out
+    toys.change(study / "params.yaml", {"statistics.metric": "macro_f1"})
+    prepare.main()
+    assert "are of the class" not in capsys.readouterr().out
+
+
 def test_ranks_of_other_data_go_and_are_told_in_one_line(study: Path, capsys) -> None:
     for name in ("metrics/runs/lora-r4.json", "metrics/machine/lora-r4.json", "data/adapters/r4"):
         (study / name).parent.mkdir(parents=True, exist_ok=True)
