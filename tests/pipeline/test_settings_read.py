@@ -7,6 +7,8 @@ do without.
 
 from __future__ import annotations
 
+import json
+
 from study.settings.whole import leaves
 from tests.pipeline import toys
 from tests.pipeline.declared import declared, read
@@ -38,7 +40,8 @@ def test_preparing_reads_what_it_declares(study: Study) -> None:
 def test_training_reads_what_it_declares(study: Study) -> None:
     """The headline's settings are those of both its ways: taken from the sweep, and trained.
 
-    Those of Ray are read by the same few lines in every stage, where Ray trains.
+    Those of Ray are read by the same few lines in every stage, where Ray trains: started for the
+    stage, to the same runs.
     """
     commands = [["head_only"], ["full"], ["shuffled_labels"], ["lora", "--rank", "1"], ["headline"]]
     head_only, full, shuffled, lora, taken = read(study, commands, without=HEAVY)
@@ -48,9 +51,12 @@ def test_training_reads_what_it_declares(study: Study) -> None:
     assert shuffled | on_ray == declared(study, "shuffled_labels")
     assert lora | on_ray == declared(study, "lora")
 
-    changes = {"lora.rank": 4, "train.executor": "ray", "ray.address": "local", "ray.cpus": 1}
+    runs = json.loads(study.text("metrics/runs/lora-r1.json"))["runs"]
+    changes = {"lora.ranks": [2], "train.executor": "ray", "ray.address": "local", "ray.cpus": 1}
     changes |= {"lora.learning_rates": [0.1]}  # one worker is enough
     toys.change(study.root / "params.yaml", changes)
     (trained,) = read(study, [["headline"]], without=HEAVY)
     assert on_ray <= trained
     assert taken | trained == declared(study, "headline")
+    found = json.loads(study.text("metrics/headline.json"))["runs"]
+    assert found == [run for run in runs if run["learning_rate"] == 0.1]

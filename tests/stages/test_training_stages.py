@@ -386,7 +386,8 @@ def test_progress_is_quiet_lines_where_there_is_no_terminal(
     assert "\r" not in said.out
 
 
-# --- On Ray: tests/study/test_executors.py has what a cluster does with groups -------------------
+# --- On Ray: tests/study/training/test_executors.py has what a cluster does with groups, and
+# tests/pipeline/test_settings_read.py one that is started for the stage ---------------------------
 
 
 @pytest.fixture
@@ -398,12 +399,13 @@ def running_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         patch.chdir(elsewhere)
         patch.delenv("PYTHONPATH", raising=False)
         memory = 100 * 2**20
-        cluster = Cluster(True, head_node_args={"num_cpus": 2, "object_store_memory": memory})
+        node = {"num_cpus": 2, "object_store_memory": memory, "include_dashboard": False}
+        cluster = Cluster(True, head_node_args=node)
     yield cluster.address
     cluster.shutdown()
 
 
-def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
+def test_a_cluster_that_is_joined_gives_the_same_bytes(
     study: Path, call: Callable[..., None], running_cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As DVC starts a stage, in a folder with the code: joined workers get it from there.
@@ -416,18 +418,17 @@ def test_ray_gives_the_same_bytes_started_for_the_stage_or_joined(
     for package in ("lora", "stages", "study"):
         shutil.copytree(ROOT / package, study / package)
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    for address in ("local", running_cluster):
-        shutil.rmtree(study / "metrics")
-        shutil.rmtree(study / "data/adapters")
-        changes = {"train.executor": "ray", "ray.address": address, "ray.cpus": 1}
-        study_toys.change(study / "params.yaml", changes)
-        command = [sys.executable, "-m", "stages.lora", "--rank", "2"]
-        done = subprocess.run(command, cwd=study, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert contents(study) == expected
-        group = "lora, rank 2, seed 0, learning rate 0.05 and 1 more"
-        assert f"{group}: trained, on validation 0." in done.stdout
-        assert read_json(study / "metrics/machine/lora-r2.json")["executor"] == "ray"
+    shutil.rmtree(study / "metrics")
+    shutil.rmtree(study / "data/adapters")
+    changes = {"train.executor": "ray", "ray.address": running_cluster, "ray.cpus": 1}
+    study_toys.change(study / "params.yaml", changes)
+    command = [sys.executable, "-m", "stages.lora", "--rank", "2"]
+    done = subprocess.run(command, cwd=study, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert contents(study) == expected
+    group = "lora, rank 2, seed 0, learning rate 0.05 and 1 more"
+    assert f"{group}: trained, on validation 0." in done.stdout
+    assert read_json(study / "metrics/machine/lora-r2.json")["executor"] == "ray"
 
 
 def test_what_ray_cannot_give_is_refused_before_training(

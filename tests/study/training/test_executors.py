@@ -34,7 +34,8 @@ def _two_workers() -> Iterator[None]:
     memory = {"object_store_memory": 100 * 2**20}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))  # where its workers find the tests' arms
-        cluster = Cluster(True, head_node_args={"num_cpus": 1, **memory})
+        alone = {"include_dashboard": False}
+        cluster = Cluster(True, head_node_args={"num_cpus": 1, **memory, **alone})
         cluster.add_node(num_cpus=1, **memory)
         ray.init(cluster.address, logging_level="error")
         yield
