@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,10 @@ def test_plots_show_and_diff_draw_every_plot(clone: Study) -> None:
         shutil.rmtree(clone.root / "shown")
 
 
-def test_the_gate_passes_in_the_clone_and_fails_on_an_edit(clone: Study) -> None:
+def test_the_gate_passes_in_the_clone_and_fails_on_an_edit(
+    clone: Study, warm_commands: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(warm_commands / "python"))  # for what it recomputes
     assert gate.findings(clone.root) == []
     clone.append("study/training/loop.py", "\n# another loop\n")
     lines = gate.findings(clone.root)
