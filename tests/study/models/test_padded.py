@@ -29,15 +29,16 @@ ORDERS = [torch.tensor(row) for row in ([3, 0, 7, 8, 1], [2, 6, 5, 4, 0], [8, 7,
 each_way = pytest.mark.parametrize("way", ["padded", "separate"])
 every_family = pytest.mark.parametrize("family", EVERY.values(), ids=EVERY.keys())
 # Runs of DeBERTa with shared keys would change each other in one pass: it is computed run by run.
-every_family_and_way = pytest.mark.parametrize(
-    ("family", "way"),
-    [
-        pytest.param(family, way, id=f"{name}-{way}")
-        for name, family in EVERY.items()
-        for way in ("padded", "separate")
-        if (name, way) != ("deberta shared", "padded")
-    ],
-)
+with_dropout = [
+    pytest.param(family, 0.2, way, id=f"{name}-0.2-{way}")
+    for name, family in EVERY.items()
+    for way in ("padded", "separate")
+    if (name, way) != ("deberta shared", "padded")
+]
+without = [
+    pytest.param(EVERY[name], 0.0, way, id=f"{name}-0.0-{way}")
+    for name, way in (("bert", "padded"), ("t5", "separate"))
+]
 WITH_ENDS = ("bart", "t5")
 
 
@@ -233,8 +234,7 @@ def test_a_runs_dropout_is_its_own_and_torchs_generator_is_left(name: str, way: 
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@every_family_and_way
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize(("family", "dropout", "way"), [*with_dropout, *without])
 def test_layers_computed_anew_give_the_same_gradients(
     family: Family, dropout: float, way: Batching
 ) -> None:
@@ -267,8 +267,8 @@ def test_training_together_equals_alone_and_comes_out_the_same_again(
 @each_way
 def test_training_with_layers_computed_anew_is_the_same_to_the_bit(way: Batching) -> None:
     arguments: dict[str, Any] = {"batching": way, "dropout": 0.2, "gradient_accumulation_steps": 3}
-    kept = train_lora(RUNS, **arguments)
-    anew = train_lora(RUNS, **arguments, activation_checkpointing=True)
+    kept = train_lora(RUNS[1:3], **arguments)
+    anew = train_lora(RUNS[1:3], **arguments, activation_checkpointing=True)
     for one, other in zip(kept, anew, strict=True):
         check_equal(one, other, loss=0, state=0)
 

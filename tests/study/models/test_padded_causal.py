@@ -204,8 +204,7 @@ def test_training_learns_what_packed_training_does(folders: dict[str, Path], way
             torch.testing.assert_close(tensor, other.state[name], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
-@pytest.mark.parametrize("family", ["gemma2", "lfm2"])
+@pytest.mark.parametrize(("family", "dropout"), [("gemma2", 0.0), ("lfm2", 0.2)])
 def test_a_run_learns_the_same_beside_others_and_in_layers_computed_anew(
     folders: dict[str, Path], family: str, dropout: float
 ) -> None:
