@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 from study.analyses.results.sweep import read_sweep
-from study.analyses.results.validation import read_answers
+from study.analyses.results.validation import read_answers, read_arms
 from study.analyses.undertraining.record import undertraining
 from study.analyses.undertraining.signs import told
 from study.entry import command
@@ -30,7 +30,9 @@ def main() -> None:
     results = read_sweep(chosen, blocks=chosen.blocks)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
     answers = read_answers(chosen, results.full.metric, blocks=chosen.blocks)
-    record = undertraining(results, probe, answers, training, alpha, planned)
+    logits = read_arms(chosen, blocks=chosen.blocks)
+    outputs = {arm: list(of_arm.validation.values()) for arm, of_arm in logits.items()}
+    record = undertraining(results, probe, answers, training, alpha, planned, outputs)
     write_json("metrics/undertraining.json", record)
     for arm in record["arms"]:
         if not arm["trained"]:
