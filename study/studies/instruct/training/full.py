@@ -28,6 +28,7 @@ from study.models.packed import other_names, parameter_count
 from study.records.arm_names import FULL
 from study.records.prepared import Prepared
 from study.studies.instruct.training.generation import answers, load_generating
+from study.studies.instruct.training.memory import give_back_large
 from study.studies.instruct.training.operations import TRAINED, epoch_operations
 from study.studies.instruct.training.records import TunedRecord
 from study.studies.instruct.training.search import decisive, searched
@@ -65,7 +66,8 @@ class CausalFullArm(Arm):
         return TemporaryDirectory()
 
     def load(self, dtype: torch.dtype) -> PreTrainedModel:
-        """Load the settings' model with its output layer."""
+        """Load the settings' model with its output layer, and hold memory for runs of it."""
+        give_back_large()
         model, used = self.settings.model, device(self.settings.train)
         return load_causal_for(self.data, model.name, dtype, model.dropout, used)
 
@@ -114,7 +116,7 @@ def train_full(
         model = load_generating(settings.model.name, settings.train, data)
         load_weights(model, found.of(seed).state)
         written = answers(model, data, settings.train)
-    operations = epoch_operations(config, data.train, lambda _: None, TRAINED)
+    operations = epoch_operations(arm.model, data.train, lambda _: None, TRAINED)
     record = found.record(settings.train, data, total, total, operations, written)
     return record, checkpoints
 

@@ -89,7 +89,7 @@ def train_rank(settings: InstructSettings, data: Prepared, rank: int, stage: str
 
     record = found.record(
         *(settings.train, data, size.trainable, size.total),
-        epoch_operations(arm.model.config, data.train, adapted, FROZEN),
+        epoch_operations(arm.model, data.train, adapted, FROZEN),
     )
     seed = settings.seeds[0]
     adapters = adapters_of(arm, [found.of(seed)])

@@ -6,20 +6,21 @@ import copy
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModel, PretrainedConfig
+from transformers import AutoModel, PreTrainedModel
 
 from study.analyses.operations.flops import ONE_BY_ONE, Flops, fit, on_meta_or_cpu
 from study.records.prepared import Split
+from study.sources.configs import vocabulary, width
 
 FROZEN, TRAINED = 4, 6
-"""Operations of the output layer: 2 hidden * vocabulary a token forward, as many backward, and as
-many again for its own gradient if it trains."""
+"""Operations of the output layer: 2 a weight and token forward, as many backward, and as many again
+for its own gradient if it trains."""
 
 
 def epoch_operations(
-    config: PretrainedConfig, train: Split, adapt: Callable[[nn.Module], None], head: int
+    model: PreTrainedModel, train: Split, adapt: Callable[[nn.Module], None], head: int
 ) -> int:
     """Count one run's forward and backward passes over the training pairs, packed.
 
@@ -27,11 +28,12 @@ def epoch_operations(
     padding, and logits of every token.) See `study.analyses.operations.flops` for what counts.
 
     Args:
+        model: whose configuration and output layer count; its weights are not looked at.
         train: whose labels are numbers of response tokens.
         adapt: changes a fresh decoder, all of which trains, into what is trained.
         head: of the output layer, `FROZEN` or `TRAINED`.
     """
-    config = copy.deepcopy(config)
+    config = copy.deepcopy(model.config)
     config.use_cache = False
 
     def on(device: str) -> Flops:
@@ -54,6 +56,17 @@ def epoch_operations(
 
     lengths = train.lengths.double()
     body = on_meta_or_cpu(on).of(len(train), float(lengths.sum()), float((lengths**2).sum()))
-    text = config.get_text_config()
-    of_head: int = head * text.hidden_size * text.vocab_size * int(train.labels.sum())
+    of_head: int = head * output_weights(model) * int(train.labels.sum())
     return int(body) + of_head
+
+
+def output_weights(model: PreTrainedModel) -> int:
+    """Return the numbers of the output layer's matrix.
+
+    They are taken from the layer: of several stacks (BLT) it reads the last one's states, which a
+    configuration tells in no common way. Without a layer that is known they are the usual ones.
+    """
+    weight = getattr(model.get_output_embeddings(), "weight", None)
+    if isinstance(weight, Tensor):
+        return weight.numel()
+    return width(model.config) * (vocabulary(model.config) or 0)
