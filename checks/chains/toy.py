@@ -89,7 +89,7 @@ def write(folder: Path, family: str, kind: str, params: Path) -> None:
     else:
         _write_csv(folder / "texts.csv", _texts())
     own = _INSTRUCT if kind == CAUSAL else _MAIN
-    _change(params, folder / "params.yaml", _BOTH | own)
+    change(params, folder / "params.yaml", _BOTH | own)
 
 
 def _sentences() -> list[tuple[str, int, str]]:
@@ -127,7 +127,7 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _change(source: Path, target: Path, changes: Mapping[str, Any]) -> None:
+def change(source: Path, target: Path, changes: Mapping[str, Any]) -> None:
     """Copy a params.yaml with dotted keys set.
 
     Raises:
