@@ -21,6 +21,7 @@ from transformers import (
 from study.batches.collating import padded
 from study.data.tokenising import Tokenizer
 from study.feasibility import trial
+from study.feasibility.inner_head import refuse_inner_head
 from study.feasibility.trial import Outcome
 from study.models import pretrained
 from study.models.causal import PackedCausalLM, load_causal
@@ -101,6 +102,15 @@ class Classifying(Task):
     auto = AutoModelForSequenceClassification
     kind = "a sequence classifier"
     words: ClassVar = {"num_labels": CLASSES}
+
+    def plain(self, name: str, longest: int, pad: int) -> PreTrainedModel:
+        """Load a classifier as anybody does.
+
+        Raises:
+            StudyError: as `Task.plain`, or its head is a part of its encoder.
+        """
+        refuse_inner_head(name)
+        return super().plain(name, longest, pad)
 
     def load(
         self, name: str, longest: int, batching: Batching, pad: int, dropout: float = 0.0
