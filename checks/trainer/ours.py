@@ -47,11 +47,11 @@ class Sizes:
     """
 
     model: str | None = None
-    train: int = 240
-    validation: int = 100
-    test: int = 200
+    train: int = 128
+    validation: int = 64
+    test: int = 128
     epochs: int = 2
-    batch_size: int = 16
+    batch_size: int = 8
     max_length: int = 128
     rates: tuple[tuple[str, float], ...] = ((LORA, 4e-3), (FULL, 3e-4))
 
