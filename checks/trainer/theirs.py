@@ -47,6 +47,7 @@ def train(
         path: of the model.
     """
     given = settings.train
+    steps = sizes.epochs * given.steps_of(sizes.train)
     trainer = _Trainer(
         model=_model(folder, arm, data, path),
         args=TrainingArguments(
@@ -55,7 +56,7 @@ def train(
             per_device_train_batch_size=given.batch_size,
             per_device_eval_batch_size=64,
             num_train_epochs=sizes.epochs,
-            warmup_steps=given.warmup_share,
+            warmup_steps=round(given.warmup_share * steps),  # a share Trainer would round up
             weight_decay=given.weight_decay,
             max_grad_norm=given.max_grad_norm,
             eval_strategy="epoch",
@@ -79,7 +80,7 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     logits = trainer.predict(_examples(data.test)).predictions
-    best = trainer.state.best_global_step // (trainer.state.max_steps // sizes.epochs)
+    best = trainer.state.best_global_step // given.steps_of(sizes.train)
     return Trained(tuple(trainer.losses), logits, best)
 
 
