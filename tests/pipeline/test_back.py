@@ -14,10 +14,10 @@ def go_back(study: Study) -> str:
     return last
 
 
-def test_refused_experiments_in_a_row_leave_nothing(study: Study) -> None:
+def test_six_refused_experiments_in_a_row_leave_nothing(study: Study) -> None:
     """The refused text is as long as the other, and DVC writes both within a second."""
     params = study.text("params.yaml")
-    for _ in range(3):
+    for _ in range(6):
         refused = study.call("dvc", "exp", "run", "-S", "lora.rank=0", status=None)
         assert refused.status != 0
         assert "lora.rank" in refused.output
