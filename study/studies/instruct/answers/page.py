@@ -11,7 +11,7 @@ from study.studies.instruct.answers import figure
 from study.studies.instruct.answers.answer import QUESTIONS, answer, apart, span
 from study.studies.instruct.answers.compare import Arm
 from study.studies.instruct.answers.questions import TIME, name, per_cent
-from study.words.phrases import counted, listed
+from study.words.phrases import capitalised, counted, listed
 
 Record = Mapping[str, Any]
 
@@ -254,6 +254,7 @@ def _rates(record: Record) -> str:
         seeds = counted(len(several[0]["search_seeds"]), "seed")
         picked = listed([f"{row['learning_rate']:g} for {_arm(row)}" for row in several])
         parts.append(f"Learning rates, picked on validation by {seeds}: {picked}.")
+        parts += _at_an_end(several)
     single = [row for row in rows if len(row["learning_rates"]) == 1]
     if single:
         rates = listed([f"{row['learning_rate']:g} for {_arm(row)}" for row in single])
@@ -261,6 +262,18 @@ def _rates(record: Record) -> str:
             f"One learning rate alone was tried: {rates}. At another arms may compare otherwise."
         )
     return " ".join(parts)
+
+
+def _at_an_end(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say of which arms the picked rate is an end of those that were tried."""
+    found = []
+    for extreme, words in ((max, "largest"), (min, "smallest")):
+        arms = [_arm(row) for row in rows if row["learning_rate"] == extreme(row["learning_rates"])]
+        if arms:
+            found.append(f"for {listed(arms)} it is the {words} that was tried")
+    if not found:
+        return []
+    return [f"{capitalised('; '.join(found))}: beyond it an arm may do better."]
 
 
 def _arm(row: Mapping[str, Any]) -> str:

@@ -117,6 +117,18 @@ def test_arms_that_were_still_learning_are_named() -> None:
     )
 
 
+def test_a_picked_rate_beyond_which_none_was_tried_is_said():
+    record = made.record({8: 3.0}, learning_rates=(0.01, 0.02), search_seeds=(0,))
+    rates = {0.01: "smallest", 0.02: "largest"}
+    for row in (*record["ranks"], record["full"]):
+        row |= {"learning_rates": [0.01, 0.02, 0.04], "learning_rate": 0.02}
+    assert "that was tried: beyond" not in page(record, {})
+    for rate, words in rates.items():
+        record["ranks"][0] |= {"learning_rates": [0.01, 0.02], "learning_rate": rate}
+        said = f"For rank 8 it is the {words} that was tried: beyond it an arm may do better."
+        assert said in page(record, {})
+
+
 def test_rates_that_were_picked_are_told_with_who_picked_them() -> None:
     record = made.record({8: 3.0}, learning_rates=(0.01, 0.02), search_seeds=(0,))
     text = page(record, {})
