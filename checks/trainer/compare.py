@@ -30,7 +30,8 @@ class Outcome:
 
     Attributes:
         steps: that both took.
-        losses: the largest difference of a step's loss, relative to it.
+        losses: the largest difference of a step's loss, of the largest loss: near 0 a loss relative to
+            itself would show rounding alone.
         outputs: the largest difference of a test sentence's output, of the largest output.
         epochs: the best one on validation, of ours and of theirs.
         metrics: ours and theirs, each of its own outputs, by name.
@@ -96,7 +97,7 @@ def compared(task: Task, arm: str, data: Prepared, one: Trained, other: Trained)
         task=task.name,
         arm=arm,
         steps=len(losses),
-        losses=float(np.max(np.abs(losses - true) / np.abs(true))),
+        losses=float(np.max(np.abs(losses - true)) / np.max(np.abs(true))),
         outputs=float(np.abs(one.logits - other.logits).max() / np.abs(other.logits).max()),
         epochs=(one.epoch, other.epoch),
         metrics=values,
