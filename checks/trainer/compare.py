@@ -19,7 +19,7 @@ from study.sources.resolve import resolve_model
 
 # Both compute in fp32, in another order, and AdamW makes whole steps of gradients that are next to
 # nothing: full fine-tuning, of a million times the numbers, drifts further.
-LOSSES = {LORA: 1e-4, FULL: 1e-2}  # relative, of each step
+LOSSES = {LORA: 1e-4, FULL: 1e-2}  # of the largest loss
 OUTPUTS = {LORA: 1e-3, FULL: 5e-2}  # of the largest output
 METRICS = 1e-9  # of one and the same outputs
 
@@ -30,7 +30,8 @@ class Outcome:
 
     Attributes:
         steps: that both took.
-        losses: the largest difference of a step's loss, relative to it.
+        losses: the largest difference of a step's loss, of the largest loss; of a loss near 0 it
+            would be rounding alone.
         outputs: the largest difference of a test sentence's output, of the largest output.
         epochs: the best one on validation, of ours and of theirs.
         metrics: ours and theirs, each of its own outputs, by name.
@@ -96,7 +97,7 @@ def compared(task: Task, arm: str, data: Prepared, one: Trained, other: Trained)
         task=task.name,
         arm=arm,
         steps=len(losses),
-        losses=float(np.max(np.abs(losses - true) / np.abs(true))),
+        losses=float(np.max(np.abs(losses - true)) / np.max(np.abs(true))),
         outputs=float(np.abs(one.logits - other.logits).max() / np.abs(other.logits).max()),
         epochs=(one.epoch, other.epoch),
         metrics=values,

@@ -22,8 +22,8 @@ fp32 (LoRA of rank {RANK} on query and value, and full fine-tuning; {_SIZES.trai
 same learning rate and steps of warm-up (of a share of all steps the study takes the nearest
 whole number, Trainer the next). Trainer keeps its best epoch by scikit-learn's or SciPy's metric.
 
-- Losses: the largest difference of a step's loss, relative. Allowed: {LOSSES[LORA]:.0e} of LoRA,
-  {LOSSES[FULL]:.0e} of full fine-tuning, whose rounding AdamW lets grow.
+- Losses: the largest difference of a step's loss, of the largest loss. Allowed: {LOSSES[LORA]:.0e}
+  of LoRA, {LOSSES[FULL]:.0e} of full fine-tuning, whose rounding AdamW lets grow.
 - Outputs: the largest difference of an output of {_SIZES.test} test sentences, of the largest.
   Allowed: {OUTPUTS[LORA]:.0e} and {OUTPUTS[FULL]:.0e}.
 - Metrics: ours is the study's of its own outputs, theirs scikit-learn's or SciPy's of Trainer's. Of

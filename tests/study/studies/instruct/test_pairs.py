@@ -235,7 +235,7 @@ def test_too_few_pairs_are_counted_as_pairs(tmp_path: Path) -> None:
     with pytest.raises(StudyError) as refused:
         prepare(data, str(model))
     said, command = str(refused.value).split("\n")
-    assert "data.test_size: 300: more than there is." in said
+    assert "data.test_size: 200: more than there is." in said
     assert "x.json has 20 rows; so 20 pairs are left. These sizes fit: data.train_size=8" in said
     start, *settings = command.split(" -S instruct/params.yaml:data.")
     assert start == "  dvc exp run instruct/dvc.yaml"
