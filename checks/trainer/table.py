@@ -19,8 +19,7 @@ Four tasks were made of the packaged reviews. Each was prepared and trained by t
 fp32 (LoRA of rank {RANK} on query and value, and full fine-tuning; {_SIZES.train} sentences,
 {_SIZES.epochs} epochs, batches of {_SIZES.batch_size}), and again by `transformers.Trainer` with
 `peft.LoraConfig`, from the same initial head and factors, in the same order of batches, with the
-same learning rate and steps of warm-up (of a share of all steps the study takes the nearest
-whole number, Trainer the next). Trainer keeps its best epoch by scikit-learn's or SciPy's metric.
+same learning rate and warm-up. Trainer keeps its best epoch by scikit-learn's or SciPy's metric.
 
 - Losses: the largest difference of a step's loss, of the largest loss. Allowed: {LOSSES[LORA]:.0e}
   of LoRA, {LOSSES[FULL]:.0e} of full fine-tuning, whose rounding AdamW lets grow.
