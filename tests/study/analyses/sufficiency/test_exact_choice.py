@@ -17,7 +17,9 @@ from tests.study.fake_metrics import results_by
 from tests.study.fake_records import fake_arm
 
 RANKS = (1, 4, 8)
-STATISTICS = StatisticsSettings(0.95, 60, seed=0, margins=(2.0, 6.0), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 60, seed=0, margins=(2.0, 6.0), power=0.8, looks=None, budget=6, metric="auto"
+)
 
 
 def study(metric: str, num_sentences: int) -> Results:
