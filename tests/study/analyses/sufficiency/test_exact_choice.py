@@ -62,7 +62,7 @@ def test_choices_agree_with_those_of_weighed_parts_where_sentences_are_many(metr
     results = study(metric, 3000)
     of_lora = np.stack([merits(record) for record in results.lora.values()])
     given = (of_lora, merits(results.full), RANKS, STATISTICS)
-    anew = shares_of_equivalence(*given, exact_of(results, full=True))
+    anew = shares_of_equivalence(*given, exact=exact_of(results, full=True))
     for exact, weighed in zip(anew, shares_of_equivalence(*given), strict=True):
         assert sum(exact.values()) == pytest.approx(1)
         assert exact == pytest.approx(weighed, abs=0.05)

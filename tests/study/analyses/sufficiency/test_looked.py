@@ -47,7 +47,7 @@ def sweep() -> Sweep:
 
 def record_of(sweep: Sweep, looks: list[Seen] | None) -> dict:
     validation = {rank: np.random.default_rng(rank).random((9, 100)) < 0.8 for rank in sweep.lora}
-    return sufficient_rank(sweep, validation, (), STATISTICS, looks)
+    return sufficient_rank(sweep, validation, (), STATISTICS, looks=looks)
 
 
 def test_a_record_of_several_looks_says_which_and_is_wider_for_it(sweep: Sweep) -> None:
