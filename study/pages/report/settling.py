@@ -26,6 +26,7 @@ def more(sufficient_rank: Record) -> list[str]:
         *_picking(rank, sufficient_rank),
         *_looking(sufficient_rank),
         _settling(rank, sufficient_rank),
+        *_going_on(sufficient_rank),
     ]
 
 
@@ -78,8 +79,17 @@ def _settling(rank: int, sufficient_rank: Record) -> str:
         parts += [f"Then {found[0]}", *map(capitalised, found[1:])]
     if sufficient_rank["seeds"] == 1:
         parts.append("With one seed nobody can say how many seeds would settle the rest")
-    parts.append("`make answer` trains more seeds until it is told, or the budget is spent")
     return f"{'. '.join(parts)}."
+
+
+def _going_on(sufficient_rank: Record) -> list[str]:
+    """Say how to go on where more seeds may tell."""
+    still = [row for row in sufficient_rank["answer"]["margins"] if row["verdict"] == UNTOLD]
+    if not any(row["seeds_if_as_measured"] for row in still):
+        return []
+    return [
+        "**To go on.** `make answer` trains more seeds until it is told, or the budget is spent."
+    ]
 
 
 def _not_within(outside: Mapping[float, Record]) -> str:
