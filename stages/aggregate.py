@@ -19,7 +19,7 @@ from study.entry.sections import load
 from study.probes.record import read_probe
 from study.records.json_file import read_json, write_json
 from study.settings.lora import LORA
-from study.settings.seeds import SEEDS
+from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.statistics import STATISTICS
 
 SUMMARY = "metrics/summary.json"
@@ -27,8 +27,8 @@ SUMMARY = "metrics/summary.json"
 
 def aggregate() -> None:
     """Read exactly the runs that params.yaml names; write what is known from them."""
-    chosen = load(SEEDS, LORA, STATISTICS)
-    results = read_results(chosen)
+    chosen = load(SEEDS, BLOCKS, LORA, STATISTICS)
+    results = read_results(chosen, blocks=chosen.blocks)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
     summary = summarise(results, chosen.statistics, probe)
     rows = {

@@ -13,16 +13,17 @@ from study.entry.sections import load
 from study.probes.record import read_probe
 from study.records.json_file import write_json
 from study.settings.lora import LORA
-from study.settings.seeds import SEEDS
+from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.statistics import STATISTICS
 
 
 def main() -> None:
     """Compare the arms' predictions and outputs."""
-    chosen = load(SEEDS, LORA, STATISTICS)
-    results = read_sweep(chosen)
+    chosen = load(SEEDS, BLOCKS, LORA, STATISTICS)
+    results = read_sweep(chosen, blocks=chosen.blocks)
     probe = read_probe("metrics/linear_probe.json", results.head_only)
-    record = agreement(results, probe, read_test_logits(results), chosen.statistics)
+    logits = read_test_logits(results, blocks=chosen.blocks)
+    record = agreement(results, probe, logits, chosen.statistics)
     write_json("metrics/agreement.json", record)
     print(record.get("undefined") or record["disagreement"]["answer"] + ".")
 

@@ -17,11 +17,10 @@ from study.analyses.sufficiency.foreseen import beforehand
 from study.entry import command
 from study.feasibility.check import check, choice
 from study.feasibility.rates import rates_words
-from study.metrics.measure import ACCURACY, AUTO, CLASSIFICATION
+from study.metrics.measure import CLASSIFICATION, REGRESSION, measure_of
 from study.records.checked import CHECKED, write_checked
 from study.settings import whole
-
-_BY_ACCURACY = {(CLASSIFICATION, AUTO), (CLASSIFICATION, ACCURACY)}
+from study.settings.seeds import all_seeds
 
 
 def main() -> None:
@@ -31,10 +30,11 @@ def main() -> None:
     print(f"batches: {found.why}")
     print(rates_words(chosen, check(chosen, found.batching).config))
     sentences = chosen.data.test_size
-    by_accuracy = (chosen.data.task, chosen.statistics.metric) in _BY_ACCURACY
-    if sentences is not None and by_accuracy:  # else the source tells, which nobody has read yet
-        statistics, seeds = chosen.statistics, len(chosen.seeds)
-        print(beforehand(seeds, sentences, statistics.margins, statistics.confidence))
+    if sentences is not None:  # else the source tells, which nobody has read yet
+        statistics, seeds = chosen.statistics, len(all_seeds(chosen.seeds, chosen.blocks))
+        task = REGRESSION if chosen.data.task == REGRESSION else CLASSIFICATION
+        measure = measure_of(task, statistics.metric)
+        print(beforehand(seeds, sentences, statistics.margins, statistics.confidence, measure))
     write_checked(CHECKED, found.batching, "fit each other, the model and the machine")
 
 

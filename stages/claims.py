@@ -23,13 +23,13 @@ from study.entry import command
 from study.entry.sections import load
 from study.records.json_file import write_json
 from study.settings.lora import LORA
-from study.settings.seeds import SEEDS
+from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.statistics import STATISTICS
 
 
 def main() -> None:
     """Judge every claim of the list."""
-    rows = claims_record(CLAIMS, read_study(load(SEEDS, LORA, STATISTICS)))
+    rows = claims_record(CLAIMS, read_study(load(SEEDS, BLOCKS, LORA, STATISTICS)))
     verdicts = verdicts_record(CLAIMS, rows)
     write_json("metrics/claims.json", rows)
     write_json("metrics/verdicts.json", verdicts)

@@ -21,7 +21,8 @@ and the report metrics/data.json:
 
 Nothing is written until everything has been read, checked and tokenised. Ranks that were trained
 on other data and are not trained now are removed (`study.data.leftovers`). Says how many steps
-training will take, and how many are usual.
+training will take, how many are usual, where one class is most of the sentences, and how much of
+long texts is cut off.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from study.data.leftovers import clear
+from study.data.leftovers import clear, told
 from study.data.preparing import prepare
 from study.data.texts import columns_words
+from study.data.tokenising import Tokenizer
 from study.entry.command import run
 from study.entry.sections import load
 from study.metrics.measure import measure_of
@@ -42,6 +44,8 @@ from study.settings.data import DATA
 from study.settings.model import MODEL
 from study.settings.statistics import STATISTICS
 from study.settings.train import TRAIN
+from study.words.balance import balance_words
+from study.words.lengths import cut_off, cut_words
 from study.words.steps import steps_words
 
 FOLDER = "data/prepared"
@@ -64,17 +68,23 @@ def main() -> None:
     }
     prepared.save(data, FOLDER)
     write_json(REPORT, report | {"training": training, "batching": batching})
-    for path in clear(Path(), data, FOLDER):
-        print(f"{path}: trained on other data; removed")
+    if gone := clear(Path(), data, FOLDER):
+        print(told(gone))
     for source in report["sources"].values():
         gaps = {why: source["dropped"][why] for why in ("empty", "without_label")}
         if any(gaps.values()):
-            told = f"{gaps['empty']} without text, {gaps['without_label']} without label"
-            print(f"left out of {source['name']}: {told} (of {source['rows']} rows)")
+            words = f"{gaps['empty']} without text, {gaps['without_label']} without label"
+            print(f"left out of {source['name']}: {words} (of {source['rows']} rows)")
     sizes = ", ".join(f"{name} {len(getattr(data, name))}" for name in prepared.SPLITS)
     items = columns_words(wanted.data.text) if "pairs_of" in report else "sentences"
     kind = f"{data.num_labels} classes of {items}" if data.label_names else f"numbers of {items}"
     print(f"prepared {kind}: {sizes}; compared by {metric}")
+    if uneven := balance_words(report["splits"]["train"].get("class_shares", {}), metric):
+        print(uneven)
+    if cut_off(report["splits"]["train"]):
+        pairs = "pairs_of" in report
+        tokenizer = Tokenizer(wanted.model.name, wanted.data.max_length, pairs=pairs)
+        print(cut_words(report["splits"]["train"], wanted.data.max_length, tokenizer.limit))
     print(f"training: {steps_words(sentences, train.batch_size, epochs, data.num_labels)}")
 
 

@@ -32,6 +32,7 @@ _TEMPLATE = (
 # What is changed in the repository's params.yaml; all else stays as it is there.
 _BOTH: dict[str, Any] = {
     "seeds": [0, 1],
+    "blocks": [],
     "model.name": MODEL,
     "data.where": None,
     "data.max_length": 64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from checks.trainer.compare import EARLY, FIRST, LOSSES, METRICS, OUTPUTS, Outcome
+from checks.trainer.compare import LOSSES, METRICS, OUTPUTS, Outcome
 from checks.trainer.ours import FULL, LORA, RANK, Sizes
 from checks.trainer.tasks import TASKS
 
@@ -19,11 +19,8 @@ Four tasks were made of the packaged reviews. Each was prepared and trained by t
 fp32 (LoRA of rank {RANK} on query and value, and full fine-tuning; {_SIZES.train} sentences,
 {_SIZES.epochs} epochs, batches of {_SIZES.batch_size}), and again by `transformers.Trainer` with
 `peft.LoraConfig`, from the same initial head and factors, in the same order of batches, with the
-same learning rate and steps of warm-up (of a share of all steps the study takes the nearest
-whole number, Trainer the next). Trainer keeps its best epoch by scikit-learn's or SciPy's metric.
+same learning rate and warm-up. Trainer keeps its best epoch by scikit-learn's or SciPy's metric.
 
-- First steps: the largest difference of a loss of the first {FIRST} steps, of itself. Allowed:
-  {EARLY:.0e}.
 - Losses: the largest difference of a step's loss, of the largest loss. Allowed: {LOSSES[LORA]:.0e}
   of LoRA, {LOSSES[FULL]:.0e} of full fine-tuning, whose rounding AdamW lets grow.
 - Outputs: the largest difference of an output of {_SIZES.test} test sentences, of the largest.
@@ -35,8 +32,8 @@ The tasks:
 
 TASKS
 
-| task | arm | steps | first steps | losses | outputs | epoch kept |
-|---|---|--:|--:|--:|--:|--:|
+| task | arm | steps | losses | outputs | epoch kept |
+|---|---|--:|--:|--:|--:|
 """
 _METRICS_HEAD = "| task | arm | metric | ours | theirs |\n|---|---|---|--:|--:|\n"
 
@@ -47,9 +44,9 @@ def line(outcome: Outcome) -> str:
     epochs = " and ".join(map(str, dict.fromkeys(outcome.epochs)))
     values = ", ".join(f"{n} {a:.4f} / {b:.4f}" for n, (a, b) in outcome.metrics.items())
     return (
-        f"{outcome.task} {outcome.arm}: {outcome.steps} steps, the first {outcome.early:.0e}, "
-        f"losses {outcome.losses:.0e}, outputs {outcome.outputs:.0e} apart, epoch {epochs}; "
-        f"{values}; formulas {outcome.formulas:.0e}{wrong}"
+        f"{outcome.task} {outcome.arm}: {outcome.steps} steps, losses {outcome.losses:.0e}, "
+        f"outputs {outcome.outputs:.0e} apart, epoch {epochs}; {values}; "
+        f"formulas {outcome.formulas:.0e}{wrong}"
     )
 
 
@@ -66,8 +63,8 @@ def written(page: str, outcomes: Sequence[Outcome]) -> str:
 
 def _row(outcome: Outcome) -> str:
     epochs = " / ".join(map(str, dict.fromkeys(outcome.epochs)))
-    apart = f"{outcome.early:.0e} | {outcome.losses:.0e} | {outcome.outputs:.0e}"
-    return f"| {outcome.task} | {outcome.arm} | {outcome.steps} | {apart} | {epochs} |\n"
+    numbers = f"{outcome.steps} | {outcome.losses:.0e} | {outcome.outputs:.0e} | {epochs}"
+    return f"| {outcome.task} | {outcome.arm} | {numbers} |\n"
 
 
 def _of_metrics(outcomes: Iterable[Outcome]) -> Iterable[str]:

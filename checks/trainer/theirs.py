@@ -6,6 +6,7 @@ the order of its batches, which are drawn by no rule of Trainer's. All else is i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def train(
             per_device_train_batch_size=given.batch_size,
             per_device_eval_batch_size=64,
             num_train_epochs=sizes.epochs,
-            warmup_steps=round(given.warmup_share * steps),  # a share Trainer would round up
+            warmup_steps=math.ceil(given.warmup_share * steps),
             weight_decay=given.weight_decay,
             max_grad_norm=given.max_grad_norm,
             eval_strategy="epoch",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from study.words.phrases import counted, rough
 
-_WRITTEN = 12  # seeds that a command names one by one
+_WRITTEN = 12  # seeds, or blocks of them, that a command names one by one
 _FEASIBLE = 1000  # seeds; nobody trains more
 
 
@@ -27,12 +27,14 @@ def with_seeds(
     setting: str = "seeds",
     sentences: str = "data.test_size",
     pipeline: str = "",
+    per_block: int | None = None,
 ) -> str:
     """Say how many seeds would decide what these left open.
 
     Args:
         setting, sentences: the keys of the seeds and of the number of sentences.
         pipeline: the file that is to run; empty: the main one.
+        per_block: seeds of a block, in a study that adds whole blocks and trains them alone.
     """
     if number is None or number > _FEASIBLE:
         if setting != "seeds":
@@ -44,8 +46,12 @@ def with_seeds(
         )
     said = f"If the true values are those measured, about {counted(rough(number), 'seed')} would "
     said += "settle it"
-    if number > _WRITTEN:
+    if number > _WRITTEN * (per_block or 1):
         return f"{said} (`{setting}`)"
+    if per_block is not None:
+        blocks = ",".join(map(str, range(1, -(-number // per_block))))
+        more = run(f"blocks=[{blocks}]", pipeline=pipeline)
+        return f"{said}: {more} trains those that are not there"
     seeds = ",".join(map(str, range(number)))
     return f"{said}: {run(f'{setting}=[{seeds}]', pipeline=pipeline)}"
 

@@ -40,7 +40,7 @@ class Study:
 
     Attributes:
         confidence: of intervals; margins: in points, set beforehand; power: of what would tell.
-        scaling: of alpha with the rank, as in the settings.
+        scaling: of alpha with the rank, as in the settings; seeds_per_block: as `seeds` has.
         results: of every arm; linear_probe: of the frozen encoder, beside them; the records are
             those of metrics/, by their file's name.
     """
@@ -49,6 +49,7 @@ class Study:
     margins: tuple[float, ...]
     power: float
     scaling: str
+    seeds_per_block: int
     results: Sweep
     linear_probe: LinearProbe
     theory_bound: Record
@@ -125,6 +126,10 @@ class Study:
         """Return a value of that, or a difference, so that more is better; a hundredth a point."""
         return measure_in(self.full).merit(value)
 
+    def block_of(self, setting: str = "seeds") -> int | None:
+        """Return how many seeds are added at once; None of seeds that are no training's."""
+        return self.seeds_per_block if setting == "seeds" else None
+
     def lora(self, rank: int) -> ArmRecord:
         """Return a rank of the sweep.
 
@@ -194,7 +199,11 @@ class Study:
         """Return a finding as a verdict; where it is open, `why` says what would tell."""
         if finding.verdict == UNTOLD:
             told = finding.statement.estimate
-            advice = one_more_seed() if told.one_seed else with_seeds(finding.seeds, told.setting)
+            advice = (
+                one_more_seed()
+                if told.one_seed
+                else with_seeds(finding.seeds, told.setting, per_block=self.block_of(told.setting))
+            )
             why += f". {advice}"
         return Verdict(finding.verdict, why, finding.numbers() | more, decided_by)
 
@@ -225,12 +234,13 @@ def read_study(settings: Settings, folder: str | Path = "metrics") -> Study:
     Raises:
         StudyError: a record is missing or no JSON file, or as `read_sweep` and `read_probe`.
     """
-    sweep = read_sweep(settings, folder)
+    sweep = read_sweep(settings, folder, blocks=settings.blocks)
     return Study(
         settings.statistics.confidence,
         settings.statistics.margins,
         settings.statistics.power,
         settings.lora.scaling,
+        len(settings.seeds),
         sweep,
         read_probe(Path(folder) / "linear_probe.json", sweep.head_only),
         **{name: read_json(Path(folder) / f"{name}.json") for name in RECORDS},

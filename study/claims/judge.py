@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from study.analyses.results.sweep import measure_in
 from study.claims.evidence import Study
 from study.claims.list import Claim
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
 from study.entry.errors import StudyError
+from study.metrics.measure import Measure
+from study.words.phrases import capitalised
 
 Row = dict[str, Any]
 
@@ -33,7 +36,7 @@ def judge(claim: Claim, study: Study) -> Verdict:
 def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
     """Return a row a claim: `claim`, `source`, `verdict`, `numbers`.
 
-    `numbers` holds what the verdict rests on, in points where it is about accuracy; `decided_by`,
+    `numbers` holds what the verdict rests on, in points where it is about the score; `decided_by`,
     which tells what was measured from what was counted or is true by construction; and `why`: what
     was held against what, in words. Where a test decides, it has `tested`, the statement that the
     verdict hangs on, with the interval that was tested (`study.claims.statements`).
@@ -43,13 +46,23 @@ def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
         found = judge(claim, study)
         rows.append(
             {
-                "claim": claim.claim,
+                "claim": in_metric(claim.claim, measure_in(study.full)),
                 "source": "; ".join(claim.sources),
                 "verdict": found.verdict,
                 "numbers": {**found.numbers, **_decided(found), "why": found.why},
             }
         )
     return rows
+
+
+def in_metric(claim: str, measure: Measure) -> str:
+    """Say a claim on accuracy of what it was put to: the study's metric.
+
+    Write-ups speak of accuracy, which rises when models get better. Of a metric that falls then,
+    the claim is said of how good a model is by it.
+    """
+    words = measure.words if measure.higher else f"merit by {measure.words}"
+    return claim.replace("accuracy", words).replace("Accuracy", capitalised(words))
 
 
 def _decided(found: Verdict) -> Row:

@@ -115,7 +115,7 @@ def _advice(study: Study, verdict: str, row: Row) -> str:
         return ""
     if len(study.full.picked()) == 1:
         return f". {one_more_seed()}"
-    return f". {with_seeds(row['seeds_if_as_measured'])}"
+    return f". {with_seeds(row['seeds_if_as_measured'], per_block=study.block_of())}"
 
 
 def _far(row: Row) -> tuple[float, float]:

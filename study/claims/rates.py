@@ -173,8 +173,9 @@ def _behind(arms: Sequence[ArmRecord], which: str) -> list[float]:
     for arm in arms:
         extreme = (min if which == "lowest" else max)(arm.learning_rates)
         merit = measure_in(arm).merit
-        there = {run.seed: run for run in arm.runs if run.learning_rate == extreme}
-        for run in arm.picked():
+        there = {run.seed: run for run in arm.at(extreme)}
+        # Further blocks of seeds are trained at the picked rate alone.
+        for run in [run for run in arm.picked() if run.seed in there]:
             lost = 100 * merit(run.validation_score - there[run.seed].validation_score)
             by_seed.setdefault(run.seed, []).append(lost)
     return [sum(lost) / len(lost) for lost in by_seed.values()]

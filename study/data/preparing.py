@@ -21,7 +21,7 @@ from study.data.texts import Text, row_families
 from study.data.tokenising import Tokenizer, Tokens
 from study.entry.errors import StudyError
 from study.records.prepared import Prepared, Split
-from study.settings.data import DataSettings
+from study.settings.data import DataSettings, Halves
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Part:
     relatives: int
 
 
+_ASIDE: dict[Halves, str] = {
+    "apart": "share a text with a test or validation pair, or with its relatives, and are set "
+    "aside",
+    "may_repeat": "have both texts in common with a test or validation pair, or nearly, and are "
+    "set aside",
+}
 _Cut = Callable[[DataSettings], dict[str, Part]]
 
 
@@ -60,6 +66,7 @@ def prepare(
             `study.data.cleaning`, `study.data.splitting` and `study.data.tokenising`.
     """
     pairs = isinstance(data.text, tuple)
+    may_repeat = data.pair_halves == "may_repeat"
     tokenizer = Tokenizer(model_name, data.max_length, pairs=pairs)  # first: it fails fast
     unwanted, regression = data.drop_labels or (), data.task == "regression"
     named = numbers if regression else None
@@ -82,14 +89,14 @@ def prepare(
     if tests is None:
         if not regression:
             refuse_rare(main.sentences.labels, 3, f"data.label: {data.name}", left_out)
-        family = row_families(main.sentences.texts)
+        family = row_families(main.sentences.texts, may_repeat)
         cut = partial(_split_one, sentences=main.sentences, family=family, classes=classes)
         sources = {"main": source_report(main)}
     else:
         pool = without(main.sentences, tests.sentences)
         if not regression:
             refuse_rare(pool.labels, 2, f"data.label: {data.name}", left_out)
-        family = row_families((*tests.sentences.texts, *pool.texts))
+        family = row_families((*tests.sentences.texts, *pool.texts), may_repeat)
         cut = partial(_split_two, pool=pool, tests=tests.sentences, family=family, classes=classes)
         in_test = len(main.sentences) - len(pool)
         sources = {"main": source_report(main, in_test), "test": source_report(tests)}
@@ -123,6 +130,7 @@ def prepare(
     }
     if pairs:
         report["pairs_of"] = list(data.text)
+        report["pair_halves"] = data.pair_halves
     return prepared, report
 
 
@@ -164,7 +172,7 @@ def _too_few(
     kept = main["sentences"]
     pairs = isinstance(data.text, tuple)
     related = (
-        "share a text with a test or validation pair, or with its relatives, and are set aside"
+        _ASIDE[data.pair_halves]
         if pairs
         else "near-duplicates of test or validation sentences are set aside"
     )
@@ -184,14 +192,18 @@ def _too_few(
     if tests is not None:
         left += f", beside {tests['sentences']} to test on in {data.test_name},"
     said = asked.refusal(sizes, found, f"{data.name} has {main['rows']} rows", aside, left)
-    return f"{said}\n  {_largest(family)}" if pairs else said
+    return f"{said}\n  {_largest(family, data.pair_halves)}" if pairs else said
 
 
-def _largest(family: Indices) -> str:
+def _largest(family: Indices, halves: Halves) -> str:
     """Say how many pairs the largest group has: it goes into one split, whatever the sizes."""
+    most = f"of {len(family):,} pairs {int(np.bincount(family).max()):,} belong together: each"
+    if halves == "may_repeat":
+        return f"{most} has both texts in common with another one of them, or nearly"
     return (
-        f"of {len(family):,} pairs {int(np.bincount(family).max()):,} belong together: each shares "
-        "a text with another one of them, or nearly, and no text may stand in two splits"
+        f"{most} shares a text with another one of them, or nearly, and no text may stand in two "
+        "splits (data.pair_halves: apart). If many pairs have one text by their nature, as one "
+        "hypothesis for all: data.pair_halves=may_repeat"
     )
 
 

@@ -1,7 +1,8 @@
 """What a row has for a text: one string, or two that the model reads together as a pair.
 
 A pair (premise and hypothesis, question and passage) is one sentence of the study. Each of its two
-texts is one that another row may share: rows that do are kept in one split.
+texts is one that another row may share: rows that do are kept in one split, unless halves of pairs
+may repeat.
 """
 
 from __future__ import annotations
@@ -50,12 +51,18 @@ def columns_words(columns: str | tuple[str, str]) -> str:
     return columns if isinstance(columns, str) else f"pairs of {columns[0]} and {columns[1]}"
 
 
-def row_families(texts: Sequence[Text]) -> NDArray[np.int64]:
+def row_families(texts: Sequence[Text], may_repeat: bool = False) -> NDArray[np.int64]:
     """Return for every row the smallest index in its family.
 
     Two rows are of one family if a text of one is of a family with a text of the other
     (`study.data.near_duplicates.families`), in whichever column; and so on through third rows.
+    Where halves of pairs `may_repeat`, two pairs are of one family only if their first texts are of
+    one, and so are their second ones.
     """
+    if may_repeat:
+        columns = [families(column) for column in zip(*map(parts_of, texts), strict=True)]
+        _, first, of = np.unique(np.stack(columns), axis=1, return_index=True, return_inverse=True)
+        return np.asarray(first[of.ravel()], dtype=np.int64)
     flat = [part for text in texts for part in parts_of(text)]
     return joined(families(flat), [len(parts_of(text)) for text in texts])
 

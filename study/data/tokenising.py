@@ -70,7 +70,13 @@ def reads_types(config: Any) -> bool:
 
 
 class Tokenizer:
-    """A model's tokenizer, held to one maximal length."""
+    """A model's tokenizer, held to one maximal length.
+
+    Attributes:
+        limit: the largest length that the model can read, in tokens; None: any.
+    """
+
+    limit: int | None
 
     def __init__(self, model_name: str, max_length: int, *, pairs: bool = False) -> None:
         """Load the tokenizer; no code that comes with a model is run.
@@ -166,8 +172,9 @@ class Tokenizer:
         special = self._tokenizer.num_special_tokens_to_add(pair=pairs) + pairs  # a token each
         # Where a tokenizer does not know its model's limit, it says 10^30.
         limit = min(self._tokenizer.model_max_length, positions or 10**30)
+        self.limit = int(limit) if limit < 10**9 else None
         if not special < self.max_length <= limit:
             raise StudyError(
                 f"data.max_length: {self.max_length}; allowed for {self.display_name}: "
-                f"{special + 1} to {int(limit) if limit < 10**9 else 'any number'} tokens"
+                f"{special + 1} to {self.limit or 'any number'} tokens"
             )

@@ -13,6 +13,7 @@ from study.entry.rules import (
     optional,
     or_auto,
     several,
+    several_or_none,
     several_or_one,
     whole,
     words,
@@ -36,6 +37,7 @@ CountAutoOrNull = Annotated[int | Auto | None, or_auto(optional(whole(1)))]
 TwoOrNull = Annotated[int | None, optional(whole(2))]  # what has a spread
 Seed = Annotated[int, whole(0, 2**32 - 1)]
 Seeds = Annotated[tuple[int, ...], several(whole(0, 2**32 - 1))]
+Blocks = Annotated[tuple[int, ...], several_or_none(whole(1))]
 Ranks = Annotated[tuple[int, ...], several(whole(1))]
 Positive = Annotated[float, number(above=0)]
 NotNegative = Annotated[float, number(0)]

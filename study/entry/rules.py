@@ -152,6 +152,17 @@ def several(rule: Rule) -> Rule:
     return Rule(f"a list, not empty and without duplicates, each item {rule.allowed}", read)
 
 
+def several_or_none(rule: Rule) -> Rule:
+    """What `several` takes, or an empty list; read as a tuple in both cases."""
+    many = several(rule)
+
+    def read(value: object) -> tuple[Any, ...]:
+        items: tuple[Any, ...] = () if value == [] else many.read(value)
+        return items
+
+    return Rule(f"a list without duplicates, [] for none, each item {rule.allowed}", read)
+
+
 def several_or_one(rule: Rule) -> Rule:
     """What `several` takes, or one value alone; read as a tuple in both cases."""
     many = several(rule)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.entry.errors import StudyError
-from study.metrics.measure import measure_named
+from study.metrics.measure import ACCURACY, measure_named
 from study.records.json_file import read_json
-from study.records.runs import ACCURACY, ArmRecord
+from study.records.runs import ArmRecord
 from study.words.arms import PROBE
 
 _AGAIN = "run `dvc repro linear_probe`"

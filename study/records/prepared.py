@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from study.entry.errors import StudyError
+from study.metrics.measure import ACCURACY, CLASSIFICATION, REGRESSION, Task
 from study.records.json_file import read_json, write_json
 
 SPLITS = ("train", "validation", "test")
-Task: TypeAlias = Literal["classification", "regression"]
 Batching: TypeAlias = Literal["packed", "padded", "separate"]
 """How a model computes a batch: sentences end to end, as padded rows, or as those run by run."""
 _TENSORS = "data.safetensors"
@@ -113,13 +113,13 @@ class Prepared:
     max_length: int
     pad_token_id: int
     batching: Batching = "packed"
-    task: Task = "classification"
-    metric: str = "accuracy"
+    task: Task = CLASSIFICATION
+    metric: str = ACCURACY
 
     @property
     def num_labels(self) -> int:
         """Return the number of a model's outputs: of classes, or one number."""
-        return 1 if self.task == "regression" else len(self.label_names)
+        return 1 if self.task == REGRESSION else len(self.label_names)
 
 
 def save(prepared: Prepared, folder: str | Path) -> None:
@@ -163,8 +163,8 @@ def load(folder: str | Path) -> Prepared:
             max_length=words["max_length"],
             pad_token_id=words["pad_token_id"],
             batching=words["batching"],
-            task=words.get("task", "classification"),
-            metric=words.get("metric", "accuracy"),
+            task=words.get("task", CLASSIFICATION),
+            metric=words.get("metric", ACCURACY),
         )
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise StudyError(f"{folder / _TENSORS}: not prepared data ({error!r})") from error

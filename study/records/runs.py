@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from study.entry.errors import StudyError
+from study.metrics.measure import ACCURACY
 from study.records.json_file import read_json
-
-ACCURACY = "accuracy"
 
 
 @dataclasses.dataclass(frozen=True)

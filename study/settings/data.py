@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from study.entry.kinds import (
     Count,
@@ -21,6 +21,7 @@ from study.entry.parser import Agreement
 from study.entry.rules import Refused, Rule, one_of, optional
 from study.entry.sections import Section
 
+Halves: TypeAlias = Literal["apart", "may_repeat"]
 Labels = tuple[str | int | float | bool, ...]
 
 
@@ -49,6 +50,9 @@ class DataSettings:
             ratings from 1 to 5 could be either.
         text, label, test_text, test_label: columns; the test's are the others' unless given. Two
             columns of text are pairs, which the model reads as one sentence each.
+        pair_halves: whether a text of one pair may also stand in a pair of another split. "apart":
+            none does, nor nearly, in whichever column. "may_repeat": no pair of another split is
+            alike in both texts, but one of them may be the same, as where all have one hypothesis.
         where: (column, value) pairs; only rows that have these values are read. `subset` and
             `where` hold for `test_name` too if it is `name`, so another split of the same data.
         drop_labels: rows with these labels are left out. None: none are, but a label -1 beside
@@ -66,6 +70,7 @@ class DataSettings:
     split: Text
     task: Annotated[str, one_of("classification", "regression")]
     text: TextOrTwo
+    pair_halves: Annotated[Halves, one_of("apart", "may_repeat")]
     label: Text
     where: Where
     drop_labels: Annotated[Labels | None, optional(_labels())]
@@ -94,6 +99,11 @@ AGREEMENTS = (
             "a value only together with a test_name",
         )
         for key in ("test_split", "test_text", "test_label")
+    ),
+    Agreement(
+        ("data.pair_halves", "data.text"),
+        lambda halves, text: halves == "apart" or isinstance(text, tuple),
+        "apart, or with two columns of text may_repeat",
     ),
     Agreement(
         ("data.test_text", "data.text"),

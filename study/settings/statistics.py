@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from study.entry.kinds import Seed
+from study.entry.kinds import Count, Seed
 from study.entry.parser import Agreement
-from study.entry.rules import number, one_of, several, whole
+from study.entry.rules import number, one_of, optional, several, whole
 from study.entry.sections import Section
 
 METRICS = {
@@ -26,6 +26,9 @@ class StatisticsSettings:
         margins: within which a rank counts as equivalent to full fine-tuning: hundredths of the
             metric, or of log_loss and rmse in its own unit.
         power: chance of a clear answer at which the seeds that it takes are counted.
+        looks: numbers of blocks of seeds at which the answer is looked at, ascending, as
+            `stages.answer` does; None: once. The error rate is shared out over them.
+        budget: blocks in all, at the most, that `stages.answer` may train.
         metric: by which arms are compared, from the pick of an epoch on (`study.metrics`); auto:
             the task's first.
     """
@@ -35,6 +38,8 @@ class StatisticsSettings:
     seed: Seed
     margins: Annotated[tuple[float, ...], several(number(above=0, below=100))]
     power: Annotated[float, number(above=0, below=1)]
+    looks: Annotated[tuple[int, ...] | None, optional(several(whole(1)))]
+    budget: Count
     metric: Annotated[str, one_of("auto", *(n for names in METRICS.values() for n in names))]
 
 
@@ -44,6 +49,16 @@ def of_task(metric: str, task: str) -> bool:
 
 
 AGREEMENTS = (
+    Agreement(
+        ("statistics.looks",),
+        lambda looks: looks is None or list(looks) == sorted(looks),
+        "null, or numbers of blocks in ascending order",
+    ),
+    Agreement(
+        ("statistics.looks", "blocks"),
+        lambda looks, blocks: looks is None or 1 + len(blocks) in looks,
+        "looks at the number of blocks that there are, the first included; or null, for one look",
+    ),
     *(
         Agreement(
             ("statistics.metric", "data.task"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.entry import parser, sections
-from study.entry.kinds import Seeds
+from study.entry.kinds import Blocks, Seeds
 from study.entry.yaml_core import read_yaml
 from study.settings.capacity import CAPACITY, CapacitySettings
 from study.settings.cost import COST, CostSettings
@@ -20,7 +20,7 @@ from study.settings.head_only import HEAD_ONLY, HeadOnlySettings
 from study.settings.lora import LORA, LoraSettings
 from study.settings.model import MODEL, ModelSettings
 from study.settings.ray import RAY, RaySettings
-from study.settings.seeds import SEEDS
+from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.select import SELECT, SelectSettings
 from study.settings.spectra import SPECTRA, SpectraSettings
 from study.settings.statistics import STATISTICS, StatisticsSettings
@@ -28,6 +28,7 @@ from study.settings.theory import THEORY, TheorySettings
 from study.settings.train import TRAIN, TrainSettings
 
 SECTIONS = (
+    BLOCKS,
     SEEDS,
     MODEL,
     DATA,
@@ -47,8 +48,9 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set; `seeds` holds one run per arm, learning rate and seed."""
+    """Everything that can be set; `seeds` are the first block's, `blocks` the further ones."""
 
+    blocks: Blocks
     seeds: Seeds
     model: ModelSettings
     data: DataSettings

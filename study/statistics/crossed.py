@@ -50,6 +50,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import stdtrit
 
+from study.statistics.looks import ONCE, Look
 from study.statistics.resampling import Draws, Floats, Interval, Scores, everything_once
 
 _LEAST_P = 1e-100
@@ -62,6 +63,10 @@ class Crossed:
 
     With one seed `seeds` and `rest` are 0, and `sentences` is the variance over sentences / N; with
     one sentence it is infinite.
+
+    `look` says which of several looks at a growing study this is: error rates are then those of all
+    looks together, and intervals those of Jennison & Turnbull (1984, "Repeated confidence intervals
+    for group sequential clinical trials").
     """
 
     mean: Floats
@@ -70,6 +75,7 @@ class Crossed:
     rest: Floats
     num_seeds: int
     num_sentences: int
+    look: Look = ONCE
 
     def sentences_alone(self) -> Floats:
         """Return V_sentence / N: what more seeds would not take away."""
@@ -93,6 +99,7 @@ class Crossed:
 
     def half_width(self, alpha: float) -> Floats:
         """Return how far the mean must lie from a limit to be told from it, one-sided, at alpha."""
+        alpha = self.look.level(alpha)
         of_sentences = _squared_quantile(alpha, self.num_sentences - 1)
         squared = of_sentences * self.sentences
         if self.num_seeds > 1:
@@ -130,13 +137,13 @@ def are_counts(scores: NDArray[Any]) -> bool:
     return bool(scores.dtype == np.bool_)
 
 
-def paired(one: Scores, other: Scores, draws: Draws | None = None) -> Crossed:
+def paired(one: Scores, other: Scores, draws: Draws | None = None, look: Look = ONCE) -> Crossed:
     """Return the difference of two arms' scores, (num_seeds, num_sentences) each, in every draw.
 
     Bool scores count answers; see `crossed`.
     """
     d = one.astype(np.float64) - other
-    return crossed(d, draws, counts=are_counts(one) and are_counts(other))
+    return crossed(d, draws, counts=are_counts(one) and are_counts(other), look=look)
 
 
 def crossed_interval(
@@ -159,12 +166,15 @@ def crossed_interval(
     return Interval(max(mean - half, least), min(mean + half, most))
 
 
-def crossed(d: NDArray[np.float64], draws: Draws | None = None, *, counts: bool = True) -> Crossed:
+def crossed(
+    d: NDArray[np.float64], draws: Draws | None = None, *, counts: bool = True, look: Look = ONCE
+) -> Crossed:
     """Return the mean and the mean squares of d, (num_seeds, num_sentences), in every draw.
 
     A seed or sentence that was drawn twice stands for two. Without draws, of the data once.
 
     Args:
+        look: of several at a growing study.
         counts: whether d counts answers, so that it is in {-1, 0, 1}. Where fewer than 3 sentences
             were answered otherwise than all the rest, the sentences' part is then at least that of
             3 such answers: so many go unseen in one study of twenty.
@@ -187,7 +197,7 @@ def crossed(d: NDArray[np.float64], draws: Draws | None = None, *, counts: bool 
         others = in_all + np.minimum(cells * (1 - 2 * np.abs(mean)), 0.0)  # than 0, or than +-1
         few = others < _UNSEEN * num_seeds
         sentences = np.where(few, np.maximum(sentences, _UNSEEN / num_sentences**2), sentences)
-    return Crossed(mean, seeds, sentences, rest, num_seeds, num_sentences)
+    return Crossed(mean, seeds, sentences, rest, num_seeds, num_sentences, look)
 
 
 def _mean_square(squares: Floats, degrees: int, of_none: float) -> Floats:

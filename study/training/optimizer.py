@@ -192,7 +192,7 @@ class RunAdamW:
         self.learning_rates = tuple(learning_rates)
         self.max_grad_norm = max_grad_norm
         self.total_steps = total_steps
-        self.warmup_steps = round(warmup_share * total_steps)
+        self.warmup_steps = math.ceil(warmup_share * total_steps)  # as Trainer has it
         self._decay = DECAYS[schedule]
         self.step_count = 0
         self._slices: list[tuple[int, Segment, nn.Parameter]] = []

@@ -56,7 +56,7 @@ def column(measure: Measure) -> str:
 
 def seed_scores(row: Entry) -> list[float]:
     """Return the score on test of every seed, of a row of `plots/rank_curve.json`."""
-    found: list[float] = row.get("seed_accuracies", row.get(f"seed_{measure_of(row).name}"))
+    found: list[float] = row["seed_scores"]
     return found
 
 

@@ -173,6 +173,9 @@ def create(root: Path, *, fresh: bool = False) -> Study:
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(REPOSITORY / name, target)
+    keep = "metrics/blocks/README.md"  # keeps a folder that stages depend on
+    (root / keep).parent.mkdir(parents=True)
+    shutil.copyfile(REPOSITORY / keep, root / keep)
     toys.change(root / "params.yaml", toys.SETTINGS)
     toys.write_model(root / "toys/model")
     toys.write_csv(root / "toys/sentences.csv", toys.sentences())

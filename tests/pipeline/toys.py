@@ -30,6 +30,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # line here. Every number is about the least with which each stage still does all that it does.
 SETTINGS: dict[str, Any] = {
     "seeds": [0, 1],
+    "blocks": [],
     "model.name": "toys/model",
     "data.name": "toys/sentences.csv",
     "data.where": None,

@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["aggregate"])
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    raw["seeds"] = [0, 1]
+    raw["seeds"], raw["blocks"] = [0, 1], []
     raw["lora"] |= {"ranks": [1, 4], "rank": 4}
     raw["statistics"]["resamples"] = 100
     change(raw)

@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["agreement"])
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    raw["seeds"] = [1, 0]
+    raw["seeds"], raw["blocks"] = [1, 0], []
     raw["lora"] |= {"ranks": [4, 1], "rank": 2}
     raw["statistics"]["resamples"] = 50
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")

@@ -21,7 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with settings and records, and nothing else."""
     monkeypatch.chdir(tmp_path)
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    raw["seeds"] = [0, 1]
+    raw["seeds"], raw["blocks"] = [0, 1], []
     raw["lora"] |= {"ranks": [4, 1], "rank": 2, "scaling": "rslora"}
     raw["statistics"]["resamples"] = 50
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,21 @@ def test_a_dvc_template_reads_only_fields_that_the_rows_have(study, name):
     known = {*row, "rev", "<DVC_METRIC_X>", "<DVC_METRIC_Y>"} | made_fields(template)
     assert set(template_fields(template)) <= known
     assert {"low", "high"} <= set(template_fields(template))  # intervals are drawn
+
+
+def test_dvcs_plots_read_columns_that_no_metric_renames():
+    """Rows have a score under its metric's name too, by which a plot would be empty for others."""
+    graph = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))
+    plots = {
+        name: plot for row in graph["plots"] if isinstance(row, dict) for name, plot in row.items()
+    }
+    assert set(plots) == set(ROWS)
+    for name, drawn in plots.items():
+        (column,) = drawn["y"].values()
+        assert column in ("score", "value")
+        template = (REPOSITORY / f".dvc/plots/{name}.json").read_text(encoding="utf-8")
+        for words in (json.dumps(drawn), template):
+            assert not re.search(r'"(?!accuracy_vs_)[^"]*accurac[^"]*"', words)
 
 
 def test_dvc_shows_all_of_them(study, tmp_path, warm_commands):

@@ -115,6 +115,39 @@ def test_rows_that_cannot_be_used_are_told(study: Path, capsys) -> None:
     assert told in capsys.readouterr().out
 
 
+def test_long_texts_that_are_cut_are_told_with_the_setting_that_reads_more(study, capsys) -> None:
+    configure(study, max_length=4)
+    prepare.main()
+    assert "data.max_length" not in capsys.readouterr().out  # of a mood and a noun none is cut
+    configure(study, max_length=3)
+    prepare.main()
+    told = capsys.readouterr().out
+    assert "100 % of the sentences to train on are longer than data.max_length: 3" in told
+    assert "-S data.max_length=16\n" in told  # all that the model reads
+
+
+def test_a_class_that_is_most_of_the_sentences_is_told_unless_all_count_the_same(
+    study: Path, capsys
+) -> None:
+    rows = [f"{'good' if i % 8 else 'bad'} {noun}" for i, noun in enumerate(NOUNS)]
+    lines = [f"{text} {n},{text.split()[0]}" for n in ("good", "bad") for text in rows]
+    (study / "reviews.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+    prepare.main()
+    assert "are of the class 'good'" in capsys.readouterr().out
+    toys.change(study / "params.yaml", {"statistics.metric": "macro_f1"})
+    prepare.main()
+    assert "are of the class" not in capsys.readouterr().out
+
+
+def test_ranks_of_other_data_go_and_are_told_in_one_line(study: Path, capsys) -> None:
+    for name in ("metrics/runs/lora-r4.json", "metrics/machine/lora-r4.json", "data/adapters/r4"):
+        (study / name).parent.mkdir(parents=True, exist_ok=True)
+        (study / name).write_text("{}")
+    prepare.main()
+    assert capsys.readouterr().out.count("of rank 4\n") == 1
+    assert not (study / "data/adapters/r4").exists()
+
+
 def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
     (study / "reviews.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     done = run_alone(study)
@@ -197,7 +230,7 @@ def test_the_packaged_reviews_are_what_the_defaults_say(
     source = report["sources"]["main"]
     assert (source["rows"], source["sentences"]) == (8530, 8530)
     for part in report["splits"].values():
-        assert abs(part["class_shares"]["0"] - 0.5) <= 1 / part["sentences"]
+        assert abs(part["class_shares"]["0"] - 0.5) <= 1 / part["sentences"] + 1e-9
     data = prepared.load("data/prepared")
     cls, sep = 101, 102
     for name in prepared.SPLITS:

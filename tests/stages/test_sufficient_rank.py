@@ -28,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(gc, "collect", lambda *_: 0)  # statsmodels does, at every call
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    raw["seeds"] = [0, 1]
+    raw["seeds"], raw["blocks"] = [0, 1], []
     raw["lora"] |= {"ranks": [4, 1], "rank": 2}
     raw["statistics"]["resamples"] = 50
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")

@@ -29,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with settings, records and logits, and nothing else."""
     monkeypatch.chdir(tmp_path)
     raw = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    raw["seeds"] = [0, 1]
+    raw["seeds"], raw["blocks"] = [0, 1], []
     raw["lora"] |= {"ranks": [4, 1], "rank": 4}
     Path("params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
     write_study(Path("metrics"), settings.load(), num_sentences=60)

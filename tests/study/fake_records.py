@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from study.probes.record import KindRecord, LinearProbe
 from study.records.json_file import write_json
 from study.records.runs import ArmRecord, Evaluation, RunRecord, read_arm
+from study.settings.seeds import seeds_of
 from study.settings.whole import Settings
 
 HIDDEN = 384
@@ -97,15 +98,21 @@ def write_study(
 ) -> None:
     """Write the records of every arm that the settings name below `folder`, as the stages do."""
 
-    def write(name: str, arm: str, rank: int | None = None) -> None:
+    def write(name: str, arm: str, rank: int | None = None, block: int = 0) -> None:
         record = fake_arm(
             arm,
             rank,
-            seeds=settings.seeds,
+            seeds=seeds_of(settings.seeds, block),
             num_sentences=num_sentences,
             num_classes=num_classes,
         )
         write_json(folder / name, record.to_json())
+
+    for block in settings.blocks:
+        for arm in ("head_only", "full"):
+            write(f"blocks/runs/{arm}-b{block}.json", arm, block=block)
+        for rank in settings.lora.ranks:
+            write(f"blocks/runs/lora-r{rank}-b{block}.json", "lora", rank, block)
 
     write("runs/head_only.json", "head_only")
     probe = fake_probe(read_arm(folder / "runs/head_only.json"))
@@ -121,7 +128,7 @@ def with_study(
 ) -> Settings:
     """Return the settings with other seeds and ranks."""
     lora = dataclasses.replace(settings.lora, ranks=tuple(ranks), rank=rank)
-    return dataclasses.replace(settings, seeds=tuple(seeds), lora=lora)
+    return dataclasses.replace(settings, seeds=tuple(seeds), blocks=(), lora=lora)
 
 
 def _expected(arm: str, rank: int | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from study.analyses.agreement.calibration import BINS, calibration
 from study.analyses.agreement.disagreement import MORE, Name, disagreement
 from study.analyses.agreement.divergence import LogitsArray, divergence
 from study.analyses.agreement.probe import of_probe
+from study.analyses.results.blocks import Named
 from study.analyses.results.sweep import Sweep
 from study.entry.errors import StudyError
 from study.probes.record import LinearProbe
 from study.records.arm_names import LORA
-from study.records.logits import read_logits
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.words.phrases import listed
@@ -99,9 +100,12 @@ def answer(parts: dict[str, Any]) -> str:
 
 
 def read_test_logits(
-    results: Sweep, folder: str | Path = "metrics/logits"
+    results: Sweep, folder: str | Path = "metrics", *, blocks: Sequence[int] = ()
 ) -> dict[Name, LogitsArray]:
     """Read the test logits of every arm, (num_seeds, num_sentences, num_labels), by arm and rank.
+
+    Args:
+        blocks: further blocks of seeds that `results` hold.
 
     Raises:
         StudyError: a file is missing, or is not of the runs that the arm's record holds.
@@ -109,9 +113,8 @@ def read_test_logits(
     found: dict[Name, LogitsArray] = {}
     for arm in swept(results):
         stem = arm.arm if arm.rank is None else f"{arm.arm}-r{arm.rank}"
-        stage = arm.arm if arm.rank is None else f"{arm.arm}@{arm.rank}"
-        path = Path(folder, f"{stem}.safetensors")
-        logits = read_logits(path)
+        named = Named(stem, arm.arm if arm.rank is None else f"{arm.arm}@{arm.rank}")
+        logits = named.logits(Path(folder), blocks)
         runs = arm.picked()
         seeds = [run.seed for run in runs]
         same = list(logits.test) == seeds and np.array_equal(logits.test_labels, arm.test_labels)
@@ -119,8 +122,8 @@ def read_test_logits(
             _predicts(logits.test[run.seed], np.array(run.test_predictions)) for run in runs
         ):
             raise StudyError(
-                f"{path}: not the logits of the runs in metrics/runs/{stem}.json; run "
-                f"`dvc repro {stage}`"
+                f"{named.path(Path(folder), 'logits', '.safetensors')}: not the logits of the runs "
+                f"in metrics/runs/{stem}.json; run `dvc repro {named.stage}`"
             )
         found[arm.arm, arm.rank] = np.stack([logits.test[seed] for seed in seeds])
     return found

@@ -7,12 +7,14 @@ beside the model, so that nothing is merged.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PretrainedConfig, PreTrainedModel
 
+from study.analyses.cost.by_pass import ByPass, shared
 from study.analyses.operations.flops import (
     Flops,
     fit,
@@ -29,7 +31,11 @@ _FP32 = 4  # bytes
 
 
 def probe_cost(
-    probe: LinearProbe, model_name: str, lengths: Tensor, confidence: float
+    probe: LinearProbe,
+    model_name: str,
+    lengths: Tensor,
+    passes: Sequence[float],
+    confidence: float,
 ) -> dict[str, Any]:
     """Return what a row of `metrics/cost.json` says of an arm, of the linear probe.
 
@@ -41,10 +47,11 @@ def probe_cost(
 
     Args:
         model_name: as in the settings; lengths: tokens of the training sentences, (n,).
+        passes: of an epoch, as `study.analyses.cost.passes.longest` gives them.
     """
     config = read_config(model_name)
-    sentences, tokens = len(lengths), float(lengths.sum())
-    passed = encoder_flops(config).of(sentences, tokens, float(lengths.square().sum()))
+    sentences, tokens, squares = len(lengths), float(lengths.sum()), float(lengths.square().sum())
+    passed = encoder_flops(config).of(sentences, tokens, squares, passes)
     return {
         "trainable_parameters": probe.trainable_parameters,
         "trainable_share": probe.trainable_parameters / probe.total_parameters,
@@ -58,26 +65,31 @@ def probe_cost(
     }
 
 
-def encoder_flops(config: PretrainedConfig) -> Flops:
+def encoder_flops(config: PretrainedConfig) -> ByPass:
     """Count one pass of a sentence through the encoder, forward and without a head.
 
     The layer that the pretrained model brings before its head, as BERT's pooler, is a part of it.
     """
 
-    def on(device: str) -> Flops:
-        model: PreTrainedModel = without_weights(config, 2, device)
-        # An encoder and decoder is called by its head alone, which counts as next to nothing.
-        encoder = model if model.config.is_encoder_decoder else model.base_model
+    def of(count: Callable[[PreTrainedModel], Flops]) -> Flops:
+        def on(device: str) -> Flops:
+            model: PreTrainedModel = without_weights(config, 2, device)
+            # An encoder and decoder is called by its head alone, which counts as next to nothing.
+            return count(model if model.config.is_encoder_decoder else model.base_model)
 
-        def passed(length: int) -> int:
-            ids = sentence(encoder.config, length, device)
-            with FlopCounterMode(display=False) as counter:
-                encoder(input_ids=ids)
-            return int(counter.get_total_flops())
+        return on_meta_or_cpu(on)
 
-        return fit(passed)
+    return ByPass(of(_passed), of(lambda encoder: shared(encoder, backward=False)))
 
-    return on_meta_or_cpu(on)
+
+def _passed(encoder: PreTrainedModel) -> Flops:
+    def count(length: int) -> int:
+        ids = sentence(encoder.config, length, encoder.device)
+        with FlopCounterMode(display=False) as counter:
+            encoder(input_ids=ids)
+        return int(counter.get_total_flops())
+
+    return fit(count)
 
 
 def _weights(probe: LinearProbe) -> int:

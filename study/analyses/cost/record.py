@@ -6,8 +6,8 @@ storage_bytes           of one task: the files of an adapter, the weights' file 
 optimizer_state_bytes   AdamW's two moments in fp32: 8 bytes a trainable parameter. (The study's
                         own full fine-tuning leaves out rows of the embedding that no sentence
                         uses, and with them their moments.) None of the linear probe
-flops_per_token         of a training step (`study.analyses.operations.flops`), on the training
-sentences
+flops_per_token         of a training step (`study.analyses.operations.flops`, and
+`study.analyses.cost.by_pass` for what a pass takes once), on the training sentences
 training_flops          of a run as the study trains it, without evaluation. Head-only runs its
                         encoder once and then trains on what it gave. Of the linear probe both are
                         one pass of the encoder (`study.analyses.cost.probe`)
@@ -19,6 +19,7 @@ mergeable               checked on a batch of test sentences: merged logits are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,11 @@ import torch
 from torch import Tensor
 
 from lora import peft_format
+from study.analyses.cost.by_pass import ByPass, inference_by_pass, training_by_pass
 from study.analyses.cost.merging import TOLERANCE, Merging, check_merging
+from study.analyses.cost.passes import longest
 from study.analyses.cost.plain import adapter_folder, load_plain, padded_batches
 from study.analyses.cost.probe import probe_cost
-from study.analyses.operations.flops import Flops, inference_flops, training_flops
 from study.analyses.results.summary import score_of
 from study.analyses.results.sweep import measure_in, scores
 from study.arms import lora
@@ -68,13 +70,14 @@ def cost(settings: Settings, data: Prepared, root: str | Path = ".") -> dict[str
     merging = _merging(settings, data, root, ranks)
     lengths = data.train.lengths.double()
     confidence = settings.statistics.confidence
-    probed = probe_cost(probe, settings.model.name, lengths, confidence)
+    passes = longest(lengths, settings.train.batch_size, data.batching)
+    probed = probe_cost(probe, settings.model.name, lengths, passes, confidence)
     rows = []
     for (arm, rank), record in records.items():
         row = {"arm": arm, "rank": rank} | size(record)
         row["storage_bytes"] = storage(record, root, settings.seeds[0])
         row["optimizer_state_bytes"] = optimizer_state(record)
-        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm, data), arm)
+        row |= operations(*flops[arm, rank], lengths, _epochs(settings, arm, data), arm, passes)
         row["mergeable"] = None if rank is None else True  # else checking has raised
         row |= {"merge_difference": None if rank is None else merging[rank].difference}
         rows.append(row | score(record, settings))
@@ -95,18 +98,18 @@ def _runs(root: Path, arm: str, rank: int | None) -> Path:
 
 def _flops(
     settings: Settings, data: Prepared, ranks: list[int]
-) -> dict[tuple[str, int | None], tuple[Flops, Flops]]:
+) -> dict[tuple[str, int | None], tuple[ByPass, ByPass]]:
     """Return the operations of training and of inference of every arm."""
     config = read_config(settings.model.name)
     labels = data.num_labels
-    plain = inference_flops(config, labels)
-    found: dict[tuple[str, int | None], tuple[Flops, Flops]] = {
-        (arm, None): (training_flops(config, labels, arm), plain) for arm in (HEAD_ONLY, FULL)
+    plain = inference_by_pass(config, labels)
+    found: dict[tuple[str, int | None], tuple[ByPass, ByPass]] = {
+        (arm, None): (training_by_pass(config, labels, arm), plain) for arm in (HEAD_ONLY, FULL)
     }
     for rank in ranks:
         adapter = lora.config_of(settings.lora, rank, settings.model.name)
-        trained = training_flops(config, labels, LORA, adapter)
-        found[LORA, rank] = trained, inference_flops(config, labels, adapter)
+        trained = training_by_pass(config, labels, LORA, adapter)
+        found[LORA, rank] = trained, inference_by_pass(config, labels, adapter)
     return found
 
 
@@ -162,18 +165,28 @@ def _epochs(settings: Settings, arm: str, data: Prepared) -> int:
 
 
 def operations(
-    training: Flops, inference: Flops, lengths: Tensor, epochs: int, arm: str
+    training: ByPass,
+    inference: ByPass,
+    lengths: Tensor,
+    epochs: int,
+    arm: str,
+    passes: Sequence[float],
 ) -> dict[str, float]:
-    """Return the operations of a token and of a run, for training sentences of these lengths."""
+    """Return the operations of a token and of a run, for training sentences of these lengths.
+
+    Args:
+        passes: of an epoch, as `study.analyses.cost.passes.longest` gives them; inference takes
+            the same.
+    """
     sentences, tokens, squares = len(lengths), float(lengths.sum()), float(lengths.square().sum())
-    epoch = training.of(sentences, tokens, squares)
+    epoch = training.of(sentences, tokens, squares, passes)
     whole = epochs * epoch
     if arm == HEAD_ONLY:  # all but the parts that read one vector a sentence runs once
         whole = epoch + (epochs - 1) * training.of(sentences, 0, 0)
     return {
         "flops_per_token": epoch / tokens,
         "training_flops": whole,
-        "inference_flops_per_token": inference.of(sentences, tokens, squares) / tokens,
+        "inference_flops_per_token": inference.of(sentences, tokens, squares, passes) / tokens,
     }
 
 

@@ -18,8 +18,9 @@ from study.analyses.learning_rates.exponent import at_edge as edge
 from study.analyses.learning_rates.exponent import exponent
 from study.analyses.learning_rates.forced import conclusions, forced
 from study.analyses.results.sweep import Sweep, measure_in
+from study.metrics.measure import ACCURACY
 from study.records.arm_names import LORA
-from study.records.runs import ACCURACY, ArmRecord
+from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
 from study.statistics.resampling import Floats, percentile_interval
 from study.words.phrases import listed

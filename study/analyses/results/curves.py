@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from study.analyses.results.summary import entries, measure_of_summary
 from study.analyses.results.sweep import Results, measure_in, seed_scores
 from study.entry.errors import StudyError
-from study.metrics.measure import ACCURACY, Measure
+from study.metrics.measure import Measure
 from study.records.arm_names import LORA
 from study.records.runs import ArmRecord, RunRecord
 from study.words.arms import PROBE, arm_label
@@ -29,18 +29,15 @@ _LOSS_POINTS = 24  # of a loss curve: fewer and less noisy points than the runs 
 def rank_curve(results: Results, summary: Mapping[str, Any]) -> list[Row]:
     """Return the score on test by rank: a row per LoRA rank, and each other arm at each rank.
 
-    `test_` and the metric is the score, `low` and `high` its interval, `seed_accuracies`, or
-    `seed_` and the metric, the single runs: one of the linear probe,
-    which has no seeds. `headline` marks the headline's rank, `in_sweep` is false where that rank is
-    no part of the sweep.
+    For the score see `_score`. `seed_scores` are the single runs: one of the linear probe, which
+    has no seeds. `headline` marks the headline's rank, `in_sweep` is false where that rank is no
+    part of the sweep.
     """
     arms = results.arms()
     ranks = [arm.rank for arm in arms if arm.arm == LORA]
     entry_of = entries(summary)
     by_seed = {(arm.arm, arm.rank): seed_scores(arm) for arm in arms}
-    name = measure_of_summary(summary).name
-    of_seeds = "seed_accuracies" if name == ACCURACY else f"seed_{name}"
-    by_seed[PROBE, None] = [summary[PROBE][f"test_{name}"]]
+    by_seed[PROBE, None] = [score(summary[PROBE])]
     rows = []
     for arm, entry in entry_of.items():
         for rank in [arm[1]] if arm[0] == LORA else ranks:
@@ -48,7 +45,7 @@ def rank_curve(results: Results, summary: Mapping[str, Any]) -> list[Row]:
                 _name(*arm)
                 | {"rank": rank}
                 | _score(entry)
-                | {of_seeds: by_seed[arm]}
+                | {"seed_scores": by_seed[arm]}
                 | {"headline": _is_headline(*arm, summary), "in_sweep": rank in results.lora}
             )
     return rows
@@ -143,8 +140,16 @@ def _name(arm: str, rank: int | None) -> Row:
 
 
 def _score(entry: Mapping[str, Any]) -> Row:
+    """Return an arm's score on test, its metric in words, and its interval.
+
+    The score stands twice: under `test_` and the metric, by which programs know what it is of, and
+    as `score`, which DVC's plots read whatever the metric is.
+    """
+    measure = measure_of(entry)
     return {
-        f"test_{measure_of(entry).name}": score(entry),
+        f"test_{measure.name}": score(entry),
+        "score": score(entry),
+        "metric": measure.words,
         "low": entry["low"],
         "high": entry["high"],
     }
@@ -157,6 +162,5 @@ def _is_headline(arm: str, rank: int | None, summary: Mapping[str, Any]) -> bool
 def _dominates(other: Row, row: Row, measure: Measure) -> bool:
     """Whether `other` is better in one respect and no worse in the other."""
     fewer: int = row["trainable_parameters"] - other["trainable_parameters"]
-    key = f"test_{measure.name}"
-    better = measure.merit(other[key]) - measure.merit(row[key])
+    better = measure.merit(other["score"]) - measure.merit(row["score"])
     return fewer >= 0 and better >= 0 and (fewer > 0 or better > 0)

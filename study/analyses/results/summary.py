@@ -46,12 +46,12 @@ def summarise(
         own = scores(arm)
         found = score_of(own, measure, confidence)
         if arm.arm != FULL:
-            found |= _gap(own, full, measure, confidence)
+            found |= _gap(own, full[: len(own)], measure, confidence)
         described[arm.arm, arm.rank] = found | _training(arm)
     own = probe.parts()
     probed = score_of(own, measure, confidence) | _gap(own, full, measure, confidence)
     rank = rank_of(results.headline)
-    seeds = [run.seed for run in results.headline.picked()]
+    seeds = [run.seed for run in results.full.picked()]
     named = {} if measure.name == ACCURACY else {"metric": measure.name}
     return named | {
         "headline": {"rank": rank} | _headline(described[LORA, rank], measure),

@@ -6,17 +6,20 @@ Here it is checked that they are, once, so that what computes from the results c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from study.analyses.results.blocks import Named, joined
 from study.entry.errors import StudyError
 from study.metrics.measure import Measure, measure_named
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
 from study.records.runs import ArmRecord, read_arm
+from study.settings.seeds import seeds_of
 from study.statistics.resampling import Scores
 
 if TYPE_CHECKING:
@@ -70,6 +73,11 @@ def scores(record: ArmRecord, rate: float | None = None) -> Scores:
     return np.stack([measure.parts(np.array(run.answers), labels) for run in runs])
 
 
+def answers_of(record: ArmRecord) -> NDArray[Any]:
+    """Return what the metric measures of every test sentence, (num_seeds, num_sentences)."""
+    return np.stack([np.array(run.answers) for run in record.picked()])
+
+
 def merits(record: ArmRecord, rate: float | None = None) -> Scores:
     """Return `scores` so that more is better, and a hundredth is a point."""
     return measure_in(record).merits(scores(record, rate))
@@ -85,10 +93,15 @@ def seed_merits(record: ArmRecord) -> list[float]:
     return [float(merit) for merit in merits(record).mean(axis=1)]
 
 
-def read_sweep(settings: Settings, folder: str | Path = "metrics") -> Sweep:
+def read_sweep(
+    settings: Settings, folder: str | Path = "metrics", *, blocks: Sequence[int] = ()
+) -> Sweep:
     """Read the runs of every arm but the headline that the settings name, and no others.
 
     A file of a rank that was taken out of `lora.ranks` may lie beside them; it is not read.
+
+    Args:
+        blocks: further blocks of seeds, whose runs at the picked rate are put to the first's.
 
     Raises:
         StudyError: a record is missing, is of another arm, rank or seeds than its name and the
@@ -99,59 +112,85 @@ def read_sweep(settings: Settings, folder: str | Path = "metrics") -> Sweep:
     ranks = sorted(settings.lora.ranks)
     wanted = [
         _first(folder),
-        _Wanted(folder / "runs/full.json", FULL, None, "full"),
-        *(
-            _Wanted(folder / f"runs/lora-r{rank}.json", LORA, rank, f"lora@{rank}")
-            for rank in ranks
-        ),
+        _Wanted(folder, Named("full", "full"), FULL, None),
+        *(_Wanted(folder, Named(f"lora-r{rank}", f"lora@{rank}"), LORA, rank) for rank in ranks),
     ]
     records = [_read(each, settings.seeds) for each in wanted]
     for each, record in zip(wanted[1:], records[1:], strict=True):
         _check_same_test(wanted[0], records[0], each, record)
-    head_only, full, *lora = records
+    head_only, full, *lora = [
+        joined(record, [_read_block(each, record, settings.seeds, block) for block in blocks])
+        for each, record in zip(wanted, records, strict=True)
+    ]
     return Sweep(head_only, full, dict(zip(ranks, lora, strict=True)))
 
 
-def read_results(settings: Settings, folder: str | Path = "metrics") -> Results:
+def read_results(
+    settings: Settings, folder: str | Path = "metrics", *, blocks: Sequence[int] = ()
+) -> Results:
     """Read the runs of every arm and of the headline.
+
+    A headline of a rank outside the sweep has the first block's seeds alone.
 
     Raises:
         StudyError: as `read_sweep`, or the headline is another run than the sweep's of its rank.
     """
     folder = Path(folder)
-    sweep = read_sweep(settings, folder)
+    sweep = read_sweep(settings, folder, blocks=blocks)
     rank = settings.lora.rank
-    wanted = _Wanted(folder / "headline.json", LORA, rank, "headline")
+    wanted = _Wanted(folder, Named("headline", "headline"), LORA, rank)
     headline = _read(wanted, settings.seeds)
     _check_same_test(_first(folder), sweep.head_only, wanted, headline)
-    if sweep.lora.get(rank, headline) != headline:
-        raise wanted.stale(f"not the run of rank {rank} in the sweep")
+    if rank in sweep.lora:
+        own = [run for run in sweep.lora[rank].runs if run.seed in settings.seeds]
+        if replace(sweep.lora[rank], runs=tuple(own)) != headline:
+            raise wanted.stale(f"not the run of rank {rank} in the sweep")
+        headline = sweep.lora[rank]
     return Results(sweep.head_only, sweep.full, sweep.lora, headline)
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A record that the settings name, and the stage that writes it."""
+    """A record that the settings name, and where it stands."""
 
-    path: Path
+    folder: Path
+    named: Named
     arm: str
     rank: int | None
-    stage: str
+
+    @property
+    def path(self) -> Path:
+        if self.named.arm == "headline":
+            return self.folder / "headline.json"
+        return self.named.path(self.folder, "runs", ".json")
 
     def stale(self, problem: str) -> StudyError:
-        return StudyError(f"{self.path}: {problem}; run `dvc repro {self.stage}`")
+        return StudyError(f"{self.path}: {problem}; run `dvc repro {self.named.stage}`")
 
 
 def _first(folder: Path) -> _Wanted:
     """The record that the others are held against."""
-    return _Wanted(folder / "runs/head_only.json", HEAD_ONLY, None, "head_only")
+    return _Wanted(folder, Named("head_only", "head_only"), HEAD_ONLY, None)
 
 
-def _read(wanted: _Wanted, seeds: tuple[int, ...]) -> ArmRecord:
+def _read_block(first: _Wanted, record: ArmRecord, seeds: Sequence[int], block: int) -> ArmRecord:
+    """Read an arm's further block, which must be of the rate that the first one picked."""
+    wanted = replace(first, named=replace(first.named, block=block))
+    found = _read(wanted, seeds_of(seeds, block))
+    _check_same_test(first, record, wanted, found)
+    if found.learning_rate != record.learning_rate:
+        raise wanted.stale(
+            f"learning rate {found.learning_rate:g}, but the first block picked "
+            f"{record.learning_rate:g}"
+        )
+    return found
+
+
+def _read(wanted: _Wanted, seeds: Sequence[int]) -> ArmRecord:
     try:
         record = read_arm(wanted.path)
     except StudyError as error:
-        raise StudyError(f"{error}; run `dvc repro {wanted.stage}`") from error
+        raise StudyError(f"{error}; run `dvc repro {wanted.named.stage}`") from error
     for problem in _problems(record, wanted, sorted(seeds)):
         raise wanted.stale(problem)
     return record

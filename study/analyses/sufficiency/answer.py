@@ -10,22 +10,44 @@ interval misses the true difference: the chance of that, at any number of margin
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from study.analyses.sufficiency.foreseen import chance_beforehand
+from study.analyses.sufficiency.looked import Seen, first_told
 from study.analyses.sufficiency.planning import Components, Question, seeds_needed, sentences_needed
 from study.analyses.sufficiency.verdicts import BETTER, EQUIVALENT, UNTOLD, WORSE
 from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import Crossed
 
 
-def verdicts_of(difference: Crossed, statistics: StatisticsSettings) -> dict[str, Any]:
+def answer_of(
+    differences: Sequence[Crossed],
+    looks: Sequence[Seen],
+    statistics: StatisticsSettings,
+    parts: Components | None,
+) -> dict[str, Any]:
+    """Return `verdicts_of` the last look's difference, its margins those of `first_told`.
+
+    Args:
+        differences: of one rank, at each look; parts: as in `verdicts_of`.
+    """
+    found = [verdicts_of(difference, statistics, parts) for difference in differences]
+    return found[-1] | {"margins": first_told([one["margins"] for one in found], looks)}
+
+
+def verdicts_of(
+    difference: Crossed, statistics: StatisticsSettings, parts: Components | None
+) -> dict[str, Any]:
     """Return `difference`, `low` and `high` (points), and by margin the `verdict`.
 
     Of one test sentence there is no interval: its ends are None, and nothing is told.
 
     `foreseen` is the chance, told before anything was trained, to find a rank equivalent that in
-    truth equals full fine-tuning; see `needed` for the rest.
+    truth equals full fine-tuning, where something tells it; see `needed` for the rest.
+
+    Args:
+        parts: how far models usually differ (`study.analyses.sufficiency.usual`); None: not known.
     """
     alpha = (1 - statistics.confidence) / 2
     mean = 100 * float(difference.mean[0])
@@ -40,12 +62,21 @@ def verdicts_of(difference: Crossed, statistics: StatisticsSettings) -> dict[str
             {
                 "margin": margin,
                 "verdict": verdict(mean - half, mean + half, margin),
-                "foreseen": chance_beforehand(seeds, sentences, margin, alpha),
+                **foreseen(seeds, sentences, margin, alpha, parts),
                 **needed(difference, Question(margin / 100, alpha, statistics.power)),
             }
             for margin in statistics.margins
         ],
     }
+
+
+def foreseen(
+    num_seeds: int, num_sentences: int, margin: float, alpha: float, parts: Components | None
+) -> dict[str, float]:
+    """Return the chance as a part of a record; none where nothing tells it."""
+    if parts is None:
+        return {}
+    return {"foreseen": chance_beforehand(num_seeds, num_sentences, margin, alpha, parts)}
 
 
 def verdict(low: float, high: float, margin: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from study.analyses.sufficiency.answer import needed
 from study.analyses.sufficiency.equivalence import judge
+from study.analyses.sufficiency.looked import Seen, first_told
 from study.analyses.sufficiency.planning import Question
 from study.analyses.sufficiency.reasons import reason
 from study.analyses.sufficiency.verdicts import EQUIVALENT
@@ -78,6 +79,25 @@ def equivalence_rows(
         rows.append(row)
     found = [row["rank"] for row in rows if row["verdict"] == EQUIVALENT]
     return {"margin": margin, "rank": found[0] if found else None, "ranks": rows}
+
+
+def equivalences(
+    ranks: Sequence[int],
+    by_look: Sequence[Sequence[Crossed]],
+    looks: Sequence[Seen],
+    margin: float,
+    statistics: StatisticsSettings,
+    digits: int = 2,
+) -> dict[str, Any]:
+    """Return `equivalence_rows` of the last look, with what earlier ones told.
+
+    Args:
+        by_look: every rank's difference, at each look.
+    """
+    found = [equivalence_rows(ranks, one, margin, statistics, digits) for one in by_look]
+    rows = first_told([one["ranks"] for one in found], looks)
+    equal = [row["rank"] for row in rows if row["verdict"] == EQUIVALENT]
+    return {"margin": margin, "rank": equal[0] if equal else None, "ranks": rows}
 
 
 def alpha_of(statistics: StatisticsSettings) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.statistics.crossed import are_counts, crossed
+from study.statistics.recomputed import Recomputed
 from study.statistics.resampling import Draws, Floats, Scores, everything_once
 
 
@@ -32,16 +33,23 @@ class Picked:
     standard_error: Floats
 
 
-def one_standard_error(merits: Scores, draws: Draws | None = None) -> Picked:
+def one_standard_error(
+    merits: Scores, draws: Draws | None = None, exact: Recomputed | None = None
+) -> Picked:
     """Apply the rule in every draw; without draws, to the data once.
 
     Args:
         merits: (num_ranks, num_seeds, num_sentences), ranks ascending.
+        exact: the same ranks, where the metric is no mean over sentences; standard errors are of
+            `merits` even then.
     """
     counts, scores = are_counts(merits), merits.astype(np.float64)
     drawn = draws or everything_once(*scores.shape[1:])
     num_ranks, num_draws = len(scores), len(drawn.times_seed)
-    means = np.stack([crossed(rank, drawn).mean for rank in scores])
+    if exact is None:
+        means = np.stack([crossed(rank, drawn).mean for rank in scores])
+    else:
+        means = exact.merits(drawn)
     best = means.argmax(axis=0)
     standard_error = np.zeros((num_ranks, num_draws))
     for of_best in np.unique(best):

@@ -19,7 +19,7 @@ alike and where they differ; 91 to 94 % where the seeds of one arm differ and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from study.analyses.sufficiency.answer import verdicts_of
-from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalence_rows
+from study.analyses.sufficiency.answer import answer_of
+from study.analyses.sufficiency.looked import Seen
+from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalences
 from study.records.logits import Logits
 from study.settings.statistics import StatisticsSettings
-from study.statistics.crossed import crossed
+from study.statistics.crossed import Crossed, crossed
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ def sharper(
     lora: Mapping[int, Logits],
     recommended: int | None,
     statistics: StatisticsSettings,
+    looks: Sequence[Seen] | None = None,
 ) -> dict[str, Any]:
     """Return the comparison with full fine-tuning by the sharper measure; all are points.
 
@@ -57,22 +59,26 @@ def sharper(
     Args:
         lora: by rank, of the same seeds and sentences as `full`.
         recommended: the rank that the answer is about, None if no rank trained.
+        looks: at the study, the last of them now; None: it is looked at once.
     """
     if full.test[next(iter(full.test))].shape[1] == 1:
         return {"measure": MEASURE, "undefined": UNDEFINED}
     ranks = sorted(lora)
     fitted, of_full = probabilities(full)
     temperatures = {"full": fitted}
-    differences = []
+    looks = [Seen(len(of_full))] if looks is None else looks
+    by_look: list[list[Crossed]] = [[] for _ in looks]
     for rank in ranks:
         temperatures[str(rank)], of_rank = probabilities(lora[rank])
-        differences.append(crossed(of_rank - of_full, counts=False))
+        for at, found in zip(looks, by_look, strict=True):
+            d = (of_rank - of_full)[: at.num_seeds]
+            found.append(crossed(d, counts=False, look=at.look))
+    differences = by_look[-1]
     alpha = alpha_of(statistics)
     answer = None
     if recommended is not None:
-        answer = verdicts_of(differences[ranks.index(recommended)], statistics)
-        for row in answer["margins"]:
-            del row["foreseen"]  # was reckoned for accuracy
+        picked = ranks.index(recommended)
+        answer = answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics, None)
     return {
         "measure": MEASURE,
         "temperatures": temperatures,
@@ -83,8 +89,7 @@ def sharper(
             for rank, difference in zip(ranks, differences, strict=True)
         ],
         "equivalence": [
-            equivalence_rows(ranks, differences, margin, statistics)
-            for margin in statistics.margins
+            equivalences(ranks, by_look, looks, margin, statistics) for margin in statistics.margins
         ],
     }
 

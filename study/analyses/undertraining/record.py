@@ -15,6 +15,7 @@ from study.analyses.results.validation import Answers
 from study.analyses.undertraining import curve as curves
 from study.analyses.undertraining.remedy import rates_setting, remedy
 from study.analyses.undertraining.signs import Sign, of_commonest, of_curve, of_head
+from study.analyses.undertraining.unnamed import never_named
 from study.metrics.guessing import guesses
 from study.metrics.measure import ACCURACY
 from study.probes.record import LinearProbe
@@ -31,6 +32,7 @@ def undertraining(
     training: Mapping[str, Any],
     alpha: float,
     planned: int,
+    outputs: Mapping[tuple[str, int | None], Sequence[NDArray[Any]]] | None = None,
 ) -> dict[str, Any]:
     """Return the record.
 
@@ -39,6 +41,7 @@ def undertraining(
       study's metric; mean over seeds), the `signs` (see
       `study.analyses.undertraining.signs`) and the names of those `found`, `trained`: whether none
       was, and `try`: settings to run again with, none too where only more sentences can help.
+      `never_names`, where there are any: see `study.analyses.undertraining.unnamed`.
     - `guessing_loss`, in the same unit; `commonest`: the commonest class of the training sentences,
       and the share of the validation sentences that are of it; of a regression None.
     - `guessing`, where the metric is another than accuracy: what it is of one who reads nothing
@@ -53,6 +56,8 @@ def undertraining(
         training: the part of `metrics/data.json` on the training sentences.
         alpha: of the test against the commonest class.
         planned: epochs of LoRA and of full fine-tuning; a run that stopped early took fewer.
+        outputs: of every arm, each seed's logits (n, num_labels) on validation; None: which classes
+            are named is not looked at.
     """
     measure, names = measure_in(results.full), results.full.label_names
     if names:
@@ -68,6 +73,10 @@ def undertraining(
         _row(record, answers, measure.merits(guessed), head, guessing, alpha, planned)
         for record in (results.head_only, *results.lora.values(), results.full)
     ]
+    for row in rows if outputs is not None else ():
+        assert outputs is not None
+        missed = never_named(outputs[row["arm"], row["rank"]], answers.labels, names)
+        row |= {"never_names": missed} if missed else {}
     counted = [row for row in rows if row["arm"] in (best.arm, LORA, FULL)]
     settings = dict.fromkeys(setting for row in counted for setting in row["try"])
     return {

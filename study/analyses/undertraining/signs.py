@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study.analyses.undertraining.curve import Curve
-from study.records.runs import ACCURACY
+from study.metrics.measure import ACCURACY
 from study.statistics.crossed import paired
 from study.statistics.resampling import Scores
 

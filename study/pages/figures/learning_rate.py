@@ -16,7 +16,7 @@ from study.metrics.measure import Measure
 from study.pages.figures import style
 from study.pages.figures.axes import rank_axis, score_axis
 from study.pages.figures.one_rate import at_best, draw_one_rate, one_rate
-from study.words.phrases import listed
+from study.words.phrases import capitalised, listed
 from study.words.scores import axis, measure_in
 
 Record = Mapping[str, Any]
@@ -193,7 +193,8 @@ def alternative(record: Record) -> str:
             best = at_best(arm)
             arms.append(f"{name} {measure_in(record).shown(best['validation'])} at {arm['best']:g}")
     if one_rate(record) is not None:
-        return f"Accuracy by rank at one learning rate; on validation {listed(arms)}. " + caption(
+        words = capitalised(measure_in(record).words)
+        return f"{words} by rank at one learning rate; on validation {listed(arms)}. " + caption(
             record
         )
     return (

@@ -77,7 +77,7 @@ def _words(record: Record) -> str:
     if any(rank is not None for rank in measured["equivalent"].values()):
         words += (
             " Dotted lines: the smallest rank shown to be equivalent to full fine-tuning within so "
-            "many points of accuracy (±)."
+            "many points (±)."
         )
     return words
 

@@ -67,6 +67,12 @@ def data(study: Study) -> Html:
     )
 
 
+_KEPT_TOGETHER = {
+    "apart": "Pairs that share a text, or of which a text quotes one of the other's",
+    "may_repeat": "Only pairs that have both texts in common, or quote both of the other's",
+}
+
+
 def _pairing(record: Record) -> list[Html]:
     """Say what a sentence is where each is two texts."""
     if "pairs_of" not in record:
@@ -75,8 +81,8 @@ def _pairing(record: Record) -> list[Html]:
     return [
         paragraph(
             f"Each sentence is a pair of texts, {columns}, which the model reads together, as its "
-            "tokenizer puts them. Pairs that share a text, or of which a text quotes one of the "
-            "other's, stand in one split.",
+            f"tokenizer puts them. {_KEPT_TOGETHER[record.get('pair_halves', 'apart')]}, stand in "
+            "one split.",
             "note",
         )
     ]
@@ -191,7 +197,7 @@ make test"""
 
 VARY = """\
 dvc exp run -S 'lora.ranks=[1,2,4,8,16,32,64]'    # trains the new rank alone
-dvc exp run -S 'seeds=[0,1,2,3,4]'                # narrower intervals
+dvc exp run -S 'blocks=[1,2,3]'                   # narrower intervals; trains new seeds alone
 dvc exp run -S data.name=my/reviews.csv -S data.where=null \\
             -S data.text=sentence -S data.label=stars
 dvc metrics diff"""

@@ -34,7 +34,7 @@ def rank(study: Study) -> Html:
         pictured("accuracy_vs_rank", study),
         pictured("sufficient_rank", study),
         tables.equivalence(record),
-        _sharper(record["sharper"]),
+        _sharper(record),
         folded("How often each rank would be chosen, in numbers", tables.choice(record)),
         _trend(record["trend"], record["alpha"], measure_in(record)),
         tables.arms(study["summary"], record["recommended"]["rank"]),
@@ -43,9 +43,10 @@ def rank(study: Study) -> Html:
 
 
 def _sharper(record: Record) -> Html:
-    if "undefined" in record:
-        return paragraph(f"The {record['measure']} is {record['undefined']}.", "note")
-    return sharper(record)
+    found = record["sharper"]
+    if "undefined" in found:
+        return paragraph(f"The {found['measure']} is {found['undefined']}.", "note")
+    return sharper(found, measure_in(record).words)
 
 
 def _unequal(study: Study) -> Html | None:
@@ -154,7 +155,7 @@ def rules(study: Study) -> Html:
 
 
 def sameness(study: Study) -> Html:
-    """Show whether models of one accuracy are one model."""
+    """Show whether models of one score are one model."""
     record = study["agreement"]
     return titled(
         "sameness",
@@ -180,7 +181,7 @@ def training(study: Study) -> Html:
 
 
 def cost(study: Study) -> Html:
-    """Show what a point of accuracy costs."""
+    """Show what a point costs."""
     return titled(
         "cost",
         pictured("accuracy_vs_parameters", study),

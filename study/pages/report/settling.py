@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from study.pages.report.answer import UNTOLD, margins_in_words, recommended, shares_of
-from study.words.phrases import capitalised, counted, margin, points, rough
+from study.words.phrases import capitalised, counted, listed, margin, points, rough
 from study.words.scores import digits, measure_in
 
 Record: TypeAlias = Mapping[str, Any]
@@ -22,7 +22,12 @@ def more(sufficient_rank: Record) -> list[str]:
     rank = recommended(sufficient_rank)
     if rank is None:
         return []
-    return [*_picking(rank, sufficient_rank), _settling(rank, sufficient_rank)]
+    return [
+        *_picking(rank, sufficient_rank),
+        *_looking(sufficient_rank),
+        _settling(rank, sufficient_rank),
+        *_going_on(sufficient_rank),
+    ]
 
 
 def _picking(rank: int, sufficient_rank: Record) -> list[str]:
@@ -38,6 +43,18 @@ def _picking(rank: int, sufficient_rank: Record) -> list[str]:
         "“within the noise” means. The test sentences played no part. To see how much of that is "
         "luck, we drew as many again out of these, with repeats, many times over, and picked anew "
         "each time."
+    ]
+
+
+def _looking(sufficient_rank: Record) -> list[str]:
+    """Say how often it was looked at while seeds were added, where that was several times."""
+    if "looks" not in sufficient_rank:
+        return []
+    *first, last = sufficient_rank["looks"]
+    return [
+        f"**How often we looked.** After {listed([*first, last])} seeds. Who looks often finds "
+        "something by luck, so each look has to show more than a single one would: the chance of a "
+        "wrong verdict at any of them is that of one look. What a look told stands."
     ]
 
 
@@ -63,6 +80,16 @@ def _settling(rank: int, sufficient_rank: Record) -> str:
     if sufficient_rank["seeds"] == 1:
         parts.append("With one seed nobody can say how many seeds would settle the rest")
     return f"{'. '.join(parts)}."
+
+
+def _going_on(sufficient_rank: Record) -> list[str]:
+    """Say how to go on where more seeds may tell."""
+    still = [row for row in sufficient_rank["answer"]["margins"] if row["verdict"] == UNTOLD]
+    if not any(row["seeds_if_as_measured"] for row in still):
+        return []
+    return [
+        "**To go on.** `make answer` trains more seeds until it is told, or the budget is spent."
+    ]
 
 
 def _not_within(outside: Mapping[float, Record]) -> str:

@@ -1,4 +1,4 @@
-"""The table of verdicts by a sharper measure than accuracy, beside those on accuracy."""
+"""The table of verdicts by a sharper measure, beside those by the study's metric."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ Record = Mapping[str, Any]
 TITLE = "And by how sure the models are of the right class?"
 
 
-def sharper(record: Record) -> Html:
+def sharper(record: Record, measured: str) -> Html:
     """Return the verdict on every rank at every margin, by the probability of the right class.
 
     Args:
         record: `sharper` of `metrics/sufficient_rank.json`.
+        measured: the study's metric in words, by which the verdicts beside these are.
     """
     tests = record["equivalence"]
     rows: list[list[Text]] = []
@@ -41,6 +42,7 @@ def sharper(record: Record) -> Html:
         "models give the right class of a test sentence, after each run was made as sure as its "
         "validation sentences bear out. It throws less away than right and wrong do, so that fewer "
         f"seeds and sentences tell. Full fine-tuning: {100 * record['full']:.1f} %. Below each "
-        "difference to it stands its standard error; verdicts are tested like those on accuracy.",
+        "difference to it stands its standard error; verdicts are tested like those on "
+        f"{measured}.",
         words=(0, *range(2, 2 + len(tests))),
     )

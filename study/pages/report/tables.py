@@ -7,8 +7,8 @@ from typing import Any
 
 from study.analyses.capacity.readings import NEAR, SHORT, UNCLEAR
 from study.analyses.results.summary import entries
-from study.analyses.sufficiency.foreseen import OUT_OF_REACH, chance_beforehand
-from study.metrics.measure import ACCURACY, REGRESSION
+from study.analyses.sufficiency.foreseen import OUT_OF_REACH
+from study.metrics.measure import REGRESSION
 from study.pages.report.answer import ranks_of
 from study.pages.report.html import (
     NOTHING,
@@ -103,12 +103,7 @@ def equivalence(record: Record) -> Html:
     """Return the verdict on every rank at every margin."""
     tests = record["equivalence"]
     margins = [test["margin"] for test in tests]
-    within_reach = [
-        measure_in(record).name != ACCURACY
-        or chance_beforehand(record["seeds"], record["sentences"], width, record["alpha"] / 2)
-        >= OUT_OF_REACH
-        for width in margins
-    ]
+    within_reach = [test.get("foreseen", 1.0) >= OUT_OF_REACH for test in tests]
     rows, written = [], digits(measure_in(record))
     for rank in ranks_of(record):
         found = [next(row for row in test["ranks"] if row["rank"] == rank) for test in tests]

@@ -52,6 +52,32 @@ def warnings(undertraining: Record) -> list[str]:
         rates = ["learning_rates" in setting for setting in undertraining["settings"]]
         how = listed([*["longer"] * (not all(rates)), *["at other rates"] * any(rates)])
         lines.append(f"To train {how}: `{command(undertraining)}`.")
+    return lines + _unnamed(undertraining)
+
+
+def _unnamed(undertraining: Record) -> list[str]:
+    """Say which classes arms never name, and how to compare by a metric that would show it."""
+    by_class: dict[str, list[Record]] = {}
+    shares: dict[str, float] = {}
+    for row in undertraining["arms"]:
+        for missed in row.get("never_names", ()):
+            if row["arm"] in (LORA, FULL):
+                by_class.setdefault(missed["class"], []).append(row)
+                shares[missed["class"]] = missed["share"]
+    if not by_class:
+        return []
+    lines = []
+    for name, rows in by_class.items():
+        ranks = [row["rank"] for row in rows if row["arm"] == LORA]
+        arms = [f"LoRA of rank{'s' * (len(ranks) > 1)} {listed(ranks)}"] if ranks else []
+        arms += ["full fine-tuning"] if any(row["arm"] == FULL for row in rows) else []
+        share = f"{percent(shares[name])} of the validation sentences"
+        lines.append(f"The class “{name}” ({share}) is never named by {listed(arms)}.")
+    if measure_in(undertraining).name == ACCURACY:
+        lines.append(
+            "Accuracy hides that. To compare by a metric in which each class counts alike: "
+            "`dvc exp run -S statistics.metric=macro_f1`."
+        )
     return lines
 
 

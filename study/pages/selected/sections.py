@@ -140,6 +140,9 @@ def training_data(facts: Facts) -> str:
         apart = (
             f", each sentence a pair ({columns}), so that no text of a pair stands in two splits "
             "or quotes one of another split"
+            if facts.data.get("pair_halves", "apart") == "apart"
+            else f", each sentence a pair ({columns}), so that no two of different splits are "
+            "alike in both texts, while one of them may repeat"
         )
     other = ""
     if data.test_name is not None:

@@ -159,6 +159,7 @@ def study(
         margins=tuple(margins),
         power=0.8,
         scaling=scaling,
+        seeds_per_block=3,
         results=Sweep(
             head_only=made("head_only", None, head),
             full=made("full", None, full),

@@ -48,3 +48,11 @@ def test_another_pipeline_is_named_in_the_command() -> None:
 def test_the_setting_of_the_sentences_is_named() -> None:
     key = "drift/params.yaml:sentences"
     assert f"(`{key}`)" in with_seeds(None, sentences=key)
+
+
+def test_whole_blocks_are_added_where_a_study_has_them():
+    assert "about 8 seeds would settle it: `dvc exp run -S 'blocks=[1,2]'`" in with_seeds(
+        8, per_block=3
+    )
+    assert "`dvc exp run -S 'blocks=[1]'`" in with_seeds(6, per_block=3)
+    assert "(`seeds`)" in with_seeds(300, per_block=3)

@@ -190,7 +190,7 @@ def test_what_is_so_by_construction_or_by_counting_says_so(name, decided_by):
 def test_where_seeds_would_tell_the_reason_says_how_many():
     found = judge(BY_NAME["saturates_at_8"], study({8: 0.8, 32: (0.78, 0.8, 0.797)}))
     assert found.verdict == UNTOLD
-    assert "seeds would settle it: `dvc exp run -S 'seeds=[0,1,2," in found.why
+    assert "seeds would settle it: `dvc exp run -S 'blocks=[1" in found.why
     one = judge(BY_NAME["saturates_at_8"], study({8: 0.8, 32: 0.808}, seeds=[0]))
     assert "One seed does not show how seeds differ: `dvc exp run -S 'seeds=[0,1,2]'`" in one.why
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.data.leftovers import clear, prune
+from study.data.leftovers import clear, prune, told
 from study.records import prepared
 from study.records.json_file import write_json
 from tests.study import toys
@@ -95,3 +95,33 @@ def test_in_a_clone_the_test_sentences_tell_whose_arms_these_are(study: Path) ->
     gone = clear(study, data, FOLDER)
     assert Path("metrics/runs/lora-r16.json") in gone
     assert Path("metrics/runs/lora-r1.json") not in gone
+
+
+def test_removed_ranks_are_told_in_one_line_each_once(study: Path) -> None:
+    assert told(prune(study, [])) == "removed LoRA's runs on other data, of ranks 1 and 16"
+
+
+def test_a_rank_that_left_one_file_is_told() -> None:
+    gone = [Path("metrics/logits/lora-r8.safetensors")]
+    assert told(gone) == "removed LoRA's runs on other data, of rank 8"
+
+
+def test_blocks_of_other_data_go_with_all_that_they_left(study: Path) -> None:
+    names = ("full-b1", "lora-r1-b2")
+    left = [
+        f"metrics/{folder}/{name}{ending}"
+        for name in names
+        for folder, ending in (
+            ("blocks/runs", ".json"),
+            ("blocks/logits", ".safetensors"),
+            ("machine", ".json"),
+        )
+    ]
+    for path in left:
+        (study / path).parent.mkdir(parents=True, exist_ok=True)
+        (study / path).write_text("{}")
+    gone = clear(study, prepare(study, 9), FOLDER)
+    assert set(left) <= {path.as_posix() for path in gone}
+    assert not any((study / path).exists() for path in left)
+    assert told(gone).endswith("and runs of further blocks of seeds on other data")
+    assert told([Path(left[0])]) == "removed runs of further blocks of seeds on other data"

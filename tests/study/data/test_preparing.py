@@ -48,6 +48,7 @@ def data_settings(name: str, **changes: Any) -> DataSettings:
         "split": "train",
         "task": "classification",
         "text": "text",
+        "pair_halves": "apart",
         "label": "label",
         "where": None,
         "drop_labels": None,
@@ -535,3 +536,46 @@ def test_pairs_that_all_share_a_text_cannot_be_split_and_are_told_why(
     message = str(refused.value)
     assert "No sizes fit" in message
     assert "of 128 pairs 128 belong together: each shares a text with another" in message
+    assert "data.pair_halves=may_repeat" in message
+
+
+def test_one_hypothesis_for_all_is_split_where_halves_may_repeat(
+    tmp_path: Path, model: str
+) -> None:
+    """Premises still stand apart, and so do pairs that are alike in both texts."""
+    rows = [(text, "good", mood) for text, mood in SENTENCES]
+    rows += [(f"{text} {text}", "good", mood) for text, mood in SENTENCES[:6]]
+    name = write_pairs(tmp_path / "pairs.csv", rows)
+    columns = ("premise", "hypothesis")
+    wanted = data_settings(name, text=columns, max_length=16, pair_halves="may_repeat")
+    prepared, report = prepare(wanted, model)
+    assert (len(prepared.train), len(prepared.validation), len(prepared.test)) == (40, 20, 30)
+    assert report["pair_halves"] == "may_repeat"
+    splits = [{" ".join(a.split()[:4]) for a, _ in halves(split)} for split in parts(prepared)]
+    for one_split, other_split in itertools.combinations(splits, 2):
+        assert not one_split & other_split
+    too_many = replace(wanted, train_size=4000)
+    with pytest.raises(StudyError, match="each has both texts in common with another"):
+        prepare(too_many, model)
+
+
+def test_with_a_test_source_halves_may_repeat_and_pairs_may_not(tmp_path: Path, model: str) -> None:
+    rows = [(text, "good", mood) for text, mood in SENTENCES]
+    tests = rows[::3]
+    others = [row for row in rows if row not in tests]
+    name = write_pairs(tmp_path / "pairs.csv", others + tests[:10])
+    test_name = write_pairs(tmp_path / "tests.csv", tests)
+    wanted = data_settings(
+        name,
+        text=("premise", "hypothesis"),
+        pair_halves="may_repeat",
+        test_name=test_name,
+        test_size=None,
+        train_size=None,
+        max_length=16,
+    )
+    prepared, report = prepare(wanted, model)
+    assert report["sources"]["main"]["dropped"]["in_test"] == 10
+    known = set(halves(prepared.test))
+    assert len(known) == len(tests)
+    assert not known & {*halves(prepared.train), *halves(prepared.validation)}

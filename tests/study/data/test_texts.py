@@ -29,6 +29,13 @@ def test_rows_of_one_text_are_of_their_texts_families(rows: list[str]) -> None:
     assert row_families(rows).tolist() == families(rows).tolist()
 
 
+@given(st.lists(st.tuples(words, words), min_size=1, max_size=8))
+def test_where_halves_may_repeat_rows_are_joined_by_both_texts(rows: list[tuple[str, str]]) -> None:
+    first, second = (families(list(column)).tolist() for column in zip(*rows, strict=True))
+    both = list(zip(first, second, strict=True))
+    assert row_families(rows, may_repeat=True).tolist() == [both.index(pair) for pair in both]
+
+
 def test_a_pair_needs_both_texts_and_is_compared_by_both() -> None:
     assert stripped((" a ", "b\n")) == ("a", "b")
     assert stripped(("a", " ")) is stripped(("", "b")) is stripped(" ") is stripped(None) is None

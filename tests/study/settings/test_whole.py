@@ -244,7 +244,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 def test_a_setting_in_the_wrong_place_is_told_its_place() -> None:
     assert "rank: unknown; did you mean lora.rank?" in refusal(raw() | {"rank": 4})
-    assert "colour: unknown; allowed: seeds, model," in refusal(raw() | {"colour": 4})
+    assert "colour: unknown; allowed: blocks, seeds, model," in refusal(raw() | {"colour": 4})
 
 
 @pytest.mark.parametrize("values", [None, [], "text", 3])
@@ -262,6 +262,10 @@ def test_what_is_no_mapping_is_refused(values: object) -> None:
         (
             {"test_name": "a/b", "text": ["a", "b"], "test_text": "a"},
             'data.test_text: "a" (with data.text: ["a", "b"]); allowed: as many columns as text',
+        ),
+        (
+            {"pair_halves": "may_repeat"},
+            'data.pair_halves: "may_repeat" (with data.text: "text"); allowed: apart, or with two',
         ),
         ({"test_split": "test"}, 'data.test_split: "test" (with'),
         ({"name": "a/b", "test_name": "a/b"}, "allowed: a test_name other than name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_what_decays_is_what_trainer_lets_decay(family: Family) -> None:
     assert all(not x.any() for name, x in rows.items() if name not in theirs)
 
 
-@pytest.mark.parametrize("warmup_share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("warmup_share", [0.0, 0.25, 0.3, 1.0])
 def test_each_run_is_torchs_adamw_with_clipping_and_schedule(warmup_share: float) -> None:
     rates, steps = [0.1, 0.003, 1.0], 10
     parameters = flat(3)
@@ -117,7 +118,9 @@ def test_each_run_is_torchs_adamw_with_clipping_and_schedule(warmup_share: float
             [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
             lr=rate,
         )
-        schedule = get_linear_schedule_with_warmup(optimizer, round(warmup_share * steps), steps)
+        schedule = get_linear_schedule_with_warmup(
+            optimizer, math.ceil(warmup_share * steps), steps
+        )
         theirs.append((own, optimizer, schedule))
     for step in range(steps):
         scale = [100.0, 0.01, 1.0][step % 3]  # clipped, not clipped
@@ -139,7 +142,7 @@ def test_each_run_is_torchs_adamw_with_clipping_and_schedule(warmup_share: float
     ("schedule", "theirs"),
     [("linear", "linear"), ("cosine", "cosine"), ("constant", "constant_with_warmup")],
 )
-@pytest.mark.parametrize("warmup_share", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("warmup_share", [0.0, 0.25, 0.3, 1.0])
 def test_schedules_are_those_of_transformers(
     schedule: str, theirs: str, warmup_share: float
 ) -> None:
@@ -147,7 +150,7 @@ def test_schedules_are_those_of_transformers(
     parameters = flat(1)
     ours = adamw(parameters, [0.1], warmup_share=warmup_share, schedule=schedule)
     other = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=1.0)
-    factors = get_scheduler(theirs, other, round(warmup_share * steps), steps)
+    factors = get_scheduler(theirs, other, math.ceil(warmup_share * steps), steps)
     for _ in range(steps + 1):
         assert ours.schedule() == pytest.approx(factors.get_last_lr()[0], rel=1e-15, abs=0)
         ours.step(torch.ones_like(parameters.master))

@@ -13,16 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedModel
 
+from study.analyses.cost.by_pass import (
+    ByPass,
+    inference_by_pass,
+    shared,
+    training_by_pass,
+)
 from study.analyses.cost.plain import load_plain
 from study.analyses.operations.flops import (
     Flops,
     counted,
     fit,
-    inference_flops,
     on_meta_or_cpu,
-    training_flops,
     without_weights,
 )
 from study.arms import lora
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     from study.studies.methods.settings import MethodsStudy
 
 
-def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[Flops, Flops]:
+def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[ByPass, ByPass]:
     """Return the operations of a training step and of inference, unmerged.
 
     Args:
@@ -50,10 +54,12 @@ def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[Fl
     config = read_config(settings.model.name)
     labels = data.num_labels
     if name in (FULL, HEAD_ONLY):
-        return training_flops(config, labels, name), inference_flops(config, labels)
+        return training_by_pass(config, labels, name), inference_by_pass(config, labels)
     if name in OTHER_METHODS:
         if name == "prefix":
-            return _of_prefix(settings, data, backward=True), _of_prefix(settings, data, False)
+            counts = (_of_prefix(settings, data, backward) for backward in (True, False))
+            training, inference = map(ByPass, counts)
+            return training, inference
         return (
             _of_method(name, settings, config, data, backward=True),
             _of_method(name, settings, config, data, backward=False),
@@ -61,13 +67,16 @@ def operations_of(name: str, settings: MethodsStudy, data: Prepared) -> tuple[Fl
     own = lora_settings(name, settings.lora, settings.methods)
     # How the factors start costs no step anything, and PiSSA's start reads weights.
     adapter = lora.config_of(replace(own, init="default"), own.rank, settings.model.name)
-    return training_flops(config, labels, LORA, adapter), inference_flops(config, labels, adapter)
+    return (
+        training_by_pass(config, labels, LORA, adapter),
+        inference_by_pass(config, labels, adapter),
+    )
 
 
 def _of_method(
     name: str, settings: MethodsStudy, config: PretrainedConfig, data: Prepared, backward: bool
-) -> Flops:
-    def on(device: str) -> Flops:
+) -> ByPass:
+    def built(device: str) -> PreTrainedModel:
         model = without_weights(config, data.num_labels, device)
         method = choose(name, settings.methods)
         method.prepare(model, data.max_length)
@@ -75,9 +84,14 @@ def _of_method(
         names = method.insert(model, torch.Generator())
         for parameter, tensor in model.named_parameters():
             tensor.requires_grad_(parameter in names or not parameter.startswith(prefix))
+        return model
+
+    def alone(device: str) -> Flops:
+        model = built(device)
         return fit(lambda length: counted(model, length, backward))
 
-    return on_meta_or_cpu(on)
+    once = on_meta_or_cpu(lambda device: shared(built(device).base_model, backward))
+    return ByPass(on_meta_or_cpu(alone), once)
 
 
 def _of_prefix(settings: MethodsStudy, data: Prepared, backward: bool) -> Flops:

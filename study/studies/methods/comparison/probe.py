@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from study.analyses.cost.passes import longest
 from study.analyses.cost.probe import probe_cost
 from study.probes.record import LinearProbe
 from study.records.arm_names import FULL
@@ -45,7 +46,8 @@ def probe_row(
     lengths: Tensor = data.train.lengths.double()
     row: dict[str, Any] = {"name": probe.arm, "label": label(probe.arm)}
     row |= {"state": probe.state, "c": probe.c, "base_bytes": base_bytes}
-    row |= probe_cost(probe, settings.model.name, lengths, confidence)
+    passes = longest(lengths, settings.train.batch_size, data.batching)
+    row |= probe_cost(probe, settings.model.name, lengths, passes, confidence)
     for key, other in (("to_full", FULL), ("to_lora", "lora")):
         known = other in records
         row[key] = difference(probe, records[other], confidence) if known else None

@@ -36,6 +36,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.analyses.cost.merging import TOLERANCE
+from study.analyses.cost.passes import longest
 from study.analyses.cost.plain import load_plain, padded_batches
 from study.analyses.cost.record import operations, optimizer_state, score, size, storage
 from study.batches.collating import Inputs
@@ -169,7 +170,8 @@ def _row(
     own = settings.train.epochs_of(len(data.train), data.num_labels)
     epochs = settings.head_only.epochs if head_only else own
     lengths: Tensor = data.train.lengths.double()
-    row |= operations(*operations_of(name, settings, data), lengths, epochs, record.arm)
+    passes = longest(lengths, settings.train.batch_size, data.batching)
+    row |= operations(*operations_of(name, settings, data), lengths, epochs, record.arm, passes)
     unmerged: dict[str, Any] = {"mergeable": None}
     row |= unmerged if beside else merging(name, settings.methods, model, inputs, folder)
     row |= {"learning_rate": record.learning_rate, "rates": rates(record)}

@@ -20,6 +20,7 @@ from study.studies.methods.comparison.machine import measured, peak, with_range
 from study.studies.methods.comparison.names import label
 from study.words import markdown
 from study.words.phrases import share, significant
+from study.words.scores import measure_of
 
 Record = Mapping[str, Any]
 
@@ -114,13 +115,14 @@ def _flexibility(row: Record, machine: Record | None) -> str:
 
 
 def _quality(lora: Record) -> str:
-    """Write LoRA's share of full fine-tuning's accuracy, and whether 95 % is told from it."""
+    """Write LoRA's share of full fine-tuning's score, and whether 95 % is told from it."""
     of_full = lora["of_full"]
     if of_full is None:
         return UNKNOWN
     mean, low, high = (100 * of_full[key] for key in ("share", "low", "high"))
     verdict = inside(of_full["low"], of_full["high"], KEPT, math.inf)
-    return f"{mean:.1f} % [{low:.1f}, {high:.1f}] of its accuracy; {share(KEPT)} or more: {verdict}"
+    of = f"of its {measure_of(lora).words}"
+    return f"{mean:.1f} % [{low:.1f}, {high:.1f}] {of}; {share(KEPT)} or more: {verdict}"
 
 
 def _speed(machine: Record | None, name: str) -> str:

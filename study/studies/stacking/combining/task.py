@@ -26,6 +26,7 @@ def other_data(settings: StackingStudy) -> DataSettings:
         subset=own.source.subset,
         split=own.source.split,
         text=own.source.text,
+        pair_halves="apart",
         label=own.source.label,
         where=own.source.where,
         drop_labels=(),

@@ -17,7 +17,14 @@ from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm, fake_probe
 
 STATISTICS = StatisticsSettings(
-    confidence=0.95, resamples=200, seed=0, margins=(0.5, 1.0, 2.0), power=0.8, metric="auto"
+    confidence=0.95,
+    resamples=200,
+    seed=0,
+    margins=(0.5, 1.0, 2.0),
+    power=0.8,
+    looks=None,
+    budget=6,
+    metric="auto",
 )
 
 

@@ -76,7 +76,7 @@ def test_the_answer_names_the_ranks():
 
 def test_logits_are_read_as_they_were_written(tmp_path):
     results = study(seeds=(3, 11), num_classes=4)
-    write_logits(results, tmp_path)
+    write_logits(results, tmp_path / "logits")
     found, expected = read_test_logits(results, tmp_path), all_logits(results)
     assert list(found) == list(expected)
     assert all(np.array_equal(found[arm], expected[arm]) for arm in found)
@@ -85,7 +85,7 @@ def test_logits_are_read_as_they_were_written(tmp_path):
 @pytest.mark.parametrize("what", ["seeds", "labels", "predictions"])
 def test_logits_of_other_runs_are_refused_with_the_stage_to_run(tmp_path, what):
     results = study()
-    write_logits(results, tmp_path)
+    write_logits(results, tmp_path / "logits")
     arm = results.lora[8]
     if what == "seeds":
         other = study(seeds=(0, 1, 5)).lora[8]
@@ -105,7 +105,7 @@ def test_logits_of_other_runs_are_refused_with_the_stage_to_run(tmp_path, what):
 
 def test_a_file_that_is_missing_is_named(tmp_path):
     results = study()
-    write_logits(results, tmp_path)
-    (tmp_path / "full.safetensors").unlink()
+    write_logits(results, tmp_path / "logits")
+    (tmp_path / "logits/full.safetensors").unlink()
     with pytest.raises(StudyError, match=r"full\.safetensors: no such file"):
         read_test_logits(results, tmp_path)

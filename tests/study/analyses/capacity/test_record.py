@@ -20,7 +20,9 @@ from study.analyses.capacity.record import (
 from study.analyses.capacity.truncation import PLAIN, WEIGHTED
 from study.settings.statistics import StatisticsSettings
 
-STATISTICS = StatisticsSettings(0.95, 300, 0, margins=(0.5, 2.0, 1.0), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 300, 0, margins=(0.5, 2.0, 1.0), power=0.8, looks=None, budget=6, metric="auto"
+)
 SENTENCES = 4000
 
 

@@ -11,11 +11,15 @@ from study.analyses.results.curves import dynamics, pareto, rank_curve
 from study.analyses.results.summary import summarise
 from study.analyses.results.sweep import Results, seed_scores
 from study.entry.errors import StudyError
+from study.metrics.measure import measure_named
 from study.records.runs import ArmRecord
 from study.settings.statistics import StatisticsSettings
+from tests.study.fake_metrics import probe_by, results_by
 from tests.study.fake_records import fake_arm, fake_probe
 
-STATISTICS = StatisticsSettings(0.95, 50, seed=0, margins=(1.0,), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 50, seed=0, margins=(1.0,), power=0.8, looks=None, budget=6, metric="auto"
+)
 
 
 def study(ranks=(1, 4, 8), rank=4) -> Results:
@@ -57,7 +61,7 @@ def test_the_rank_curve_has_every_arm_at_every_rank(results):
         assert [row["rank"] for row in rows if row["arm"] == arm] == [1, 4, 8]
     assert [row["rank"] for row in rows if row["headline"]] == [4]
     assert all(row["in_sweep"] for row in rows)
-    accuracies = {row["rank"]: row["seed_accuracies"] for row in rows if row["arm"] == "lora"}
+    accuracies = {row["rank"]: row["seed_scores"] for row in rows if row["arm"] == "lora"}
     assert accuracies[8] == seed_scores(results.lora[8])
 
 
@@ -66,7 +70,7 @@ def test_the_probe_is_one_point_and_stands_among_all_arms(results):
     rows = rows_of(results)
     for row in rows["rank_curve"]:
         if row["arm"] == "linear_probe":
-            assert row["seed_accuracies"] == [probe.test_score] == [row["test_accuracy"]]
+            assert row["seed_scores"] == [probe.test_score] == [row["test_accuracy"]]
             assert row["label"] == "Linear probe"
     (row,) = (row for row in rows["pareto"] if row["arm"] == "linear_probe")
     assert row["trainable_parameters"] == 385
@@ -165,3 +169,19 @@ def test_seeds_measured_at_other_steps_are_refused(results):
     full = dataclasses.replace(results.full, runs=(shifted, *others))
     with pytest.raises(StudyError, match=r"Full fine-tuning: .* different steps"):
         dynamics(dataclasses.replace(results, full=full))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss", "pearson", "rmse"])
+def test_dvcs_plots_find_the_compared_metric_under_one_name(results, metric):
+    results = results_by(results, metric)
+    probe = probe_by(fake_probe(study().head_only), results.full)
+    summary = summarise(results, STATISTICS, probe)
+    curve, points = rank_curve(results, summary), pareto(summary)
+    for row in curve + points:
+        assert row["metric"] == measure_named(metric).words
+        assert row["score"] == row[f"test_{metric}"]
+        assert row["low"] <= row["score"] <= row["high"]
+    (row,) = (row for row in curve if (row["arm"], row["rank"]) == ("lora", 8))
+    assert row["seed_scores"] == seed_scores(results.lora[8])
+    ranked = [measure_named(metric).merit(row["score"]) for row in points if row["on_front"]]
+    assert ranked == sorted(ranked)  # fewest parameters first: each is better than the one before

@@ -15,7 +15,9 @@ from study.settings.statistics import StatisticsSettings
 from study.statistics.crossed import crossed_interval
 from tests.study.fake_records import fake_arm, fake_probe
 
-STATISTICS = StatisticsSettings(0.95, 400, seed=0, margins=(1.0,), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 400, seed=0, margins=(1.0,), power=0.8, looks=None, budget=6, metric="auto"
+)
 ENTRY = {
     "test_accuracy",
     "low",

@@ -30,7 +30,7 @@ def write(folder: Path, **changed: dict[str, Any]) -> None:
     """Write the logits of every arm; what a file is called has `_` for `-`."""
     for place, name in enumerate(NAMES):
         options = {"seeds": (4, 2)} | changed.get(name.replace("-", "_"), {})
-        write_logits(folder / f"{name}.safetensors", answers(place), **options)
+        write_logits(folder / f"logits/{name}.safetensors", answers(place), **options)
 
 
 def answers(seed: int) -> np.ndarray:
@@ -51,7 +51,7 @@ def test_answers_come_by_arm_and_by_seed_ascending(chosen, tmp_path):
 )
 def test_a_missing_file_is_named_with_what_makes_it(name, stage, chosen, tmp_path):
     write(tmp_path)
-    (tmp_path / f"{name}.safetensors").unlink()
+    (tmp_path / f"logits/{name}.safetensors").unlink()
     with pytest.raises(StudyError, match=rf"{name}.safetensors: no such file.*dvc repro {stage}"):
         read_answers(chosen, "accuracy", tmp_path)
 

@@ -29,11 +29,12 @@ def test_any_verdict_of_the_answer_is_wrong_as_rarely_as_is_said_whichever_rank_
     gaps, monkeypatch
 ):
     """The rank is the best of three on validation; true gaps lie on the margins, the worst case."""
-    # What it would take to tell, and was foreseen, is another question, and takes long to answer.
+    # What it would take to tell is another question, and takes long to answer.
     monkeypatch.setattr(answer, "needed", lambda *_: {})
-    monkeypatch.setattr(answer, "chance_beforehand", lambda *_: 0.0)
     rng = np.random.default_rng(7)
-    statistics = StatisticsSettings(0.95, 400, seed=0, margins=MARGINS, power=0.8, metric="auto")
+    statistics = StatisticsSettings(
+        0.95, 400, seed=0, margins=MARGINS, power=0.8, looks=None, budget=6, metric="auto"
+    )
     accuracies = [0.8 + gap / 100 for gap in gaps] + [0.8]
     mistakes = 0
     for _ in range(STUDIES):
@@ -41,6 +42,6 @@ def test_any_verdict_of_the_answer_is_wrong_as_rarely_as_is_said_whichever_rank_
         right = study(rng, accuracies, 3, 700).astype(float)
         validation, test = right[..., :200], right[..., 200:]
         picked = int(np.argmax(validation[:-1].mean((1, 2))))
-        told = verdicts_of(crossed(test[picked] - test[-1]), statistics)["margins"]
+        told = verdicts_of(crossed(test[picked] - test[-1]), statistics, None)["margins"]
         mistakes += any(wrong(row["verdict"], gaps[picked], row["margin"]) for row in told)
     assert mistakes / STUDIES <= at_most(0.05, STUDIES)

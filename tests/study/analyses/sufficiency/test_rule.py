@@ -15,7 +15,14 @@ from study.statistics.resampling import draw
 from tests.study.analyses.sufficiency.simulated import study
 
 STATISTICS = StatisticsSettings(
-    confidence=0.95, resamples=300, seed=0, margins=(1.0, 5.0), power=0.8, metric="auto"
+    confidence=0.95,
+    resamples=300,
+    seed=0,
+    margins=(1.0, 5.0),
+    power=0.8,
+    looks=None,
+    budget=6,
+    metric="auto",
 )
 
 

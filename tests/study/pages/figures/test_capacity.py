@@ -26,7 +26,9 @@ from study.pages.figures import capacity, style
 from study.settings.statistics import StatisticsSettings
 from tests.study.pages.figures.test_figures import check_texts, drawn_texts
 
-STATISTICS = StatisticsSettings(0.95, 50, 0, margins=(2.0,), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 50, 0, margins=(2.0,), power=0.8, looks=None, budget=6, metric="auto"
+)
 STUDIES: dict[str, tuple[tuple[int, ...], int]] = {
     "six": ((1, 2, 4, 8, 16, 32), 3),
     "one": ((4,), 1),

@@ -6,8 +6,10 @@ import copy
 import re
 
 import pytest
+from matplotlib.text import Text
 
 from study.pages.figures import dynamics, pareto, rank_curve, theory_bound, theory_scalings
+from study.pages.figures.catalogue import FIGURES
 from study.pages.figures.theory_rows import (
     BOUND,
     FITTED,
@@ -21,6 +23,7 @@ from study.pages.figures.theory_rows import (
     scaling_rows,
 )
 from tests.study.fake_theory import toy_theory
+from tests.study.pages.report.made import SHAPES, made_records
 
 SUMMARY = {
     "seeds": [0, 1],
@@ -37,7 +40,7 @@ def arm(name: str, rank: int | None, accuracy: float, seeds=(), **more):
         "arm": name,
         "rank": rank,
         "test_accuracy": accuracy,
-        "seed_accuracies": list(seeds) or [accuracy, accuracy],
+        "seed_scores": list(seeds) or [accuracy, accuracy],
         "headline": False,
     } | more
 
@@ -186,3 +189,15 @@ def test_the_real_theory_stages_give_whole_sentences():
     ):
         tidy(module.caption(rows))
         tidy(module.alternative(rows))
+
+
+@pytest.mark.parametrize("metric", ["macro F1", "Matthews", "log loss"])
+@pytest.mark.parametrize("name", [name for name in FIGURES if name != "calibration"])
+def test_no_figure_of_another_metric_says_accuracy(name: str, metric: str) -> None:
+    """Drawn words are searched too; calibration is of accuracy whatever the metric is."""
+    records = made_records(SHAPES[metric])
+    records = records | dict(zip(("theory_bound", "theory"), toy_theory(), strict=True))
+    entry = FIGURES[name]
+    drawn = [text.get_text() for text in entry.draw(records).findobj(Text)]
+    for words in (*drawn, entry.caption(records), entry.alternative(records)):
+        assert "ccurac" not in words

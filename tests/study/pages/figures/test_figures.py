@@ -31,7 +31,9 @@ from study.settings.statistics import StatisticsSettings
 from tests.study.fake_records import fake_arm, fake_probe
 from tests.study.fake_theory import toy_theory
 
-STATISTICS = StatisticsSettings(0.95, 200, seed=0, margins=(1.0,), power=0.8, metric="auto")
+STATISTICS = StatisticsSettings(
+    0.95, 200, seed=0, margins=(1.0,), power=0.8, looks=None, budget=6, metric="auto"
+)
 TWELVE = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 STUDIES = {
     "default": {"ranks": (1, 2, 4, 8, 16, 32), "rank": 8, "seeds": (0, 1, 2)},

@@ -32,7 +32,7 @@ from study.analyses.capacity.truncation import PLAIN, WEIGHTED
 from study.analyses.learning_rates.record import learning_rates
 from study.analyses.results import curves
 from study.analyses.results.summary import summarise
-from study.analyses.results.sweep import Results, scores
+from study.analyses.results.sweep import Results, measure_in, merits, scores
 from study.analyses.results.validation import Answers
 from study.analyses.rules_of_thumb.record import rules_record
 from study.analyses.spectra.record import spectra_record
@@ -49,6 +49,7 @@ from study.records.json_file import write_json
 from study.records.logits import Logits
 from study.settings.statistics import StatisticsSettings
 from study.settings.whole import Settings
+from tests.study.fake_metrics import probe_by, results_by
 from tests.study.fake_records import fake_arm, fake_probe, with_study
 from tests.study.fake_theory import toy_settings, toy_theory
 from tests.study.pages.report.made_machine import machine_files
@@ -69,12 +70,16 @@ class Shape:
     classes: int = 2
     sentences: int = 300
     rates: tuple[float, ...] = (1e-3, 3e-3)
+    metric: str = "accuracy"
 
 
 SHAPES = {
     "plain": Shape(),
     "one": Shape(ranks=(4,), rank=4, seeds=(7,), classes=20, rates=(1e-3,)),
     "twelve": Shape(ranks=TWELVE, rank=20, seeds=(0, 1, 2, 3, 4)),
+    "macro F1": Shape(metric="macro_f1", classes=3),
+    "Matthews": Shape(metric="matthews", rates=(1e-3,)),
+    "log loss": Shape(metric="log_loss"),
 }
 
 
@@ -91,9 +96,9 @@ def made_records(shape: Shape) -> dict[str, Any]:
     gc.freeze()  # statsmodels collects garbage at every call: half a second, with torch loaded
     settings = made_settings(shape)
     results, statistics = made_results(shape), settings.statistics
-    probe = fake_probe(results.head_only)
+    probe = made_probe(results, shape)
     summary = summarise(results, statistics, probe)
-    validation = {rank: scores(record) for rank, record in results.lora.items()}
+    validation = {rank: merits(record) for rank, record in results.lora.items()}
     bound, theory = toy_theory()
     enough = sufficient_rank(results, validation, (), statistics)
     enough["sharper"] = _sharper(results, shape, enough["recommended"]["rank"], statistics)
@@ -108,7 +113,7 @@ def made_records(shape: Shape) -> dict[str, Any]:
         "data": _data(shape),
         "undertraining": undertraining(
             results,
-            fake_probe(results.head_only, validation=0.0),
+            made_probe(results, shape, validation=0.0),
             _answers(shape, validation),
             {"class_shares": {name: 1 / shape.classes for name in results.full.label_names}},
             0.05,
@@ -169,13 +174,20 @@ def made_results(shape: Shape) -> Results:
         )
 
     lora = {rank: arm("lora", rank) for rank in sorted(shape.ranks)}
-    return Results(arm("head_only"), arm("full"), lora, arm("lora", shape.rank))
+    results = Results(arm("head_only"), arm("full"), lora, arm("lora", shape.rank))
+    return results if shape.metric == "accuracy" else results_by(results, shape.metric)
+
+
+def made_probe(results: Results, shape: Shape, **given: float) -> LinearProbe:
+    """Return a linear probe beside these arms, by their metric."""
+    probe = fake_probe(results.head_only, **given)
+    return probe if shape.metric == "accuracy" else probe_by(probe, results.full)
 
 
 def _answers(shape: Shape, validation: dict[int, Any]) -> Answers:
     """Answers on validation of every arm; those of the head alone are worse."""
     best = validation[max(validation)]
-    worse = best & (np.arange(best.shape[1]) % 5 > 0)
+    worse = np.where(np.arange(best.shape[1]) % 5 > 0, best, best.min())
     correct = {("lora", rank): right for rank, right in validation.items()}
     labels = np.arange(best.shape[1]) % shape.classes
     return Answers(correct | {("head_only", None): worse, ("full", None): best}, labels)
@@ -207,14 +219,14 @@ def _sharper(
 
 
 def _capacity(results: Results, settings: Settings) -> dict[str, Any]:
-    right = {(FULL, None): scores(results.full), (RANK_ZERO, None): scores(results.head_only)}
-    right[TARGETS, None] = scores(results.full)
+    right = {(FULL, None): merits(results.full), (RANK_ZERO, None): merits(results.head_only)}
+    right[TARGETS, None] = merits(results.full)
     for curve in CURVES:
-        right |= {(curve, rank): scores(record) for rank, record in results.lora.items()}
+        right |= {(curve, rank): merits(record) for rank, record in results.lora.items()}
     modules = {"layer.0.query": (72, 80), "layer.0.dense": (72, 80)}
     differing = {kind: [0] * len(settings.seeds) for kind in (FULL, LORA)}
     cut = {arm: scored for arm, scored in right.items() if arm[0] in (PLAIN, WEIGHTED)}
-    found = Comparison(right, cut, modules, ("layer.0.query",), differing)
+    found = Comparison(right, cut, modules, ("layer.0.query",), differing, measure_in(results.full))
     return capacity_record(found, settings.statistics, settings.seeds)
 
 
@@ -291,7 +303,7 @@ def _cost(results: Results, probe: LinearProbe) -> dict[str, Any]:
         "inference_flops_per_token": 4.4e7,
         "mergeable": None,
         "merge_difference": None,
-        "test_accuracy": probe.test_score,
+        f"test_{probe.metric}": probe.test_score,
     }
     head_only, *others = [
         {
@@ -304,7 +316,7 @@ def _cost(results: Results, probe: LinearProbe) -> dict[str, Any]:
             "inference_flops_per_token": 4.5e7,
             "mergeable": True if arm.arm == "lora" else None,
             "merge_difference": 1e-6 if arm.arm == "lora" else None,
-            "test_accuracy": float(scores(arm).mean()),
+            f"test_{arm.metric}": float(scores(arm).mean()),
         }
         for arm in swept(results)
     ]

@@ -245,7 +245,7 @@ def test_ranks_that_did_not_train_are_no_part_of_the_choice():
 
 
 def test_how_the_rank_was_picked_is_told_below():
-    picking, _ = more(made()[1])
+    picking, _, *_ = more(made()[1])
     assert "compared the ranks on 3 seeds and 1,000 validation sentences, and took the" in picking
     assert "within one standard error of the best one" in picking
     assert "on 1,000 validation sentences, and" in more(made(seeds=1)[1])[0]
@@ -254,7 +254,7 @@ def test_how_the_rank_was_picked_is_told_below():
 
 def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measured_gap():
     verdicts = dict.fromkeys((0.5, 1.0, 2.0), "cannot be told")
-    _, opened = more(made(verdicts=verdicts, as_measured={0.5: 13, 2.0: 24})[1])
+    _, opened, *_ = more(made(verdicts=verdicts, as_measured={0.5: 13, 2.0: 24})[1])
     assert opened == (
         "**What is open.** It is not settled whether rank 4 is within 0.5, 1 or 2 points of full "
         "fine-tuning. Suppose that the true gap is the 1.2 points measured. Then the rank is not "
@@ -265,7 +265,7 @@ def test_what_is_open_is_told_with_the_seeds_that_would_settle_it_at_the_measure
 
 def test_no_seeds_are_promised_for_a_rank_whose_measured_gap_is_too_wide():
     """A rank that equals full fine-tuning would take 999 seeds; this one was not seen to."""
-    _, opened = more(made(verdicts={0.5: "cannot be told", 1.0: "cannot be told"})[1])
+    _, opened, *_ = more(made(verdicts={0.5: "cannot be told", 1.0: "cannot be told"})[1])
     assert opened.endswith("Then the rank is not within 0.5 or 1 point.")
     assert "999" not in opened
     assert "9,000" not in opened
@@ -273,14 +273,14 @@ def test_no_seeds_are_promised_for_a_rank_whose_measured_gap_is_too_wide():
 
 def test_of_margins_that_the_gap_is_told_from_the_widest_is_named():
     told = dict.fromkeys((0.5, 1.0), "cannot be told")
-    _, opened = more(made(verdicts=told, as_measured={0.5: 6, 1.0: 9})[1])
+    _, opened, *_ = more(made(verdicts=told, as_measured={0.5: 6, 1.0: 9})[1])
     assert opened.endswith("About 9 seeds would show that the rank is more than 1 point below.")
-    _, opened = more(made(verdicts=told, as_measured={0.5: 6}, gap=(0.011, -0.01, 0.03))[1])
+    _, opened, *_ = more(made(verdicts=told, as_measured={0.5: 6}, gap=(0.011, -0.01, 0.03))[1])
     assert opened.endswith("About 6 seeds would show that the rank is more than 0.5 points above.")
 
 
 def test_where_no_number_of_seeds_settles_it_sentences_do():
-    _, opened = more(made(verdicts=dict.fromkeys((2.0, 3.0), "cannot be told"))[1])
+    _, opened, *_ = more(made(verdicts=dict.fromkeys((2.0, 3.0), "cannot be told"))[1])
     assert opened.endswith(
         "measured. Then it takes more test sentences to show that it is within 2 or 3 points; more "
         "seeds alone would not do."

@@ -6,6 +6,7 @@ import base64
 import copy
 import dataclasses
 import functools
+import html
 import re
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def test_every_rank_has_a_verdict_at_every_margin_and_what_it_would_take():
     for row, (verdict, seeds, sentences) in zip(of_ranks, told, strict=True):
         row |= {"verdict": verdict, "seeds_needed": seeds, "sentences_needed": sentences}
     record["equivalence"][0]["rank"] = 1
-    record |= {"seeds": 20, "sentences": 200_000}
+    record["equivalence"][0]["foreseen"] = 0.8  # as with 20 seeds and 200,000 sentences
     table = rows(tables.equivalence(record))
     assert [row[2] for row in table] == [
         "equivalent",
@@ -139,7 +140,7 @@ def test_a_rank_that_neither_seeds_nor_sentences_settle_is_said_to_need_both():
     record = copy.deepcopy(study()["sufficient_rank"])
     row = record["equivalence"][0]["ranks"][0]
     row |= {"verdict": "cannot be told", "seeds_needed": None, "sentences_needed": None}
-    record |= {"seeds": 20, "sentences": 200_000}
+    record["equivalence"][0]["foreseen"] = 0.8  # as with 20 seeds and 200,000 sentences
     said = "cannot be told seeds alone or sentences alone would not settle it"
     assert rows(tables.equivalence(record))[0][2] == said
 
@@ -149,11 +150,10 @@ def test_a_margin_that_is_out_of_reach_is_not_asked_about():
     record = copy.deepcopy(study()["sufficient_rank"])
     untold = {"verdict": "cannot be told", "seeds_needed": 12, "sentences_needed": 5}
     shown = {"verdict": "worse", "seeds_needed": None, "sentences_needed": None}
-    for test, width in zip(record["equivalence"], (0.5, 2.0), strict=False):
-        test["margin"] = width
+    for test, width, chance in zip(record["equivalence"], (0.5, 2.0), (0.0, 0.7), strict=False):
+        test |= {"margin": width, "foreseen": chance}
         for row, said in zip(test["ranks"], (untold, shown, untold), strict=True):
             row |= said
-    record |= {"seeds": 3, "sentences": 3000}
     table = rows(tables.equivalence(record))
     assert [row[2] for row in table] == [
         "out of reach, so not asked",
@@ -220,6 +220,10 @@ def test_pairs_of_texts_are_told_at_the_top_and_with_the_data():
     pairs = dataclasses.replace(own, records=records)
     assert ", pairs of premise and hypothesis :" in words(top.top(pairs))
     assert "is a pair of texts, premise and hypothesis ," in words(closing.data(pairs))
+    assert "Pairs that share a text" in words(closing.data(pairs))
+    repeat = changed(own["data"], pairs_of=["a", "b"], pair_halves="may_repeat")
+    repeated = dataclasses.replace(own, records=changed(own.records, data=repeat))
+    assert "Only pairs that have both texts in common" in words(closing.data(repeated))
 
 
 def test_without_a_file_of_the_machine_the_page_says_so():
@@ -468,3 +472,13 @@ def test_no_word_of_a_program_is_left_in_the_page(name):
 
 def test_what_the_notebook_may_show_is_all_there():
     assert {"top", "title", "read_study", *TITLES} == set(show.__all__)
+
+
+@pytest.mark.parametrize("name", ["macro F1", "Matthews", "log loss"])
+def test_a_page_of_another_metric_names_it_and_speaks_of_no_accuracy(name: str) -> None:
+    """But for what is of right and wrong by its nature: calibration."""
+    seen = html.unescape(words(Html(re.sub(r"(?s)<style.*?</style>", " ", page(name)))))
+    metric = measure_named(SHAPES[name].metric).words
+    assert f"test {metric}".lower() in seen.lower().replace("’", "'")
+    left = [seen[found.start() - 60 : found.end() + 40] for found in re.finditer("ccurac", seen)]
+    assert [each for each in left if "onfiden" not in each] == []

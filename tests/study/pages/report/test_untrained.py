@@ -87,3 +87,20 @@ def test_where_sentences_were_learned_by_heart_no_command_is_given():
     lines = warnings(record(results, GOOD | {(LORA, 1): 0.52}))
     assert lines[0].startswith("LoRA at rank 1 is not shown to do better than one who always ")
     assert lines[1:] == [BY_HEART]
+
+
+def test_a_class_that_arms_never_name_is_said_with_a_metric_that_would_show_it():
+    given = record(sweep())
+    missed = [{"class": "net", "share": 0.09}]
+    for row in given["arms"]:
+        if (row["arm"], row["rank"]) in ((LORA, 1), (LORA, 4), (FULL, None), (HEAD_ONLY, None)):
+            row["never_names"] = missed
+    *_, said, how = warnings(given)
+    ranks = sorted(row["rank"] for row in given["arms"] if row["arm"] == LORA)
+    assert set(ranks) >= {1, 4}
+    assert said == (
+        "The class “net” (9.0 % of the validation sentences) is never named by LoRA of ranks 1 and "
+        "4 and full fine-tuning."
+    )
+    assert "`dvc exp run -S statistics.metric=macro_f1`" in how
+    assert warnings(given | {"metric": "macro_f1"})[-1] == said

@@ -170,3 +170,13 @@ def test_labels_that_are_none_or_others_are_left_out(
     assert set(text.labels.tolist()) == {-1}
     assert report["labels"] is None
     assert re.search(reason, report["without_labels"])
+
+
+def test_a_regression_is_refused_by_its_key_with_the_reason(tmp_path: Path) -> None:
+    settings = with_text(tmp_path, "label")
+    numbers = replace(toys.prepared(), task="regression", label_names=())
+    with pytest.raises(StudyError) as refused:
+        general_text(settings, numbers)
+    said = str(refused.value)
+    assert said.startswith("data.task: regression; drift is not defined for it, as it compares")
+    assert said.endswith("allowed: classification")

@@ -144,3 +144,19 @@ def test_what_is_refused_of_the_other_task_is_told_with_the_settings_that_it_has
     path.write_text(path.read_text() + ",1\n")
     with pytest.raises(StudyError, match=r"stacking/dvc\.yaml -S data\.max_dropped_share=0\.01$"):
         prepare_other(share, nobody)
+
+
+def test_a_regression_is_refused_by_its_key_with_the_reason(tmp_path: Path) -> None:
+    settings = with_other(tmp_path, sentences(160))
+    numbers = replace(study(unknown(settings)), task="regression", label_names=())
+    with pytest.raises(StudyError) as refused:
+        prepare_other(settings, numbers)
+    said = str(refused.value)
+    assert said.startswith("data.task: regression; stacking is not defined for it, as it counts")
+    assert said.endswith("allowed: classification")
+
+
+def test_one_column_has_no_halves_whatever_the_study_lets_repeat(tmp_path: Path) -> None:
+    settings = with_other(tmp_path, sentences(160))
+    own = replace(settings.data, text=("a", "b"), pair_halves="may_repeat")
+    assert other_data(replace(settings, data=own)).pair_halves == "apart"
