@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from checks.trainer.compare import LOSSES, METRICS, OUTPUTS, Outcome
+from checks.trainer.compare import EARLY, FIRST, LOSSES, METRICS, OUTPUTS, Outcome
 from checks.trainer.ours import FULL, LORA, RANK, Sizes
 from checks.trainer.tasks import TASKS
 
@@ -21,6 +21,8 @@ fp32 (LoRA of rank {RANK} on query and value, and full fine-tuning; {_SIZES.trai
 `peft.LoraConfig`, from the same initial head and factors, in the same order of batches, with the
 same learning rate and warm-up. Trainer keeps its best epoch by scikit-learn's or SciPy's metric.
 
+- First steps: the largest difference of a loss of the first {FIRST} steps, of itself. Allowed:
+  {EARLY:.0e}.
 - Losses: the largest difference of a step's loss, of the largest loss. Allowed: {LOSSES[LORA]:.0e}
   of LoRA, {LOSSES[FULL]:.0e} of full fine-tuning, whose rounding AdamW lets grow.
 - Outputs: the largest difference of an output of {_SIZES.test} test sentences, of the largest.
@@ -32,8 +34,8 @@ The tasks:
 
 TASKS
 
-| task | arm | steps | losses | outputs | epoch kept |
-|---|---|--:|--:|--:|--:|
+| task | arm | steps | first steps | losses | outputs | epoch kept |
+|---|---|--:|--:|--:|--:|--:|
 """
 _METRICS_HEAD = "| task | arm | metric | ours | theirs |\n|---|---|---|--:|--:|\n"
 
@@ -44,9 +46,9 @@ def line(outcome: Outcome) -> str:
     epochs = " and ".join(map(str, dict.fromkeys(outcome.epochs)))
     values = ", ".join(f"{n} {a:.4f} / {b:.4f}" for n, (a, b) in outcome.metrics.items())
     return (
-        f"{outcome.task} {outcome.arm}: {outcome.steps} steps, losses {outcome.losses:.0e}, "
-        f"outputs {outcome.outputs:.0e} apart, epoch {epochs}; {values}; "
-        f"formulas {outcome.formulas:.0e}{wrong}"
+        f"{outcome.task} {outcome.arm}: {outcome.steps} steps, the first {outcome.early:.0e}, "
+        f"losses {outcome.losses:.0e}, outputs {outcome.outputs:.0e} apart, epoch {epochs}; "
+        f"{values}; formulas {outcome.formulas:.0e}{wrong}"
     )
 
 
@@ -63,8 +65,8 @@ def written(page: str, outcomes: Sequence[Outcome]) -> str:
 
 def _row(outcome: Outcome) -> str:
     epochs = " / ".join(map(str, dict.fromkeys(outcome.epochs)))
-    numbers = f"{outcome.steps} | {outcome.losses:.0e} | {outcome.outputs:.0e} | {epochs}"
-    return f"| {outcome.task} | {outcome.arm} | {numbers} |\n"
+    apart = f"{outcome.early:.0e} | {outcome.losses:.0e} | {outcome.outputs:.0e}"
+    return f"| {outcome.task} | {outcome.arm} | {outcome.steps} | {apart} | {epochs} |\n"
 
 
 def _of_metrics(outcomes: Iterable[Outcome]) -> Iterable[str]:

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 from transformers.utils import logging
 
 from checks.trainer import compare, ours, table, tasks
-from checks.trainer.compare import LOSSES, Outcome
+from checks.trainer.compare import EARLY, LOSSES, Outcome
 from checks.trainer.ours import FULL, LORA, Sizes
 from checks.trainer.tasks import TASKS, Review, Task
 from study.metrics.measure import MEASURES
@@ -27,7 +27,7 @@ from study.sources.resolve import resolve_model
 
 ROOT = Path(__file__).resolve().parents[2]
 each_task = pytest.mark.parametrize("task", TASKS, ids=[task.name for task in TASKS])
-SOUND = Outcome("pairs", FULL, 48, 1e-5, 1e-6, (2, 2), {"accuracy": (0.71234, 0.7)}, 1e-16)
+SOUND = Outcome("pairs", FULL, 48, 1e-7, 1e-5, 1e-6, (2, 2), {"accuracy": (0.71234, 0.7)}, 1e-16)
 
 
 SMALL = Sizes(train=60, validation=40, test=60, epochs=2, batch_size=12, max_length=32)
@@ -106,7 +106,8 @@ def test_what_is_too_far_apart_or_no_number_is_wrong() -> None:
     assert SOUND.right
     nan = float("nan")
     for changed in (
-        {"losses": 2 * LOSSES[FULL]}, {"losses": nan}, {"outputs": 1.0}, {"outputs": nan},
+        {"early": 2 * EARLY}, {"early": nan}, {"losses": 2 * LOSSES[FULL]}, {"losses": nan},
+        {"outputs": 1.0}, {"outputs": nan},
         {"formulas": 1e-6}, {"formulas": nan}, {"epochs": (1, 2)},
     ):  # fmt: skip
         wrong = replace(SOUND, **changed)
@@ -118,6 +119,6 @@ def test_the_page_gets_the_tables_once_and_keeps_the_rest() -> None:
     page = table.written("# Metrics\n\nold\n", [SOUND])
     assert page.startswith("# Metrics\n\nold\n\n" + table.START)
     assert page.endswith(table.END)
-    assert "| pairs | full | 48 | 1e-05 | 1e-06 | 2 |\n" in page
+    assert "| pairs | full | 48 | 1e-07 | 1e-05 | 1e-06 | 2 |\n" in page
     assert "| pairs | full | `accuracy` | 0.7123 | 0.7000 |\n" in page
     assert table.written(page, [SOUND]) == page
