@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def warm_commands() -> Iterator[Path]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of pytest, the same in all of its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def warm_commands(shared_folder: Path) -> Iterator[Path]:
     """The folder of a `python` and a `dvc` that start quickly (see `tests.pipeline.warm`)."""
-    with warm.serving() as folder:
+    with warm.serving(shared_folder / "warm") as folder:
         yield folder
