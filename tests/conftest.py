@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,15 @@ ENVIRONMENT = {
 }
 
 
+COLLECT = gc.collect
+
+
+def _unless_statsmodels_asks(*generation: int) -> int:
+    """Its `multipletests` collects garbage at every call, which is most of what it does."""
+    asks = str(sys._getframe(1).f_globals.get("__name__"))
+    return 0 if asks.startswith("statsmodels.") else COLLECT(*generation)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before any library reads it on import; put it back at the end.
 
@@ -38,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     gc.disable()
     patch = pytest.MonkeyPatch()
+    patch.setattr(gc, "collect", _unless_statsmodels_asks)
     for name, value in ENVIRONMENT.items():
         patch.setenv(name, value)
     config.add_cleanup(patch.undo)
