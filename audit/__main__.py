@@ -9,12 +9,13 @@ python -m audit FOLDER --data FILE            what it scores, and what it would 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from audit.command import Asked, audit
 from audit.wanted import Wanted
-from study.entry import command
+from study.entry.command import BAD_INPUT
 from study.entry.errors import StudyError
 
 _OF_CONFIG = ""  # --base without a folder: the one that the adapter names
@@ -22,13 +23,13 @@ _AS_GIVEN = ("adapter", "rank", "energy", "parameters", "out", "json", "html")
 
 
 def main() -> None:
-    """Read the command line and print what is found.
-
-    Raises:
-        StudyError: bad input; nothing was written.
-    """
-    for line in audit(_asked()):
-        print(line)
+    """Print what is found, or one error, with the status that stages end with on bad input."""
+    try:
+        for line in audit(_asked()):
+            print(line)
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
 
 
 def _asked() -> Asked:
@@ -60,7 +61,11 @@ def _asked() -> Asked:
     add("--split", default="train", help="of a hub's data set or a folder")
     add("--where", help="read only rows whose COLUMN=VALUE")
     add("--max-length", type=int, default=128, help="tokens, beyond which a text is cut")
-    add("--margin", type=float, default=1.0, help="points of the metric that would not matter")
+    add(
+        "--margin",
+        type=float,
+        help="points of the metric that would not matter (1; of a loss 0.02)",
+    )
     given = vars(parser.parse_args())
     of_config = given["base"] == _OF_CONFIG
     return Asked(
@@ -78,7 +83,7 @@ def _wanted(given: dict[str, Any]) -> Wanted | None:
     column, sign, value = (given["where"] or "").partition("=")
     if len(columns) > 2 or (given["where"] and not sign):
         raise StudyError("--text: one column or two, as A,B; --where: COLUMN=VALUE")
-    if not given["margin"] > 0 or given["max_length"] < 1:
+    if not (given["margin"] is None or given["margin"] > 0) or given["max_length"] < 1:
         raise StudyError("--margin: a number above 0; --max-length: 1 or more")
     return Wanted(
         name=given["data"],
@@ -92,4 +97,4 @@ def _wanted(given: dict[str, Any]) -> Wanted | None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    main()

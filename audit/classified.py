@@ -20,6 +20,7 @@ from study.data.tokenising import Tokenizer
 from study.entry.errors import StudyError
 from study.metrics.measure import CLASSIFICATION, REGRESSION, Measure, measure_of
 from study.models.pretrained import load
+from study.words.scores import points_words
 
 _HEAD = re.compile(r"(?:.*\.)?(?:classifier|score)(?:\.out_proj)?\.weight")
 _GENERIC = re.compile(r"LABEL_\d+")  # what transformers calls classes that nobody named
@@ -34,6 +35,7 @@ class Classified:
     """
 
     unit = "sentence"
+    margin = 1.0
 
     def __init__(self, wanted: Wanted, base: str, saved: Saved) -> None:
         """Read the sentences and load the base.
@@ -81,6 +83,11 @@ class Classified:
         for batch in self._batches(range(len(self))):
             logits[batch.places] = batch.call(model).logits.float().numpy()
         return self.measure.parts(self.measure.answers(logits, self._labels), self._labels)
+
+    @property
+    def point(self) -> str:
+        """What a point is."""
+        return points_words(self.measure)
 
     def shown(self, value: float) -> str:
         """Write a score."""

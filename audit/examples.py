@@ -29,6 +29,14 @@ class Examples(Protocol):
     def unit(self) -> str:
         """What one of them is called."""
 
+    @property
+    def margin(self) -> float:
+        """How many points would not matter, where nobody said it."""
+
+    @property
+    def point(self) -> str:
+        """What a point is, where it is no point of per cent; empty else."""
+
     def __len__(self) -> int: ...
 
     def parts(self, model: Any) -> Array:

@@ -36,6 +36,10 @@ class Responses:
     """
 
     unit = "pair"
+    margin = 0.02  # nats: 2 % of perplexity
+    point = (
+        "A point is one nat of the mean loss a token; differences are turned, so above is better."
+    )
 
     def __init__(self, wanted: Wanted, base: str) -> None:
         """Read the pairs and load the base.
@@ -45,7 +49,7 @@ class Responses:
         """
         pairs = read_pairs(_settings(wanted)).pairs
         tokenizer = PairTokenizer(base, wanted.max_length, None, _DATE)
-        made = [one for one in tokenizer.encode(pairs) if isinstance(one, Tokens)]
+        made = [one for one in tokenizer.tokens(pairs) if isinstance(one, Tokens)]
         found = [one for one in made if one.prompt]  # a first token is predicted from nothing
         if not found:
             raise StudyError(

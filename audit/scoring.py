@@ -49,6 +49,7 @@ def score(
         asked: ranks by module of the cut that was asked for.
     """
     measure = examples.measure
+    limit = examples.margin if wanted.margin is None else wanted.margin
     merged.clear()
     of_base = measure.merits(examples.parts(merged.model))
     merged.put(updates, updates.factors())
@@ -64,7 +65,7 @@ def score(
     for name, of in cuts.items():
         merged.put(updates, cut_factors(updates.factors(), of, decompose))
         merits[name] = measure.merits(examples.parts(merged.model))
-    verdicts = _verdicts(merits, whole, wanted)
+    verdicts = _verdicts(merits, whole, limit, 1 - wanted.confidence)
     rows = [_row(BASE, of_base, whole, examples, wanted, None, None, "")]
     for name, of in cuts.items():
         kept, cost = allotment.energy(found, of), allotment.parameters(found, of)
@@ -76,19 +77,21 @@ def score(
         "column": measure.words,
         "examples": len(examples),
         "unit": examples.unit,
-        "margin": wanted.margin,
+        "margin": limit,
         "confidence": wanted.confidence,
         "rows": rows,
         "sentence": _sentence(rows, headline, examples, largest),
-        "note": _note(rows, wanted, examples),
+        "note": _note(rows, limit, wanted.confidence, examples),
     }
 
 
-def _verdicts(merits: Mapping[str, Array], whole: Array, wanted: Wanted) -> dict[str, str]:
+def _verdicts(
+    merits: Mapping[str, Array], whole: Array, limit: float, alpha: float
+) -> dict[str, str]:
     if not merits:
         return {}
     differences = [paired(one[None], whole[None]) for one in merits.values()]
-    judged = judge(differences, wanted.margin / 100, 1 - wanted.confidence)
+    judged = judge(differences, limit / 100, alpha)
     return {name: one.verdict for name, one in zip(merits, judged, strict=True)}
 
 
@@ -144,15 +147,15 @@ def _sentence(rows: Sequence[Row], headline: int | None, examples: Examples, lar
     return f"cut there it scores {first} against {whole}, {told} {on}."
 
 
-def _note(rows: Sequence[Row], wanted: Wanted, examples: Examples) -> str:
+def _note(rows: Sequence[Row], limit: float, confidence: float, examples: Examples) -> str:
     """Name the smallest cut that is not shown to be worse, and the smallest shown to be as good."""
     cuts = [row for row in rows if row["verdict"]]
     by_cost = sorted(cuts, key=lambda row: row["parameters"])
     not_worse = next((row["name"] for row in by_cost if row["verdict"] != WORSE), "none")
     within = next((row["name"] for row in by_cost if row["verdict"] == EQUIVALENT), "none")
-    unit = "" if examples.measure.in_percent else f" {words.points_words(examples.measure)}"
+    unit = f" {examples.point}" if examples.point else ""
     return (
-        f"Smallest cut that is not shown to be worse by {margin(wanted.margin)}: {not_worse}; "
+        f"Smallest cut that is not shown to be worse by {margin(limit)}: {not_worse}; "
         f"smallest shown to be within it: {within}. Cuts are weighed by what comes into the "
-        f"layers. Intervals are of {100 * wanted.confidence:g} %, over {examples.unit}s.{unit}"
+        f"layers. Intervals are of {100 * confidence:g} %, over {examples.unit}s.{unit}"
     )

@@ -14,7 +14,7 @@ class Wanted:
         text: one column, or two that are read as a pair; label: column.
         where: (column, value) of the rows that are read; empty: all.
         max_length: tokens, beyond which a text is cut.
-        margin: points of the metric that would not matter.
+        margin: points of the metric that would not matter; None: what the examples' kind has.
         confidence: of intervals.
     """
 
@@ -24,5 +24,5 @@ class Wanted:
     split: str = "train"
     where: tuple[tuple[str, str], ...] = ()
     max_length: int = 128
-    margin: float = 1.0
+    margin: float | None = None
     confidence: float = 0.95

@@ -106,10 +106,10 @@ def make(name: str, folder: Path) -> tuple[Path, Path]:
         tuned = get_peft_model(model, LoraConfig(**made.settings))
         draw = generator(3)
         with torch.no_grad():
-            for key, parameter in tuned.named_parameters():
+            for place, (key, parameter) in enumerate(tuned.named_parameters()):
                 if "lora_" in key:
                     part = torch.randn(parameter.shape, generator=draw)
-                    parameter.add_(0.3 * part if parameter.ndim > 1 else 0.1 * part)
+                    parameter.add_(0.1 * (1 + place % 4) * part)  # some modules louder than others
                 elif key.endswith(".bias") and "query" in key:
                     parameter.add_(0.2)
         tuned.peft_config["default"].base_model_name_or_path = str(folder / "base")

@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from audit import __main__ as entry
 from audit.command import Asked, audit
 from audit.saved import CONFIG, WEIGHTS, read
-from study.entry import command
 from study.entry.errors import StudyError
 from tests.audit.made import deltas, loaded, make
 from tests.audit.test_saved import write
@@ -110,7 +109,7 @@ def test_an_error_is_one_line_and_status_2(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["audit", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
-        command.run(entry.main)
+        entry.main()
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert said.out == ""
