@@ -45,6 +45,7 @@ class Classified:
         """
         tokenizer = Tokenizer(base, wanted.max_length, pairs=not isinstance(wanted.text, str))
         size = outputs_of(saved)
+        more: dict[str, Any] = {} if size is None else {"num_labels": size}
         self.model: Any = load(
             AutoModelForSequenceClassification,
             "a sentence classifier",
@@ -53,7 +54,7 @@ class Classified:
             0.0,
             None,
             tokenizer.pad_token_id,
-            **({} if size is None else {"num_labels": size}),
+            **more,
         )
         size = int(self.model.config.num_labels)
         task = REGRESSION if size == 1 else CLASSIFICATION

@@ -95,4 +95,5 @@ def _padded(rows: Sequence[Tensor], value: int) -> Tensor:
 
 def spread(count: int) -> list[int]:
     """Places of at most `FOR_MOMENTS` examples, from all over the data."""
-    return sorted(set(np.linspace(0, count - 1, min(count, FOR_MOMENTS)).round().astype(int)))
+    places = np.linspace(0, count - 1, min(count, FOR_MOMENTS)).round().astype(int)
+    return sorted(set(places.tolist()))

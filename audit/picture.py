@@ -83,7 +83,7 @@ def _needed(axes: Axes, record: Record) -> None:
                 color = "white" if dark else "black"
                 axes.text(layer, place, f"{value:.0f}", ha="center", va="center", color=color)
     else:
-        axes.figure.colorbar(shown, ax=axes, label="rank")  # type: ignore[union-attr]
+        axes.figure.colorbar(shown, ax=axes, label="rank")
     if len(kinds) <= _MOST_NAMES:
         axes.set_yticks(range(len(kinds)), [kind.rsplit("*.", 1)[-1][-28:] for kind in kinds])
     axes.set_xticks(sorted({0, most - 1}), [str(n + 1) for n in sorted({0, most - 1})])
