@@ -136,6 +136,8 @@ def _check(asked: Asked) -> None:
             raise StudyError("--out: nothing is cut; allowed with --rank, --energy or --parameters")
         cutting.refuse_taken(asked.out)
     for option, file in (("json", asked.json), ("html", asked.html)):
+        if file is not None and file.is_dir():
+            raise StudyError(f"--{option}: {file} is a folder; allowed: a file")
         if file is not None and not file.resolve().parent.is_dir():
             raise StudyError(f"--{option}: {file.parent} is not there; allowed: a folder that is")
 
