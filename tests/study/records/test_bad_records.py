@@ -1,4 +1,4 @@
-"""Records that no stage wrote: one error that names the file, before anything is computed of them."""
+"""Records that no stage wrote: one error that names the file, before anything is computed."""
 
 from __future__ import annotations
 
