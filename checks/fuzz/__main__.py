@@ -1,7 +1,7 @@
 """Feeds the product bad input, and says what became of it.
 
-`python -m checks.fuzz` takes about X minutes for all kinds. It exits with 1 if something broke the
-law that is not known and open (`checks.fuzz.open`).
+`python -m checks.fuzz` takes about four minutes of a processor. It exits with 1 if something broke
+the law that is not known and open (`checks.fuzz.open`). `--write` writes docs/trust.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 
-from checks.fuzz import table
+from checks.fuzz import page, table
 from checks.fuzz.children import Kind, outcomes
 from checks.fuzz.judge import Outcome
 from study.words.text_table import align
@@ -35,7 +35,10 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=CASES, help=f"in all; {CASES} if not given")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn; 0 if not given")
     parser.add_argument("--kind", choices=list(SHARES), help="one alone, with all the cases")
+    parser.add_argument("--write", action="store_true", help=f"write {page.PAGE}")
     asked = parser.parse_args()
+    if asked.write and asked.kind:
+        parser.error(f"--write: {page.PAGE} has all kinds; allowed without --kind alone")
     found: dict[str, list[Outcome]] = {}
     for name, share in SHARES.items():
         if asked.kind in (None, name):
@@ -45,6 +48,9 @@ def main() -> None:
             for line in table.finds(found[name]):
                 print(f"  {line}", flush=True)
     print("\n".join(align(table.rows(found))))
+    if asked.write:
+        text = page.written(page.PAGE.read_text(encoding="utf-8"), found, asked.seed)
+        page.PAGE.write_text(text, encoding="utf-8")
     sys.exit(any(table.is_new(outcome) for each in found.values() for outcome in each))
 
 

@@ -32,12 +32,25 @@ def _row(kind: str, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 
 def finds(outcomes: Iterable[Outcome]) -> list[str]:
     """Return a line for each different find: how often, what, and in which cases first."""
+    return [
+        f"{'open' if told in OPEN else 'FIND'} {len(same)}x {told} "
+        f"({', '.join(dict.fromkeys(each.family for each in same))[:_LONG]}) {same[0].shown!a}"
+        for told, same in _by_told(outcomes)
+    ]
+
+
+def brief(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return a line for each different find, without its cases."""
+    return [
+        f"{told}: {len(same)} cases, {'known and open' if told in OPEN else 'new'}"
+        for told, same in _by_told(outcomes)
+    ]
+
+
+def _by_told(outcomes: Iterable[Outcome]) -> list[tuple[str, list[Outcome]]]:
+    """Return the finds by what they are, the most frequent first."""
     by_told: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.verdict == FIND:
             by_told.setdefault(outcome.told, []).append(outcome)
-    return [
-        f"{'open' if told in OPEN else 'FIND'} {len(same)}x {told} "
-        f"({', '.join(dict.fromkeys(each.family for each in same))[:_LONG]}) {same[0].shown!a}"
-        for told, same in sorted(by_told.items(), key=lambda pair: -len(pair[1]))
-    ]
+    return sorted(by_told.items(), key=lambda pair: -len(pair[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from checks.fuzz import __main__ as command
-from checks.fuzz import children, judge, table
+from checks.fuzz import children, judge, page, table
 from checks.fuzz.judge import ACCEPTED, FIND, REFUSED, Made, Outcome
 from checks.fuzz.open import OPEN
 from study.entry.errors import StudyError
@@ -103,7 +104,13 @@ def test_what_takes_too_much_memory_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judge, "MEMORY", 16 << 20)
-    found = judged(tmp_path, lambda: len(b"x" * (64 << 20)))
+
+    def fill() -> None:  # pages that nobody has had before
+        with mmap.mmap(-1, 64 << 20) as pages:
+            for place in range(0, len(pages), mmap.PAGESIZE):
+                pages[place] = 1
+
+    found = judged(tmp_path, fill)
     assert (found.verdict, found.told) == (FIND, "more than 2 GiB of memory")
 
 
@@ -155,10 +162,10 @@ def test_a_case_that_ends_its_process_is_found_and_stops_no_other() -> None:
 
 
 def test_a_case_that_hangs_is_found_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "WAIT", 2)
+    monkeypatch.setattr(children, "WAIT", 10)
     found = list(children.outcomes(Deadly(signal.pause), 3, 0))
     assert [outcome.verdict for outcome in found] == [ACCEPTED, FIND, ACCEPTED]
-    assert found[1].told == "no answer within 2 s"
+    assert found[1].told == "no answer within 10 s"
 
 
 def test_the_table_counts_what_is_new_apart_from_what_is_open(
@@ -180,3 +187,16 @@ def test_every_room_of_what_is_open_is_there() -> None:
     for told in OPEN:
         place = told.split()[0]
         assert not place.endswith(".py") or (root / place).is_file(), told
+
+
+def test_the_page_takes_the_counts_and_keeps_the_rest() -> None:
+    path = Path(__file__).parents[2] / page.PAGE
+    before = path.read_text(encoding="utf-8")
+    outcomes = [Outcome("a", ACCEPTED), Outcome("b", FIND, "a | b")]
+    after = page.written(before, {"data": outcomes}, seed=7)
+    assert "`python -m checks.fuzz --cases 2 --seed 7` said:" in after
+    assert "| data | 2 | 1 | 0 | 1 | 0 |" in after
+    assert "- a / b: 1 cases, new" in after
+    assert page.written(after, {"data": outcomes}, seed=7) == after
+    assert after.partition(page.START)[0] == before.partition(page.START)[0]
+    assert after.partition(page.END)[2] == before.partition(page.END)[2]
