@@ -7,8 +7,6 @@ written out again. What comes of it has to be finite and of the model's shapes.
 from __future__ import annotations
 
 import contextlib
-import copy
-import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +31,7 @@ from lora.adapter import Adapter, extract
 from lora.config import LoRAConfig
 from lora.inject import eject, inject, mark_trainable
 from study.entry.sections import load
-from study.evaluation.attached import attached, read_saved
-from study.settings import whole
+from study.evaluation.attached import read_saved
 from study.studies.methods.comparison.merging import merging
 from study.studies.methods.settings import METHODS
 from study.studies.stacking.combining.combinations import SUM, Combination
@@ -42,7 +39,7 @@ from study.studies.stacking.combining.together import put_together
 
 LABELS = ("bad", "good")
 FILES = (peft_format.CONFIG, peft_format.WEIGHTS)
-OFTEN = 8  # one case of so many goes through stage select too, which takes longer than all others
+OFTEN = 8  # one case of so many goes through what loads a model for it, which takes longer
 # In errors: of the folder, of stacking, of settings, or of a module's name where there are many.
 NAMES = ("bad", "stacking", "lora.", "data/", "bert.", "classifier")
 CONFIGS: tuple[dict[str, Any], ...] = ({}, {"use_rslora": True}, {"use_dora": True})
@@ -65,8 +62,6 @@ class Adapters:
         self._inputs = {"input_ids": torch.tensor([[2, 5, 6, 7], [2, 8, 9, 3]])}
         self._good = [self._adapter(folder / str(i), more) for i, more in enumerate(CONFIGS)]
         self._selecting = Selecting(folder / "model", peft_format.load(folder / "0"))
-        chosen = whole.load(ROOT / "params.yaml")
-        self._train = dataclasses.replace(chosen.train, precision="fp32")
         with contextlib.chdir(ROOT):
             self._methods = load(METHODS).methods
 
@@ -105,14 +100,13 @@ class Adapters:
         return f"{kind} {how}"
 
     def _taken_in(self, folder: Path, number: int) -> list[Any]:
-        """Read, stack, merge and attach, as stacking, methods, drift and select do."""
+        """Read, stack and merge, as stacking and methods do; at times as drift and select do."""
         good, bad = (read_saved(folder / name, "dvc repro lora") for name in ("good", "bad"))
         found: list[Any] = [bad]
         merged = merging("lora", self._methods, self._model, self._inputs, folder / "bad")
-        with attached(copy.deepcopy(self._model), [bad], self._train):
-            pass
         if number % OFTEN == 0:
-            self._selecting.run(folder, folder / "bad")
+            self._selecting.attach(bad)
+            self._selecting.select(folder, folder / "bad")
         if not bad.config.use_dora:
             both = Combination(SUM, (1.0, 0.5), None)
             found.append(put_together(both, (good, bad), ("good", "bad"), (LABELS, LABELS)))

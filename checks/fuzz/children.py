@@ -46,15 +46,15 @@ def outcomes(kind: Kind, cases: int, seed: int) -> Iterator[Outcome]:
         kind.ready(cases, seed, Path(shared))
         left = list(range(cases))
         while left:
-            done = yield from _group(kind, left[:GROUP])
+            done = yield from _group(kind, left[:GROUP], Path(shared))
             left = left[done:]
 
 
-def _group(kind: Kind, numbers: Sequence[int]) -> Generator[Outcome, None, int]:
+def _group(kind: Kind, numbers: Sequence[int], shared: Path) -> Generator[Outcome, None, int]:
     """Yield outcomes until one case ends the process, or all are done; return how many."""
     context = get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(kind, numbers, theirs))
+    process = context.Process(target=_work, args=(kind, numbers, shared, theirs))
     process.start()
     theirs.close()
     try:
@@ -78,7 +78,7 @@ def _group(kind: Kind, numbers: Sequence[int]) -> Generator[Outcome, None, int]:
         ours.close()
 
 
-def _work(kind: Kind, numbers: Sequence[int], results: Connection) -> None:
+def _work(kind: Kind, numbers: Sequence[int], shared: Path, results: Connection) -> None:
     """Judge cases one after the other; of each send its family, then what became of it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
@@ -87,7 +87,7 @@ def _work(kind: Kind, numbers: Sequence[int], results: Connection) -> None:
     most = virtual_memory() + 2 * MEMORY  # addresses, of which more are taken than are filled
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     for number in numbers:
-        with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
+        with tempfile.TemporaryDirectory(dir=shared) as name:
             case = Path(name) / "case"
             case.mkdir()
             (Path(name) / "beside.txt").write_text("nobody's business")

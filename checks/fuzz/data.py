@@ -49,12 +49,14 @@ class Data:
         self._first_giant = cases - len(self._giants)
         disable_progress_bar()
         self._model = str(make(folder / "model", "bert", CLASSIFIER))
-        tokenising.load_tokenizer = functools.cache(tokenising.load_tokenizer)
+        self._load_tokenizer = functools.cache(tokenising.load_tokenizer)
+        self._load_tokenizer(self._model)
         chosen = dataclasses.replace(whole.load(ROOT / "params.yaml").data, where=None)
         self._settings = dataclasses.replace(chosen, max_length=32, **SIZES)
 
     def make(self, number: int, folder: Path) -> Made:
         """Write one source of data."""
+        tokenising.load_tokenizer = self._load_tokenizer  # in a process of its own
         draw = np.random.default_rng([self._seed, 1, number])
         if number >= self._first_giant:
             return self._giant(*self._giants[number - self._first_giant], folder)

@@ -110,8 +110,9 @@ class Records:
             own = figures.get(key)
             if leaf.startswith(("test_", "low", "high", "gap_")) and own != known:
                 return f"aggregated into another {leaf} than the records give"
-            if type(own) is not type(known) and not (leaf == "learning_rate" and own is not None):
-                return f"aggregated with {leaf} of another kind"
+            whole = type(own) is int and isinstance(known, float)  # 1 for 1.0
+            if type(own) is not type(known) and not whole:
+                return f"aggregated with a {leaf} of another kind"
             if leaf.startswith("validation_") and not 0 <= own <= 1:
                 return f"aggregated with a {leaf} that cannot be"
             amount = leaf.endswith(("_parameters", "_share", "learning_rate"))

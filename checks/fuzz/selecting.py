@@ -1,7 +1,8 @@
-"""Stage select on one adapter: the records that it reads beside it, and its cards left out."""
+"""What loads a model for an adapter: drift's passes, and stage select but for its cards."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from pathlib import Path
@@ -14,7 +15,9 @@ import torch
 from checks.fuzz.judge import ROOT
 from checks.fuzz.study import arm_record, split
 from lora.adapter import Adapter
+from study.evaluation.attached import attached
 from study.metrics.measure import ACCURACY
+from study.models.packed import load_for
 from study.pages.selected import write
 from study.pages.selected.measured import measured_logits
 from study.records.json_file import write_json
@@ -26,7 +29,7 @@ _CARDS = ("adapter_card", "merged_card", "adapter_lines", "merged_lines", "Facts
 
 
 class Selecting:
-    """Stage select in a study of one adapter of rank `RANK`."""
+    """A study of one adapter of rank `RANK`."""
 
     def __init__(self, model: Path, good: Adapter) -> None:
         """Make the data, and the record of a run that predicted what a good adapter does."""
@@ -41,12 +44,18 @@ class Selecting:
             chosen,
             model=dataclasses.replace(chosen.model, name=str(model)),
             lora=dataclasses.replace(chosen.lora, ranks=(RANK,), rank=RANK),
-            train=dataclasses.replace(chosen.train, precision="fp32"),
+            train=dataclasses.replace(chosen.train, precision="fp32", device="cpu"),
         )
         logits = measured_logits(str(model), good, self._data, len(labels))
         self._record = arm_record(draw, "lora", RANK, labels, tuple(logits.argmax(1).tolist()))
 
-    def run(self, root: Path, adapter: Path) -> None:
+    def attach(self, adapter: Adapter) -> None:
+        """Attach an adapter as drift does, to predict with it."""
+        model = load_for(self._data, self._settings.model.name, torch.float32)
+        with attached(model, [adapter], self._settings.train):
+            pass
+
+    def select(self, root: Path, adapter: Path) -> None:
         """Select an adapter below `root`; what is written is taken away again."""
         metrics = root / "metrics"
         best = {"rank": RANK, "of_all": RANK, "rule": "mean", "split": "validation"}
@@ -55,13 +64,11 @@ class Selecting:
         for name in ("summary", "data"):
             write_json(metrics / f"{name}.json", {"metric": ACCURACY})
         shutil.copytree(adapter, root / f"data/adapters/r{RANK}/s0")
-        left_out = [patch.object(write, name) for name in _CARDS]
         try:
-            for each in left_out:
-                each.start()
-            torch.set_num_threads(1)
-            write.select(self._settings, self._data, root)
+            with contextlib.ExitStack() as left_out:
+                for name in _CARDS:
+                    left_out.enter_context(patch.object(write, name))
+                write.select(self._settings, self._data, root)
         finally:
-            patch.stopall()
             for name in ("metrics", "data"):
                 shutil.rmtree(root / name)
