@@ -25,7 +25,7 @@ from transformers.utils.logging import disable_progress_bar
 from checks.families.making import CLASSIFIER, make
 from checks.fuzz.damage import damaged_json, damaged_tensors, one
 from checks.fuzz.judge import ROOT, Made
-from checks.fuzz.selecting import Selecting
+from checks.fuzz.selecting import LABELS, Selecting
 from lora import peft_format
 from lora.adapter import Adapter, extract
 from lora.config import LoRAConfig
@@ -37,7 +37,6 @@ from study.studies.methods.settings import METHODS
 from study.studies.stacking.combining.combinations import SUM, Combination
 from study.studies.stacking.combining.together import put_together
 
-LABELS = ("bad", "good")
 FILES = (peft_format.CONFIG, peft_format.WEIGHTS)
 OFTEN = 8  # one case of so many goes through what loads a model for it, which takes longer
 # In errors: of the folder, of stacking, of settings, or of a module's name where there are many.

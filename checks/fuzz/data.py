@@ -56,7 +56,7 @@ class Data:
 
     def make(self, number: int, folder: Path) -> Made:
         """Write one source of data."""
-        tokenising.load_tokenizer = self._load_tokenizer  # in a process of its own
+        vars(tokenising)["load_tokenizer"] = self._load_tokenizer  # in a process of its own
         draw = np.random.default_rng([self._seed, 1, number])
         if number >= self._first_giant:
             return self._giant(*self._giants[number - self._first_giant], folder)

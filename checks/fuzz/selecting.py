@@ -24,7 +24,7 @@ from study.records.json_file import write_json
 from study.records.prepared import SPLITS, Prepared
 from study.settings import whole
 
-RANK, LABELS = 2, ("bad", "good")
+RANK, LABELS = 2, ("bad", "good", "fair")  # as many as the small model has
 _CARDS = ("adapter_card", "merged_card", "adapter_lines", "merged_lines", "Facts")
 
 
@@ -47,7 +47,9 @@ class Selecting:
             train=dataclasses.replace(chosen.train, precision="fp32", device="cpu"),
         )
         logits = measured_logits(str(model), good, self._data, len(labels))
-        self._record = arm_record(draw, "lora", RANK, labels, tuple(logits.argmax(1).tolist()))
+        predictions = tuple(logits.argmax(1).tolist())
+        record = arm_record(draw, "lora", RANK, labels, predictions)
+        self._record = dataclasses.replace(record, label_names=LABELS)
 
     def attach(self, adapter: Adapter) -> None:
         """Attach an adapter as drift does, to predict with it."""

@@ -362,9 +362,7 @@ def test_a_class_that_the_data_do_not_name_is_refused(tmp_path: Path) -> None:
     assert "holds the class 2; allowed: below 2" in refusal(query(tmp_path / "data"))
 
 
-@pytest.mark.parametrize(
-    "content", ["[]", '{"features": {"text": 3}}', '{"features": {"text": []}}']
-)
+@pytest.mark.parametrize("told", ["[]", '{"features": {"text": 3}}', '{"features": {"text": []}}'])
 def test_a_damaged_folder_of_arrow_cannot_be_read(told: str, tmp_path: Path) -> None:
     datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "data")
     (tmp_path / "data/dataset_info.json").write_text(told)
