@@ -12,8 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from study.entry.errors import StudyError
-from study.metrics.measure import ACCURACY
+from study.metrics.measure import ACCURACY, measure_named
 from study.records.json_file import read_json
+from study.records.kinds import (
+    answers_of,
+    count,
+    counts,
+    names,
+    numbers,
+    positive,
+    positives,
+    score,
+    wrong,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,14 +164,62 @@ class ArmRecord:
         return cls(**(fields | {"runs": runs}))
 
 
+def flaw_of(record: ArmRecord) -> str | None:
+    """Say what of a record training cannot have written; None for nothing.
+
+    Raises:
+        KeyError: no metric is called so.
+    """
+    measure, classes = measure_named(record.metric), len(record.label_names)
+    answers = numbers if record.runs[0].test_losses is not None else answers_of(classes)
+    own = {
+        "arm": lambda value: isinstance(value, str),
+        "rank": lambda value: value is None or count(1)(value),
+        "learning_rates": positives,
+        "learning_rate": positive,
+        **dict.fromkeys(("trainable_parameters", "total_parameters"), count(1)),
+        **dict.fromkeys(("head_parameters", "adapter_parameters"), count(0)),
+        "label_names": names,
+        "test_labels": answers_of(classes),
+    }
+    of_run = {
+        "seed": count(0),
+        "learning_rate": positive,
+        "best_epoch": count(0),
+        "validation_score": score(measure),
+        "test_score": score(measure),
+        "test_predictions": answers_of(classes),
+        "answers": answers,
+        "loss_steps": counts,
+        "loss_values": numbers,
+        "validation": bool,
+    }
+    of_point = {
+        **dict.fromkeys(("epoch", "step"), count(0)),
+        "score": score(measure),
+        "loss": lambda value: numbers((value,)),
+    }
+    found = [wrong(record, own)]
+    for run in record.runs:
+        found += [wrong(run, of_run), *(wrong(point, of_point) for point in run.validation)]
+        if len(run.loss_steps) != len(run.loss_values):
+            found.append("losses that are not as many as their steps")
+    return next((flaw for flaw in found if flaw is not None), None)
+
+
 def read_arm(path: str | Path) -> ArmRecord:
     """Read an arm's file.
 
     Raises:
-        StudyError: the file is missing or is no such record; it is named.
+        StudyError: the file is missing or is no such record, or holds what no training gives; it is
+            named.
     """
     value = read_json(path)
     try:
-        return ArmRecord.from_json(value)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path}: not a record of an arm's runs ({error!r})") from error
+        record = ArmRecord.from_json(value)
+        flaw = flaw_of(record)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise StudyError(f"{path}: not a record of an arm's runs ({repr(error)[:200]})") from error
+    if flaw is not None:
+        raise StudyError(f"{path}: not a record of an arm's runs ({flaw})")
+    return record

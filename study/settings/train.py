@@ -76,7 +76,7 @@ class TrainSettings:
 
     def steps_of(self, sentences: int) -> int:
         """Return the optimiser steps of an epoch."""
-        return math.ceil(sentences / self.batch_size)
+        return -(-sentences // self.batch_size)  # rounded up
 
     def patience(self, epochs: int) -> int | None:
         """Return after how many epochs without a better validation a run ends; None: never.
