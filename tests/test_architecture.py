@@ -28,6 +28,7 @@ STAGES: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())[
 # The house from the roof down: what stands in a room imports from it and from the rooms below it.
 HOUSE = (
     "stages",
+    "forecast",
     "study/studies/methods/pages",
     "study/studies/methods/comparison",
     "study/studies/methods/training",
