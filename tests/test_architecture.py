@@ -29,6 +29,7 @@ STAGES: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())[
 HOUSE = (
     "audit",
     "stages",
+    "forecast",
     "study/studies/methods/pages",
     "study/studies/methods/comparison",
     "study/studies/methods/training",

@@ -101,7 +101,7 @@ def test_every_page_is_one_click_from_the_first_and_leads_back() -> None:
 
 @pytest.mark.parametrize("page", [README, ROOT / "docs/house.md"], ids=lambda p: p.name)
 def test_the_map_shows_every_room_from_the_roof_down(page: Path) -> None:
-    row = r"^\| (`(?:audit|study|lora|stages)/[^|]*) \|.*\|.*\|$"
+    row = r"^\| (`(?:audit|study|lora|stages|forecast)/[^|]*) \|.*\|.*\|$"
     firsts = re.findall(row, text_of(page), re.MULTILINE)
     shown = [span for first in firsts for span in re.findall(r"`([\w/]+/)`", first)]
     rooms = [room.rstrip("/") + "/" for room in HOUSE if page != README or room != "stages"]
