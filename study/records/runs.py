@@ -13,6 +13,7 @@ from typing import Any
 
 from study.entry.errors import StudyError
 from study.metrics.measure import ACCURACY, measure_named
+from study.records.early_exit import EarlyExit
 from study.records.json_file import read_json
 from study.records.kinds import (
     answers_of,
@@ -115,12 +116,14 @@ class ArmRecord:
     Attributes:
         rank: LoRA's rank, None in the other arms.
         learning_rates: every rate that was tried.
-        learning_rate: the one that validation picked, on the mean over seeds.
+        learning_rate: the one that validation picked, on the mean over seeds, of those that were
+            trained whole.
         total_parameters: base model and head, without the adapter.
         label_names: of the classes; none of a regression.
         test_labels: the true class, or number, of every test sentence.
-        runs: every learning rate and seed.
+        runs: every learning rate and seed; of a rate that was dropped early none.
         metric: by which all is compared (`study.metrics.measure`).
+        early_exit: which rates were dropped, and when; None: all were trained whole.
     """
 
     arm: str
@@ -135,6 +138,13 @@ class ArmRecord:
     test_labels: tuple[int, ...] | tuple[float, ...]
     runs: tuple[RunRecord, ...]
     metric: str = ACCURACY
+    early_exit: EarlyExit | None = None
+
+    @property
+    def whole_rates(self) -> tuple[float, ...]:
+        """The rates whose runs were trained to their end, among which validation picked."""
+        gone = () if self.early_exit is None else self.early_exit.dropped
+        return tuple(rate for rate in self.learning_rates if rate not in gone)
 
     def picked(self) -> tuple[RunRecord, ...]:
         """Return the runs at the picked learning rate, in order of seed."""
@@ -151,6 +161,10 @@ class ArmRecord:
         value = {key: list(v) if isinstance(v, tuple) else v for key, v in value.items()}
         if self.metric == ACCURACY:  # said where it is another
             del value["metric"]
+        if self.early_exit is None:
+            del value["early_exit"]
+        else:
+            value["early_exit"] = self.early_exit.to_json()
         return value | {"runs": [run.to_json(self.metric) for run in self.runs]}
 
     @classmethod
@@ -161,6 +175,8 @@ class ArmRecord:
         }
         metric = value.get("metric", ACCURACY)
         runs = tuple(RunRecord.from_json(run, metric) for run in value["runs"])
+        if "early_exit" in value:
+            fields["early_exit"] = EarlyExit.from_json(value["early_exit"])
         return cls(**(fields | {"runs": runs}))
 
 
