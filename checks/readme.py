@@ -47,7 +47,7 @@ def study_blocks() -> dict[Path, dict[str, str]]:
     if PLACEMENT.exists():
         model, curve = whole.load().model.name, read_json(RANK_CURVE)
         if words := placed.placed(read_json(PLACEMENT), model, summary, curve):
-            lines.append(f"- *{placed.QUESTION}* {' '.join(words)}")
+            lines.append(f"- *{placed.QUESTION}* {words[0]} ([more]({PLACEMENT_README}))")
     written = "\n".join(lines)
     return {README: {"answer": written}, READING: {"table": markdown_table(summary)}}
 

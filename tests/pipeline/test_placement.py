@@ -1,4 +1,4 @@
-"""The pipeline of placements on the finished toy study: its settings, and what one change reruns."""
+"""The pipeline of placements on the finished toy study: its settings, what a change reruns."""
 
 from __future__ import annotations
 

@@ -132,7 +132,9 @@ def plot_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _arms(sweep: Sweep, cells: Sequence[Cell], logits: Read, main: Mapping[str, Any]) -> Arms:
-    name = main["name"] or "main"
+    trained = {cell.name for cell in cells if cell.record is not None}
+    # The settings may put a placement into other modules than its role's.
+    name = "main" if main["name"] is None or main["name"] in trained else main["name"]
     found = [
         Arm(name, main["label"], rank, True, record, _right(logits, LORA, rank))
         for rank, record in sweep.lora.items()

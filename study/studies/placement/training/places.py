@@ -66,7 +66,7 @@ def place_of(model: PreTrainedModel, name: str, asked: Sequence[str] | Auto = "a
     if asked == "auto":
         place = _by_role(model, name, linear)
     else:
-        place = Place(tuple(_found(model, asked, key)))
+        place = Place(tuple(_found(model, asked, key)), "the settings name its modules")
     if name in (UPPER, LOWER):
         half = _half(linear, name)
         place = Place(tuple(each for each in place.names if layer_index(each) in half), place.note)

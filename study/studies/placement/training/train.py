@@ -12,6 +12,7 @@ from study.arms import lora
 from study.arms.lora import LoraArm
 from study.metrics.measure import measure_of
 from study.records.prepared import Prepared
+from study.settings.lora import LoraSettings
 from study.studies.placement.training.places import Absent, Place, main_place, place_of
 from study.studies.placement.training.rates import rates_of
 from study.training import executors
@@ -36,6 +37,11 @@ class TrainedCell:
     value: dict[str, Any]
     picked: list[RunResult]
     checkpoints: Checkpoints | None = None
+
+
+@dataclass(frozen=True)
+class PlacedSettings(LoraSettings):
+    """Settings of LoRA in a placement, which are no section of the file."""
 
 
 def train_cell(settings: PlacementStudy, data: Prepared, name: str, rank: int) -> TrainedCell:
@@ -69,8 +75,7 @@ def _trained(
     in_main: int,
     value: dict[str, Any],
 ) -> TrainedCell:
-    own = replace(settings.lora, target_modules=place.names, layers=None)
-    config = lora.config_of(own, rank, settings.model.name)
+    config = lora.config_of(_placed(settings.lora, place), rank, settings.model.name)
     arm = LoraArm(settings, data, config)
     asked = getattr(settings.placement, name).learning_rates
     ratio = settings.lora.loraplus_ratio
@@ -84,6 +89,26 @@ def _trained(
     record = replace(arms.record(results, data, size), learning_rate=best)
     picked = arms.picked(results, record)
     return TrainedCell(value | {"run": record.to_json()}, picked, checkpoints)
+
+
+def _placed(main: LoraSettings, place: Place) -> PlacedSettings:
+    """Return the main study's settings of LoRA in other modules.
+
+    Ranks and learning rates are left out: what an adapter is does not depend on them.
+    """
+    return PlacedSettings(
+        ranks=(),
+        rank=1,
+        alpha=main.alpha,
+        scaling=main.scaling,
+        dropout=main.dropout,
+        target_modules=place.names,
+        layers=None,
+        use_dora=main.use_dora,
+        init=main.init,
+        loraplus_ratio=main.loraplus_ratio,
+        learning_rates=(),
+    )
 
 
 def _searched(

@@ -107,6 +107,14 @@ def test_modules_that_are_no_placement_are_named() -> None:
     with_style(found)
 
 
+def test_a_placement_that_the_settings_put_elsewhere_stands_beside_the_main_studys() -> None:
+    found = made.record({"query_value": 0.8, "all_linear": 0.8})
+    names = [(row["name"], row["main"]) for row in found["arms"]]
+    assert names[: len(made.MAIN_RANKS)] == [("main", True)] * len(made.MAIN_RANKS)
+    assert ("query_value", False) in names
+    assert found["answer"]["narrow"] == "main"
+
+
 def test_no_arm_stands_in_two_pairs_and_none_trains_much_more() -> None:
     def arm(name: str, rank: int, parameters: int) -> Arm:
         record = replace(made.arm("mlp", rank, 0.8), adapter_parameters=parameters)
