@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.study.companion_settings import ROOT
 from tests.study.fake_records import PER_RANK, fake_arm
 
 STATISTICS: StatisticsSettings = whole.load(ROOT / "params.yaml").statistics
+SENTENCES = 1500
 RANKS = (4, 8)
 MAIN_RANKS = (4, 8, 16, 32)
 # Parameters at a rank over those of query and value, as on the default model.
@@ -37,36 +39,34 @@ MAIN: dict[str, Any] = {
 }
 
 
-def arm(name: str, rank: int, accuracy: float, seeds: Sequence[int] = (0, 1, 2)) -> ArmRecord:
+def arm(name: str, rank: int, accuracy: float) -> ArmRecord:
     """Return LoRA's record in a placement at a rank."""
-    record = fake_arm("lora", rank, accuracy=accuracy, seeds=seeds)
+    record = fake_arm("lora", rank, accuracy=accuracy, num_sentences=SENTENCES)
     parameters = round(PER_RANK * rank * TIMES[name])
     head = record.head_parameters
     return replace(record, adapter_parameters=parameters, trainable_parameters=head + parameters)
 
 
-def sweep(accuracy: float = 0.80, full: float = 0.82, seeds: Sequence[int] = (0, 1, 2)) -> Sweep:
+def sweep() -> Sweep:
     """Return the main study, all of whose ranks are as accurate."""
     return Sweep(
-        fake_arm("head_only", seeds=seeds),
-        fake_arm("full", accuracy=full, seeds=seeds),
-        {rank: arm("query_value", rank, accuracy, seeds) for rank in MAIN_RANKS},
+        fake_arm("head_only", num_sentences=SENTENCES),
+        fake_arm("full", accuracy=0.82, num_sentences=SENTENCES),
+        {rank: arm("query_value", rank, 0.8) for rank in MAIN_RANKS},
     )
 
 
 def cells(
     accuracy: Mapping[str, float],
-    ranks: Sequence[int] = RANKS,
     main: Mapping[str, Any] = MAIN,
-    seeds: Sequence[int] = (0, 1, 2),
 ) -> list[Cell]:
     """Return every placement at every rank; one without an accuracy is left out."""
     found = []
     for name in PLACEMENTS:
-        for rank in ranks:
+        for rank in RANKS:
             place = dict(MAIN, note="")
             if name in accuracy:
-                record = arm(name, rank, accuracy[name], seeds)
+                record = arm(name, rank, accuracy[name])
                 found.append(Cell(name, rank, main, place, record, None))
             else:
                 found.append(Cell(name, rank, main, None, None, "it has none"))
@@ -74,15 +74,17 @@ def cells(
 
 
 def record(
-    accuracy: Mapping[str, float],
-    *,
-    main: float = 0.80,
-    full: float = 0.82,
-    ranks: Sequence[int] = RANKS,
-    statistics: StatisticsSettings = STATISTICS,
+    accuracy: Mapping[str, float], statistics: StatisticsSettings = STATISTICS
 ) -> dict[str, Any]:
-    """Return the record of placements with these accuracies."""
-    return placement_record(sweep(main, full), cells(accuracy, ranks), {}, statistics, "a/model")
+    """Return the record of placements with these accuracies; not to be changed."""
+    return _record(tuple(accuracy.items()), statistics)
+
+
+@functools.cache
+def _record(
+    accuracy: tuple[tuple[str, float], ...], statistics: StatisticsSettings
+) -> dict[str, Any]:
+    return placement_record(sweep(), cells(dict(accuracy)), {}, statistics, "a/model")
 
 
 EVERY = {

@@ -59,7 +59,7 @@ def test_what_is_alike_within_a_margin_and_what_is_not_told() -> None:
     assert answer["verdict"] == "either"
     assert answer["margin"] == min(made.STATISTICS.margins)
     assert answer["words"][0].startswith("**Either**")
-    open_ = made.record(only(0.803), statistics=replace(made.STATISTICS, margins=(0.01,)))["answer"]
+    open_ = made.record(only(0.803), replace(made.STATISTICS, margins=(0.01,)))["answer"]
     assert open_["low"] < 0 < open_["high"]
     assert open_["verdict"] == "cannot be told"
     assert open_["words"][0].startswith("**We cannot tell yet**")
