@@ -110,7 +110,7 @@ def metrics(record: Mapping[str, Any]) -> dict[str, Any]:
     answer = {key: record["answer"][key] for key in ("difference", "low", "high")
               if key in record["answer"]}  # fmt: skip
     score = next(key for key in record["full"] if key.startswith("test_"))
-    return {"all_linear_less_main": answer} | {
+    return {"wide_less_narrow": answer} | {
         f"{row['name']}-r{row['rank']}": {
             score: row[score],
             "to_full": row["to_full"]["difference"],
