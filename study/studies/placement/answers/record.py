@@ -63,7 +63,7 @@ def placement_record(
         sweep: the main study's first block of seeds; cells: of the same seeds and sentences.
         logits: of every arm; none where a number is learned, which has no probability.
     """
-    main = cells[0].main | {"label": _label(cells[0].main)}
+    main = dict(cells[0].main) | {"label": _label(cells[0].main)}
     arms = _arms(sweep, cells, logits, main)
     every = [arm for own in arms.values() for arm in own]
     missing = {

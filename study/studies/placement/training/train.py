@@ -57,8 +57,8 @@ def train_cell(settings: PlacementStudy, data: Prepared, name: str, rank: int) -
     value = {"name": name, "rank": rank, "main": {"name": main_name} | main.to_json()}
     try:
         place = place_of(model, name, getattr(settings.placement, name).target_modules)
-    except Absent as reason:
-        return TrainedCell(value | {"reason": str(reason)}, [])
+    except Absent as absent:
+        return TrainedCell(value | {"reason": str(absent)}, [])
     value["place"] = place.to_json()
     if set(place.names) == set(main.names):
         reason = "the main study's LoRA is in these modules, and its runs stand for them"
