@@ -14,7 +14,6 @@ from study.pages.report import placed
 from study.pages.report.answer import QUESTIONS, answer
 from study.pages.report.untrained import warnings
 from study.records.json_file import read_json
-from study.settings import whole
 from study.studies.drift.answers import page as drift
 from study.studies.methods.pages import page as methods
 from study.studies.placement.answers import page as placement
@@ -45,8 +44,7 @@ def study_blocks() -> dict[Path, dict[str, str]]:
     if warned := warnings(read_json(UNDERTRAINING)):
         lines.insert(0, f"- *First:* {' '.join(warned)}")
     if PLACEMENT.exists():
-        model, curve = whole.load().model.name, read_json(RANK_CURVE)
-        if words := placed.placed(read_json(PLACEMENT), model, summary, curve):
+        if words := placed.placed(read_json(PLACEMENT), summary, read_json(RANK_CURVE)):
             lines.append(f"- *{placed.QUESTION}* {words[0]} ([more]({PLACEMENT_README}))")
     written = "\n".join(lines)
     return {README: {"answer": written}, READING: {"table": markdown_table(summary)}}

@@ -17,7 +17,6 @@ from study.records.arm_names import LORA as LORA_ARM
 from study.records.json_file import write_json
 from study.records.logits import Logits, read_logits
 from study.settings.lora import LORA
-from study.settings.model import MODEL
 from study.settings.seeds import SEEDS
 from study.settings.statistics import STATISTICS
 from study.studies.placement.answers.record import metrics, placement_record, plot_rows
@@ -29,12 +28,12 @@ OWN = Path("placement/metrics")
 
 def main() -> None:
     """Compare the placements, and say what was found."""
-    chosen = load(SEEDS, MODEL, LORA, STATISTICS, PLACEMENT)
+    chosen = load(SEEDS, LORA, STATISTICS, PLACEMENT)
     sweep = read_sweep(chosen)
     asked = chosen.placement
     cells = read_cells(OWN / "runs", asked.placements, asked.ranks, sweep.full)
     read = _logits(sweep, cells)
-    record = placement_record(sweep, cells, read, chosen.statistics, chosen.model.name)
+    record = placement_record(sweep, cells, read, chosen.statistics)
     write_json(OWN / "placement.json", record)
     write_json(OWN / "summary.json", metrics(record))
     write_json("placement/plots/rows.json", plot_rows(record))

@@ -1,7 +1,7 @@
 """What placement/ found, where its results stand beside this study's: more rank or more modules?
 
 No stage depends on it, as with timings: the study does not train it. Its record is read as it
-stands, and only if it is of this study: of the same model, seeds and full fine-tuning.
+stands, and only if it is of this study: of the same runs of full fine-tuning.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ QUESTION = "More rank or more modules?"
 Record = Mapping[str, Any]
 
 
-def placed(
-    record: Record | None, model: str, summary: Record, rank_curve: Sequence[Record]
-) -> list[str]:
+def placed(record: Record | None, summary: Record, rank_curve: Sequence[Record]) -> list[str]:
     """Return the sentences of the answer, none where there is no record or it is of another study.
 
     Args:
-        record: `placement/metrics/placement.json`; model: the setting `model.name`.
+        record: `placement/metrics/placement.json`.
         rank_curve: rows of `plots/rank_curve.json`.
     """
-    if record is None or record["beside"]["model"] != model:
+    if record is None:
         return []
     (full, *_) = (seed_scores(row) for row in rank_curve if row["arm"] == FULL)
     here = dict(zip(summary["seeds"], full, strict=True))

@@ -56,8 +56,7 @@ def _subject(study: Study) -> str:
 
 def _answer(study: Study) -> Html:
     rows = [*zip(QUESTIONS, answer(study["summary"], study["sufficient_rank"]), strict=True)]
-    model = study.settings["model"]["name"]
-    where = placed.placed(study.placement, model, study["summary"], study["rank_curve"])
+    where = placed.placed(study.placement, study["summary"], study["rank_curve"])
     rows += [(placed.QUESTION, " ".join(where))] if where else []
     warned = [paragraph(line, "warning") for line in warnings(study["undertraining"])]
     items = "\n".join(

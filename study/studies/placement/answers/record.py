@@ -13,7 +13,7 @@ equal_rank, equal_parameters
                    pairs: one, other, their parameters' ratio, the difference with low, high and
                    verdicts, and that of the probability of the right class
 claims             source, claim, verdict, numbers (with why)
-beside             of which study this is: the model, the seeds, and full fine-tuning's scores
+beside             of which study this is: full fine-tuning's seeds and their scores
 seeds, test_sentences, confidence, margins, and metric, where it is not accuracy
 """
 
@@ -55,7 +55,6 @@ def placement_record(
     cells: Sequence[Cell],
     logits: Read,
     statistics: StatisticsSettings,
-    model_name: str,
 ) -> dict[str, Any]:
     """Return the record.
 
@@ -94,7 +93,6 @@ def placement_record(
         "equal_parameters": pair_rows(equal, statistics),
         "claims": claims(Case(arms, full, missing, statistics)),
         "beside": {
-            "model": model_name,
             "seeds": [run.seed for run in full.picked()],
             "full": seed_scores(full),
         },

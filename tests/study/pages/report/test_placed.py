@@ -19,29 +19,25 @@ CURVE = [
 ANSWER = {"words": ["**More modules**: it is so.", "It is."]}
 
 
-def record(model: str = "m", **beside: object) -> dict[str, object]:
-    return {
-        "answer": ANSWER,
-        "beside": {"model": model, "seeds": [0, 1], "full": [0.81, 0.82]} | beside,
-    }
+def record(**beside: object) -> dict[str, object]:
+    return {"answer": ANSWER, "beside": {"seeds": [0, 1], "full": [0.81, 0.82]} | beside}
 
 
 def test_a_record_of_the_same_study_is_told() -> None:
-    assert placed(record(), "m", SUMMARY, CURVE) == ANSWER["words"]
+    assert placed(record(), SUMMARY, CURVE) == ANSWER["words"]
 
 
 def test_none_and_those_of_other_studies_are_not() -> None:
-    assert placed(None, "m", SUMMARY, CURVE) == []
-    assert placed(record(), "another/model", SUMMARY, CURVE) == []
-    assert placed(record(full=[0.81, 0.83]), "m", SUMMARY, CURVE) == []
-    assert placed(record(seeds=[0, 9]), "m", SUMMARY, CURVE) == []
+    assert placed(None, SUMMARY, CURVE) == []
+    assert placed(record(full=[0.81, 0.83]), SUMMARY, CURVE) == []
+    assert placed(record(seeds=[0, 9]), SUMMARY, CURVE) == []
 
 
 def test_the_page_says_it_beside_its_own_answer(tmp_path: Path) -> None:
     study = made_study(SHAPES["plain"])
     assert QUESTION not in str(show.top(study))
     (row, *_) = [row for row in study["rank_curve"] if row["arm"] == "full"]
-    of_this = record(study.settings["model"]["name"], seeds=study["summary"]["seeds"])
+    of_this = record(seeds=study["summary"]["seeds"])
     of_this["beside"]["full"] = row["seed_scores"]  # type: ignore[index]
     told = str(show.top(replace(study, placement=of_this)))
     assert told.count(QUESTION) == 1

@@ -84,7 +84,7 @@ def record(
 def _record(
     accuracy: tuple[tuple[str, float], ...], statistics: StatisticsSettings
 ) -> dict[str, Any]:
-    return placement_record(sweep(), cells(dict(accuracy)), {}, statistics, "a/model")
+    return placement_record(sweep(), cells(dict(accuracy)), {}, statistics)
 
 
 EVERY = {

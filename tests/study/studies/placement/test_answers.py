@@ -55,7 +55,7 @@ def test_what_is_alike_within_a_margin_and_what_is_not_told() -> None:
     equal = {rank: replace(arms[8], adapter_parameters=arms[rank].adapter_parameters,
                            rank=rank) for rank in arms}  # fmt: skip
     sweep = replace(made.sweep(), lora=equal)
-    answer = placement_record(sweep, same, {}, made.STATISTICS, "a/model")["answer"]
+    answer = placement_record(sweep, same, {}, made.STATISTICS)["answer"]
     assert answer["verdict"] == "either"
     assert answer["margin"] == min(made.STATISTICS.margins)
     assert answer["words"][0].startswith("**Either**")
@@ -76,10 +76,10 @@ def test_the_gains_from_the_same_start() -> None:
 def test_without_ranks_that_train_as_many_nothing_is_told() -> None:
     sweep = made.sweep()
     few = replace(sweep, lora={4: sweep.lora[4]})
-    answer = placement_record(few, made.cells(only(0.9)), {}, made.STATISTICS, "m")["answer"]
+    answer = placement_record(few, made.cells(only(0.9)), {}, made.STATISTICS)["answer"]
     assert answer["verdict"] == "cannot be told"
     assert "4.6 times as many" in answer["words"][0]
-    alone = placement_record(sweep, made.cells({}), {}, made.STATISTICS, "m")
+    alone = placement_record(sweep, made.cells({}), {}, made.STATISTICS)
     assert alone["answer"]["words"] == ["**Not told**: there is one placement alone."]
     assert page.blocks(alone)["pairs"].count("None of the ranks") == 2
 
@@ -90,7 +90,7 @@ def test_where_the_main_study_adapts_all_linear_layers() -> None:
     lora = {rank: made.arm("all_linear", rank, 0.8) for rank in (1, 2, 4)}
     cells = made.cells({"query_value": 0.7, "mlp": 0.75}, main=wide)
     sweep = replace(made.sweep(), lora=lora)
-    found = placement_record(sweep, cells, {}, made.STATISTICS, "m")
+    found = placement_record(sweep, cells, {}, made.STATISTICS)
     answer = found["answer"]
     assert (answer["wide"], answer["narrow"]) == ("all_linear", "query_value")
     assert answer["verdict"] == "more modules"
@@ -100,7 +100,7 @@ def test_where_the_main_study_adapts_all_linear_layers() -> None:
 
 def test_modules_that_are_no_placement_are_named() -> None:
     cells = made.cells(only(0.8), main=made.MAIN | {"name": None, "modules": ["a.query", "b"]})
-    found = placement_record(made.sweep(), cells, {}, made.STATISTICS, "m")
+    found = placement_record(made.sweep(), cells, {}, made.STATISTICS)
     assert found["main"]["label"] == "a.query and b"
     assert found["answer"]["narrow"] == "main"
     assert verdict(found, "in the MLP does better than in query and value") == "cannot be told"
@@ -181,7 +181,7 @@ def test_the_probability_of_the_right_class_stands_beside() -> None:
 
     read = {("lora", rank): logits(0.5) for rank in sweep.lora}
     read |= {("all_linear", rank): logits(1.0) for rank in made.RANKS}
-    answer = placement_record(sweep, cells, read, made.STATISTICS, "m")["answer"]
+    answer = placement_record(sweep, cells, read, made.STATISTICS)["answer"]
     assert answer["probability"]["low"] > 5
     assert "probability of the right class, a sharper measure" in answer["words"][-1]
 
@@ -192,7 +192,7 @@ def test_the_page_begins_with_the_answer_and_shows_all() -> None:
         replace(cell, place=dict(made.MAIN, note="keys are adapted too")) if cell.record else cell
         for cell in made.cells(made.EVERY)
     ]
-    noted = placement_record(made.sweep(), cells, {}, made.STATISTICS, "m")
+    noted = placement_record(made.sweep(), cells, {}, made.STATISTICS)
     blocks = page.blocks(noted)
     assert blocks["answer"].startswith(found["answer"]["words"][0])
     assert blocks["arms"].count("\n| ") - 1 == len(found["arms"])
