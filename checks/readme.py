@@ -43,9 +43,9 @@ def study_blocks() -> dict[Path, dict[str, str]]:
     lines = [f"- *{question}* {sentence}" for question, sentence in sentences]
     if warned := warnings(read_json(UNDERTRAINING)):
         lines.insert(0, f"- *First:* {' '.join(warned)}")
-    if PLACEMENT.exists():
-        if words := placed.placed(read_json(PLACEMENT), summary, read_json(RANK_CURVE)):
-            lines.append(f"- *{placed.QUESTION}* {words[0]} ([more]({PLACEMENT_README}))")
+    found = read_json(PLACEMENT) if PLACEMENT.exists() else None
+    if found and (words := placed.placed(found, summary, read_json(RANK_CURVE))):
+        lines.append(f"- *{placed.QUESTION}* {words[0]} ([more]({PLACEMENT_README}))")
     written = "\n".join(lines)
     return {README: {"answer": written}, READING: {"table": markdown_table(summary)}}
 
