@@ -200,6 +200,15 @@ def test_the_page_takes_what_it_is_given(study: Path, monkeypatch: pytest.Monkey
     assert readme.pages()[readme.PLACEMENT_README] == {}
 
 
+def test_a_rank_above_a_layers_size_is_refused(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(train, "--name", "attention", "--rank", "999")
+    said = capsys.readouterr().err
+    assert "placement/params.yaml:ranks: 999, attention: lora: rank 999 is above" in said
+
+
 def test_a_name_that_is_none(study: Path) -> None:
     with pytest.raises(SystemExit):
         run(train, "--name", "nowhere", "--rank", "1")

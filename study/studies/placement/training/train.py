@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from study.arms import arm as arms
 from study.arms import lora
 from study.arms.lora import LoraArm
+from study.entry.errors import StudyError
 from study.metrics.measure import measure_of
 from study.records.prepared import Prepared
 from study.settings.lora import LoraSettings
@@ -81,7 +82,10 @@ def _trained(
     ratio = settings.lora.loraplus_ratio
     times = len(place.names) / in_main
     rates = rates_of(asked, config, arm.model.config, times, ratio)
-    size = lora.size(arm.model, config)
+    try:
+        size = lora.size(arm.model, config)
+    except StudyError as error:
+        raise StudyError(f"placement/params.yaml:ranks: {rank}, {name}: {error}") from error
     decisive = (settings.model.name, settings.model.dropout, settings.train.decisive())
     title = f"{name}-r{rank}"
     checkpoints = Checkpoints(f"placement-{title}", (*decisive, config, ratio), data)
