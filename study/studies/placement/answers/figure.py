@@ -41,7 +41,9 @@ def colours() -> dict[str, str]:
 def draw(record: Record) -> Figure:
     """Draw `placement/metrics/placement.json`: a line a placement."""
     figure = Figure(figsize=(style.WIDTH, 4.6), layout="constrained")
-    figure.suptitle("Where to put LoRA: all at equal numbers of parameters", x=0.01, ha="left")
+    figure.suptitle(
+        "Where to put LoRA: every placement by the parameters that it trains", x=0.01, ha="left"
+    )
     axes = figure.subplots()
     axes.axhline(
         0,
