@@ -25,6 +25,7 @@ ROOMS = (
     "study/studies/methods/pages",
     "study/studies/drift/answers",
     "study/studies/stacking/answers",
+    "study/studies/placement/answers",
     "study/studies/instruct/answers",
 )
 NOT_SHOWN = (  # what a test that did not reject does not say

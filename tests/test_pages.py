@@ -32,11 +32,15 @@ from tests.test_architecture import HOUSE
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-OTHERS = [ROOT / name / "README.md" for name in ("methods", "drift", "stacking", "instruct")]
+COMPANIONS = ("methods", "placement", "drift", "stacking", "instruct")
+OTHERS = [ROOT / name / "README.md" for name in COMPANIONS]
 PAGES = [README, *DOCS, *OTHERS, ROOT / "benchmarks/README.md"]
 LINES = 150
 FOLDERS = (*PACKAGES, "checks", "tests", "benchmarks", "protocols", "notebooks", "docs", ".github")
-RESULTS = ("metrics", "plots", "methods", "drift", "stacking", "instruct", "timings")
+RESULTS = (
+    *("metrics", "plots", "timings"),
+    *COMPANIONS,
+)
 WORDS = ("make", "dvc", "python -m", "pip", "git", "source")  # that a command begins with
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
