@@ -1,4 +1,4 @@
-"""Which tokens of a batch of pairs predict a response token: nobody asks the others for anything."""
+"""Which tokens of a batch of pairs predict a response token: others are asked for nothing."""
 
 from __future__ import annotations
 

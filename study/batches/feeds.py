@@ -20,7 +20,7 @@ from study.batches.packing import (
     pack,
 )
 from study.batches.pieces import pack_pieces
-from study.records.prepared import Prepared, Split
+from study.records.prepared import Prepared
 
 EVALUATION_TOKENS = 2048  # of all runs in one forward pass without gradients
 LEAST_TOKENS = 256  # of each run

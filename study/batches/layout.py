@@ -62,8 +62,8 @@ class HeadBlock:
     """One block's part of the flat buffers; n = b * heads.
 
     Attributes:
-        shape: (n, queries, keys) of a sentence's head; or of a head of keys, n = b * key_heads, with
-            the queries of all heads that share it.
+        shape: (n, queries, keys) of a sentence's head; or of a head of keys, with the queries of
+            all heads that share it and n = b * key_heads.
         run, drawn: as in `Block`, a row for every head.
     """
 

@@ -1,8 +1,8 @@
 """Where attention finds its tokens in a batch whose pairs share beginnings.
 
-A token that several pairs have in common stands once. So a pair's keys are its path: beginnings that
-others own, then its own tokens. Queries are each pair's own tokens alone, since every token is owned
-by one pair. Going back, the gradient of a key is the sum over the paths that it is on.
+A token that several pairs have in common stands once. So a pair's keys are its path: beginnings
+that others own, then its own tokens. Queries are each pair's own tokens alone, since every token is
+owned by one pair. Going back, the gradient of a key is the sum over the paths that it is on.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from study.batches.grouping import grouped
 from study.batches.layout import HeadBlock, HeadBlocks, Layout, Sum
 
 _STEP = 4  # blocks are padded to multiples; see study.batches.packing
-# What a block costs, in scores: a gathered row of a query or a key, and starting its operations.
-_ROW, _BLOCK = 16, 4096
 
 
 @dataclass(frozen=True)
@@ -190,44 +189,6 @@ class TreeLayout(Layout):
             rows.append(of[real])
             slots.append(slot.view(b, heads, length).transpose(1, 2)[real])
         return torch.cat(rows), torch.cat(slots), start
-
-
-def grouped(queries: Tensor, keys: Tensor, most: int) -> list[Tensor]:
-    """Group pairs so that blocks pad little: the cheapest cuts of them in order of their queries.
-
-    Args:
-        queries, keys: (S,) how many each pair has.
-        most: groups at the most.
-
-    Returns:
-        The numbers of each group's pairs.
-    """
-    # By queries, then keys: one number orders both.
-    order = (queries * (int(keys.max()) + 1) + keys).argsort(stable=True)
-    wide, long = queries[order], keys[order]
-    number = len(order)
-    first = torch.arange(number)
-    # Of pairs i to j: the last has the most queries; the most keys is a running maximum.
-    at = torch.where(first[:, None] <= first, long.expand(number, -1), 0)
-    high = at.cummax(dim=1).values
-    size = first - first[:, None] + 1
-    cost = size * (wide * high + _ROW * (wide + 2 * high)) + _BLOCK
-    cost = torch.where(size > 0, cost, torch.iinfo(torch.int64).max // 4)
-    best, cuts = cost[0], []
-    answer, groups = int(best[-1]), 1
-    for count in range(2, min(most, number) + 1):
-        # The best of the pairs before i, and a block from i on.
-        before = torch.cat([best.new_full((1,), torch.iinfo(torch.int64).max // 4), best[:-1]])
-        best, cut = (before[:, None] + cost).min(dim=0)
-        cuts.append(cut)
-        if int(best[-1]) < answer:
-            answer, groups = int(best[-1]), count
-    ends, end = [number], number
-    for cut in reversed(cuts[: groups - 1]):
-        end = int(cut[end - 1])
-        ends.append(end)
-    ends = sorted(ends)
-    return [order[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _padded(size: int) -> int:

@@ -55,7 +55,7 @@ class Packing:
     keys: tuple[Tensor, Tensor] | None = None
 
 
-class KeysAlone(Exception):  # noqa: N818  # what was asked for, no error
+class KeysAlone(Exception):
     """Ends a layer where attention begins; see `study.models.last_layer`.
 
     Attributes:

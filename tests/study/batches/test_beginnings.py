@@ -9,8 +9,9 @@ import torch
 
 from study.batches.beginnings import by_beginning, pack_shared
 from study.batches.feeds import TokenFeed
+from study.batches.grouping import BLOCK, ROW, grouped
 from study.batches.packing import pack
-from study.batches.tree_layout import TreeLayout, grouped
+from study.batches.tree_layout import TreeLayout
 from study.models.response_loss import responses
 from study.records.prepared import Prepared, Split
 from tests.study.batches import alike
@@ -82,7 +83,7 @@ def test_what_pads_least_is_a_group() -> None:
 
         def cost(group: torch.Tensor, queries: torch.Tensor, keys: torch.Tensor) -> int:
             wide, long = int(queries[group].max()), int(keys[group].max())
-            return len(group) * (wide * long + 16 * (wide + 2 * long)) + 4096
+            return len(group) * (wide * long + ROW * (wide + 2 * long)) + BLOCK
 
         order = (queries * 1000 + keys).argsort()
         ways = [
