@@ -114,6 +114,8 @@ def _chosen(
             equal = f"as transformers computes it (logits differ by {apart:.0e} of the largest)"
             reasons = [f"{BATCHES[way]}, {equal}", *reasons]
             return Choice(way, "; ".join(reasons))
+        if way == "packed":  # what cannot be packed cannot be shared: once is enough said
+            reasons.clear()
         reasons.append(f"not {way}: {fault}")
     raise StudyError(
         f"model.name: {display_name(name)!r} is not computed here as transformers computes it: "
