@@ -51,11 +51,6 @@ class TreeBlock:
     count: Tensor
     positions: Tensor
 
-    def to(self, device: torch.device) -> TreeBlock:
-        """Return the block on a device."""
-        parts = (self.keys, self.reach, self.queries, self.count, self.positions)
-        return TreeBlock(*(part.to(device, non_blocking=True) for part in parts))
-
 
 class TreeLayout(Layout):
     """Where every pair's queries and keys are; see `of`.
@@ -63,10 +58,18 @@ class TreeLayout(Layout):
     Args:
         trees: cover every query row that attention must compute exactly once.
         num_tokens: T, rows of keys and values; num_queries: rows of queries.
+        device: that attention computes on. Index tensors are made on the CPU and copied: a GPU
+            would wait for sizes that depend on values.
     """
 
-    def __init__(self, trees: Sequence[TreeBlock], num_tokens: int, num_queries: int) -> None:
-        self.trees = tuple(trees)
+    def __init__(
+        self,
+        trees: Sequence[TreeBlock],
+        num_tokens: int,
+        num_queries: int,
+        device: torch.device | None = None,
+    ) -> None:
+        self.trees, self._device = tuple(trees), device
         self.num_tokens, self.num_queries = num_tokens, num_queries
         self.longest = max(tree.keys.shape[1] for tree in self.trees)
         self._cache = {}
@@ -94,15 +97,14 @@ class TreeLayout(Layout):
 
     def to(self, device: torch.device) -> TreeLayout:
         """Return the layout on a device."""
-        return TreeLayout([t.to(device) for t in self.trees], self.num_tokens, self.num_queries)
+        return TreeLayout(self.trees, self.num_tokens, self.num_queries, device)
 
     def _build(
         self, heads: int, key_heads: int, causal: bool, dtype: torch.dtype, readout: bool
     ) -> HeadBlocks:
         if not causal or readout:
             raise ValueError("beginnings are shared only where no token sees those behind it")
-        device = self.trees[0].keys.device
-        head = torch.arange(heads, device=device).view(1, heads, 1)
+        head = torch.arange(heads).view(1, heads, 1)
         key_head = head[:, :key_heads]
         each, query_rows, key_rows, biases, reals = [], [], [], [], []
         query_start = key_start = score_start = 0
@@ -116,22 +118,26 @@ class TreeLayout(Layout):
             score_start += b * heads * wide * long
             query_rows.append((tree.queries.unsqueeze(1) * heads + head).flatten())
             key_rows.append((tree.keys.unsqueeze(1) * key_heads + key_head).flatten())
-            behind = torch.arange(long, device=device) > tree.positions.unsqueeze(-1)
-            bias = torch.zeros(behind.shape, device=device).masked_fill_(behind, float("-inf"))
+            behind = torch.arange(long) > tree.positions.unsqueeze(-1)
+            bias = torch.zeros(behind.shape).masked_fill_(behind, float("-inf"))
             biases.append(bias.unsqueeze(1).expand(b, heads, wide, long).flatten())
             real = _real(tree.queries, tree.count).to(dtype)
             reals.append(real.unsqueeze(1).expand(b, heads, wide).flatten())
         key_slots, sums = self._key_slots(key_heads)
+
+        def there(x: Tensor) -> Tensor:
+            return x if self._device is None else x.to(self._device, non_blocking=True)
+
         return HeadBlocks(
             each=tuple(each),
-            query_rows=torch.cat(query_rows),
-            key_rows=torch.cat(key_rows),
-            query_slots=self._query_slots(heads),
-            key_slots=key_slots,
+            query_rows=there(torch.cat(query_rows)),
+            key_rows=there(torch.cat(key_rows)),
+            query_slots=there(self._query_slots(heads)),
+            key_slots=there(key_slots),
             scores=score_start,
-            bias=torch.cat(biases),
-            real=torch.cat(reals).unsqueeze(1),
-            sums=sums,
+            bias=there(torch.cat(biases)),
+            real=there(torch.cat(reals).unsqueeze(1)),
+            sums=tuple(Sum(there(one.rows), there(one.slots), one.width) for one in sums),
         )
 
     def _query_slots(self, heads: int) -> Tensor:
@@ -154,12 +160,12 @@ class TreeLayout(Layout):
         found = slots.new_full((self.num_tokens, heads), total)
         found[tokens] = slots  # of several any: they are summed
         padded = torch.cat([slots, slots.new_full((1, heads), total)])
-        head = torch.arange(heads, device=slots.device)
+        head = torch.arange(heads)
         sums, most, width = [], int(counts.max()), 2
         while width // 2 < most:
             chosen = ((counts > width // 2) & (counts <= width)).nonzero()[:, 0]
             if len(chosen):
-                place = torch.arange(width, device=slots.device)
+                place = torch.arange(width)
                 at = first[chosen][:, None] + place
                 at = at.masked_fill(place >= counts[chosen][:, None], len(slots))
                 rows = (chosen[:, None] * heads + head).flatten()
@@ -179,11 +185,10 @@ class TreeLayout(Layout):
         Returns:
             (n,), (n, heads), and how many flat rows there are.
         """
-        device = blocks[0][0].device
         rows, slots, start = [], [], 0
         for of, count in blocks:
             b, length = of.shape
-            slot = torch.arange(start, start + b * heads * length, device=device)
+            slot = torch.arange(start, start + b * heads * length)
             start += len(slot)
             real = _real(of, count)
             rows.append(of[real])
@@ -197,4 +202,4 @@ def _padded(size: int) -> int:
 
 def _real(places: Tensor, count: Tensor) -> Tensor:
     """Return which of (b, L) places are no padding."""
-    return torch.arange(places.shape[1], device=places.device) < count[:, None]
+    return torch.arange(places.shape[1]) < count[:, None]

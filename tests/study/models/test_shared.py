@@ -23,6 +23,7 @@ from transformers import (
 from lora.config import LoRAConfig
 from lora.inject import adapter_parameters
 from study.arms.lora import adapt, train_lora
+from study.batches import grouping
 from study.batches.beginnings import pack_shared
 from study.batches.packing import PackedBatch, pack
 from study.models import last_layer
@@ -119,6 +120,23 @@ def test_lora_with_and_without_sharing(folders: dict[str, Path], family: str) ->
             found[way] = outputs.detach(), gradients
         torch.testing.assert_close(found["shared"][0], found["packed"][0], **FP32)
         close(found["shared"][1], found["packed"][1])
+
+
+def test_blocks_may_be_cut_anywhere(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, found, counts = alike.chosen("several runs"), [], []
+    for cost in (grouping.BLOCK, -(10**6)):
+        monkeypatch.setattr(grouping, "BLOCK", cost)
+        model = adapted(folders["llama"], "shared", 2)
+        lm = PackedCausalLM(model, [0, 1]).train()
+        batch = packed("shared", chosen)
+        outputs = lm(batch, [torch.Generator() for _ in chosen])
+        found.append((outputs, slopes(lm, outputs, batch.labels, adapter_parameters(model))))
+        counts.append(len(batch.layout.for_heads(2, 1, True, torch.float32).each))
+    assert counts == [1, 5]
+    torch.testing.assert_close(found[1][0], found[0][0], **FP32)
+    close(found[1][1], found[0][1])
 
 
 @each_family
