@@ -17,8 +17,7 @@ from lora.config import LoRAConfig
 from lora.inject import adapted_modules, adapter_parameters, eject
 from study.arms.lora import adapt
 from study.batches import streams
-from study.batches.beginnings import pack_shared
-from study.batches.packing import pack
+from study.batches.beginnings import pack_as
 from study.feasibility.batching import Choice, choose_batching, choose_causal_batching
 from study.models.causal import PackedCausalLM, load_causal
 from study.models.objective import PackedModel
@@ -64,8 +63,7 @@ def answers(
         factors = adapter_parameters(model)
         _draw(heads, factors)
         chosen = CHOSEN[:runs]
-        lay = pack_shared if batching_of(model) == "shared" else pack
-        batch = lay(split, chosen, sizes.PAD, _BLOCKS)
+        batch = pack_as(batching_of(model), split, chosen, sizes.PAD, _BLOCKS)
         with torch.no_grad():
             outputs = packed.eval()(batch)
         generators = [streams.generator(seed, "dropout") for seed in seeds]

@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from study.batches.asked import Asked, Responses
-from study.batches.packing import ROW_STEP, PackedBatch, is_shared
+from study.batches.packing import ROW_STEP, PackedBatch, is_shared, pack
 from study.batches.tree_layout import Queries, TreeLayout
-from study.records.prepared import Split
+from study.records.prepared import Batching, Split
 
 SPARE_BLOCKS = 1  # attention blocks beside those of `pack`, for a pair that owns a long beginning
 ASKED_STEP = 32  # numbers of tokens that predict are rounded up to it
@@ -85,6 +85,15 @@ def pack_shared(
     tokens = tuple(len(tree.ids) for tree in trees)
     first = paths[:, 0].view(labels.shape)
     return PackedBatch(input_ids, position_ids, layout, first, last, labels, tokens, asked=asked)
+
+
+def pack_as(
+    batching: Batching, split: Split, sentences: Sequence[Tensor], pad_token_id: int, blocks: int
+) -> PackedBatch:
+    """Lay out pairs for a model that computes in a way: beginnings once where it is "shared"."""
+    if batching == "shared":
+        return pack_shared(split, sentences, pad_token_id, blocks)
+    return pack(split, sentences, pad_token_id, blocks)
 
 
 def _tree(split: Split, chosen: Tensor) -> _Tree:

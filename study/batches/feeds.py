@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from study.batches.beginnings import by_beginning, pack_shared
+from study.batches.beginnings import by_beginning, pack_as
 from study.batches.packing import (
     BLOCKS,
     Batch,
@@ -17,7 +17,6 @@ from study.batches.packing import (
     PackedBatch,
     by_length,
     epoch_order,
-    pack,
 )
 from study.batches.pieces import pack_pieces
 from study.records.prepared import Prepared
@@ -95,9 +94,10 @@ class TokenFeed:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""
         of, pad = getattr(self._data, split), self._data.pad_token_id
         tokens = max(LEAST_TOKENS, EVALUATION_TOKENS // runs)
-        lay = pack_shared if self._shared else pack
-        for chosen in (by_beginning if self._shared else by_length)(of, tokens):
-            yield chosen, lay(of, [chosen] * runs, pad, blocks=2).to(self._device)
+        parts = by_beginning(of, tokens) if self._shared else by_length(of, tokens)
+        for chosen in parts:
+            batch = pack_as(self._data.batching, of, [chosen] * runs, pad, blocks=2)
+            yield chosen, batch.to(self._device)
 
     def labels(self, split: str) -> Tensor:
         """Return the labels (n,) int64 of a split by name."""

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from lora.config import LoRAConfig
 from lora.inject import adapted_modules, eject, is_adapted
 from study.arms.lora import adapt
-from study.batches.beginnings import pack_shared
+from study.batches.beginnings import pack_as
 from study.batches.packing import BLOCKS, pack
 from study.data.tokenising import Tokenizer
 from study.entry.errors import StudyError
@@ -277,7 +277,7 @@ def _outcomes(
     adapt(model, [config] * runs, range(runs))
     trial.set_factors(model, {run: run for run in range(runs)})
     orders = [torch.arange(len(split)).roll(run) for run in range(runs)]
-    batch = (pack_shared if way == "shared" else pack)(split, orders, pad, BLOCKS)
+    batch = pack_as(way, split, orders, pad, BLOCKS)
     outputs = task.read(packed(batch), batch.labels)
     in_order = [rows.roll(-run, 0) for run, rows in enumerate(outputs)]
     factors: dict[str, Tensor] = {}

@@ -223,12 +223,14 @@ def test_where_sharing_is_not_what_the_model_computes_pairs_stay_apart(
     """As it would be where positions were those in the row: the check finds it, and says so."""
     name = write(tmp_path, LlamaConfig(**_SIZES), causal=True)
 
-    def wrong(*given: Any) -> Any:
+    def wrong(way: str, *given: Any) -> Any:
+        if way != "shared":
+            return pack(*given)
         batch = pack_shared(*given)
         places = torch.arange(batch.input_ids.shape[1]).expand_as(batch.position_ids)
         return replace(batch, position_ids=places % LONGEST)
 
-    monkeypatch.setattr(batching, "pack_shared", wrong)
+    monkeypatch.setattr(batching, "pack_as", wrong)
     choice = choose_causal_batching(name, LONGEST)
     assert choice.batching == "packed"
     assert "not shared: logits" in choice.why

@@ -24,8 +24,8 @@ from lora.config import LoRAConfig
 from lora.inject import adapter_parameters
 from study.arms.lora import adapt, train_lora
 from study.batches import grouping
-from study.batches.beginnings import pack_shared
-from study.batches.packing import PackedBatch, pack
+from study.batches.beginnings import pack_as
+from study.batches.packing import PackedBatch
 from study.models import last_layer
 from study.models.causal import PackedCausalLM, load_causal
 from study.models.offload import place
@@ -90,7 +90,7 @@ def adapted(folder: Path, way: Batching, runs: int, dtype: torch.dtype = torch.f
 
 
 def packed(way: Batching, chosen: Sequence[Tensor]) -> PackedBatch:
-    return (pack_shared if way == "shared" else pack)(alike.pairs(), chosen, 0, 2)
+    return pack_as(way, alike.pairs(), chosen, 0, 2)
 
 
 def slopes(lm: PackedCausalLM, outputs: Tensor, labels: Tensor, of: dict[str, Tensor]) -> Any:
