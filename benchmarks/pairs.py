@@ -37,9 +37,16 @@ def load_pairs(kind: str, steps: int) -> Prepared:
         raise StudyError(f"{DATA}: not there; `dvc repro instruct/dvc.yaml:prepare` makes it")
     data = prepared.load(DATA)
     counts = {"train": steps * BATCH, "validation": _EVALUATED, "test": _EVALUATED}
-    cut = {name: changed(first(getattr(data, name), counts[name]), kind) for name in SPLITS}
-    longest = max(int(split.lengths.max()) for split in cut.values())
-    return replace(data, **cut, max_length=max(data.max_length, longest))
+    cut = [changed(first(getattr(data, name), counts[name]), kind) for name in SPLITS]
+    longest = max(int(split.lengths.max()) for split in cut)
+    train, validation, test = cut
+    return replace(
+        data,
+        train=train,
+        validation=validation,
+        test=test,
+        max_length=max(data.max_length, longest),
+    )
 
 
 def changed(split: Split, kind: str) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_kinds_of_pairs_have_the_same_responses() -> None:
 
 def _rows(split: prepared.Split, kind: str) -> tuple[list[torch.Tensor], list[int]]:
     made = changed(split, kind)
-    return list(made.input_ids.split(made.lengths.tolist())), made.labels.tolist()
+    cut: Sequence[torch.Tensor] = torch.split(made.input_ids, made.lengths.tolist())
+    return list(cut), made.labels.tolist()
 
 
 def test_trainer_is_asked_for_responses_alone() -> None:

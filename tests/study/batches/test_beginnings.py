@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import pytest
@@ -20,7 +21,8 @@ each_batch = pytest.mark.parametrize("name", alike.BATCHES)
 
 
 def rows(split: Split) -> list[tuple[int, ...]]:
-    return [tuple(row.tolist()) for row in split.input_ids.split(split.lengths.tolist())]
+    cut: Sequence[torch.Tensor] = torch.split(split.input_ids, split.lengths.tolist())
+    return [tuple(row.tolist()) for row in cut]
 
 
 @each_batch

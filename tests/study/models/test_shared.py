@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ CONFIGS: dict[str, PretrainedConfig] = {
 }
 TARGETS = {"gpt2": ("c_attn", "c_proj"), "gpt_neox": ("query_key_value", "dense_4h_to_h")}
 each_family = pytest.mark.parametrize("family", CONFIGS)
-FP32 = {"atol": 1e-6, "rtol": 2e-6}  # losses here are sums, of up to 20
+FP32: dict[str, Any] = {"atol": 1e-6, "rtol": 2e-6}  # losses here are sums, of up to 20
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def packed(way: Batching, chosen: Sequence[Tensor]) -> PackedBatch:
     return pack_as(way, alike.pairs(), chosen, 0, 2)
 
 
-def slopes(lm: PackedCausalLM, outputs: Tensor, labels: Tensor, of: dict[str, Tensor]) -> Any:
+def slopes(lm: PackedCausalLM, outputs: Tensor, labels: Tensor, of: Mapping[str, Tensor]) -> Any:
     loss = lm.objective.loss(outputs, labels).sum()
     found = torch.autograd.grad(loss, list(of.values()), allow_unused=True)
     return {name: g for name, g in zip(of, found, strict=True) if g is not None}
@@ -188,9 +188,7 @@ def test_the_last_layer_computes_tokens_that_predict_and_no_others(
         def count(_: Any, given: Any, __: Any, which: str = which) -> None:
             rows[which] += given[0].shape[0] * given[0].shape[1]
 
-        (layer.mlp if hasattr(layer, "mlp") else layer.block_sparse_moe).register_forward_hook(
-            count
-        )
+        layer.get_submodule("mlp").register_forward_hook(count)
     chosen = alike.chosen("several runs")
     batch = packed("shared", chosen)
     assert batch.asked is not None
