@@ -198,7 +198,7 @@ def test_the_last_layer_computes_tokens_that_predict_and_no_others(
 
 
 def test_in_bf16_sharing_moves_losses_less_than_bf16_does(folders: dict[str, Path]) -> None:
-    """Measured on the packaged SmolLM2 too; see docs/training.md."""
+    """A step of the packaged SmolLM2 was measured; see docs/training.md."""
     chosen = alike.chosen("several runs")
 
     def losses(way: Batching, dtype: torch.dtype) -> Tensor:
