@@ -220,15 +220,14 @@ def test_a_causal_model_shares_beginnings(tmp_path: Path) -> None:
 def test_where_sharing_is_not_what_the_model_computes_pairs_stay_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it would be where positions were those in the row: the check finds it, and says so."""
+    """Whatever goes wrong with it alone: here beginnings are another pair's."""
     name = write(tmp_path, LlamaConfig(**_SIZES), causal=True)
 
     def wrong(way: str, *given: Any) -> Any:
         if way != "shared":
             return pack(*given)
         batch = pack_shared(*given)
-        places = torch.arange(batch.input_ids.shape[1]).expand_as(batch.position_ids)
-        return replace(batch, position_ids=places % LONGEST)
+        return replace(batch, input_ids=batch.input_ids.roll(1, dims=1))
 
     monkeypatch.setattr(batching, "pack_as", wrong)
     choice = choose_causal_batching(name, LONGEST)
