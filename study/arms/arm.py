@@ -14,7 +14,7 @@ from study.arms.early_exit import Rung
 from study.batches.packing import BLOCKS
 from study.entry.errors import StudyError
 from study.metrics.measure import LOG_LOSS, REGRESSION, measure_of
-from study.records.prepared import Prepared
+from study.records.prepared import PACKED, Prepared
 from study.records.runs import ArmRecord, RunRecord
 from study.settings.train import TrainSettings
 from study.sources.configs import depth, vocabulary, width
@@ -88,7 +88,7 @@ def runs_that_fit(
         per_run = tokens * (per_token + layers * hidden * bytes_each)
     else:
         per_run = tokens * per_token * layers
-    if continues and data.batching != "packed":
+    if continues and data.batching not in PACKED:
         share = float(data.train.labels.sum()) / float(lengths.sum())
         per_logit = 4 * share + (3 * bytes_each + 8 * share) / min(BLOCKS, sentences)
         per_run += tokens * (vocabulary(config) or 0) * per_logit

@@ -22,8 +22,13 @@ from study.records import kinds
 from study.records.json_file import read_json, write_json
 
 SPLITS = ("train", "validation", "test")
-Batching: TypeAlias = Literal["packed", "padded", "separate"]
-"""How a model computes a batch: sentences end to end, as padded rows, or as those run by run."""
+Batching: TypeAlias = Literal["shared", "packed", "padded", "separate"]
+"""How a model computes a batch: sentences end to end, as padded rows, or as those run by run.
+
+"shared": end to end, and beginnings that a language model's pairs have in common once.
+"""
+PACKED: tuple[Batching, ...] = ("shared", "packed")
+"""The ways that lay sentences end to end."""
 _TENSORS = "data.safetensors"
 _WORDS = "prepared.json"
 

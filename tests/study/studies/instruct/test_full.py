@@ -85,7 +85,7 @@ def by_transformers(folder: Path, data: Prepared, batch: int) -> dict[str, tuple
     }
 
 
-@pytest.mark.parametrize("batching", ["packed", "padded"])
+@pytest.mark.parametrize("batching", ["shared", "packed", "padded"])
 def test_training_is_that_of_transformers(folder: Path, batching: str, tmp_path: Path) -> None:
     changes = {"train.batch_size": 4, "train.epochs": 1}
     settings = settings_of(tmp_path, folder, **changes)
@@ -118,7 +118,7 @@ def test_of_many_tokens_some_at_a_time_gives_the_same_gradient(
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("batching", ["packed", "padded"])
+@pytest.mark.parametrize("batching", ["shared", "packed", "padded"])
 def test_a_shared_table_trains_in_bf16(folder: Path, batching: Any) -> None:
     model = load_causal(str(folder), torch.float32, 0.0, 16, batching, 0)
     lm = TunedCausalLM(model, [0])
