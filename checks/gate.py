@@ -190,14 +190,17 @@ def _tells_machine_alone(outs: Collection[str]) -> bool:
 
 
 def _of_orphans(root: Path, known: Pipelines) -> Iterator[str]:
-    """In a folder of results that a stage reads whole, each file is some stage's output."""
+    """In a folder of results that a stage reads whole, each file is some stage's output.
+
+    But for a README, which keeps a folder that may hold no results.
+    """
     outputs = {path for stage in known.declared.values() for path in stage.outs}
     read = {row["path"] for entry in known.locked.values() for row in entry.deps}
     for folder in sorted(read - outputs):
         if not any(path.startswith(folder + "/") for path in outputs):
             continue
         for path in git(root, "ls-files", "--", folder):
-            if path not in outputs:
+            if path not in outputs and Path(path).name != "README.md":
                 yield f"{path}: no stage of dvc.yaml writes it; remove it and run `dvc repro`"
 
 

@@ -142,6 +142,7 @@ import json, yaml
 digits = yaml.safe_load(open("params.yaml"))["digits"]
 json.dump(round(json.load(open("runs.json"))["score"], digits), open("summary.json", "w"))
 """,
+    "metrics/runs/README.md": "Keeps the folder where there are no runs.\n",
     ".gitignore": "/data/\n",
 }
 
@@ -175,7 +176,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory, warm_commands: Path) ->
     folder = tmp_path_factory.mktemp("gate") / "origin"
     folder.mkdir()
     for name, text in FILES.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     shell(folder, "git init -q", "dvc init -q", "dvc repro -q -P")
     shell(folder, "git add -A", "git commit -qm all")

@@ -131,7 +131,7 @@ def _rate_ticks(axes: Axes, rates: Sequence[float], which: str) -> None:
     """Set a log scale with a tick at rates that were tried, as far as labels find room."""
     tried = sorted(set(rates))
     low, high = tried[0] / 1.6, tried[-1] * 1.6
-    apart = (high / low) ** (0.24 if which == "x" else 0.06)
+    apart = (high / low) ** (0.14 if which == "x" else 0.06)
     ticks: list[float] = []
     for rate in tried:
         if not ticks or rate / ticks[-1] >= apart:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def by_transformers(folder: Path, data: Prepared, batch: int) -> dict[str, tuple
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=RATE)
     steps = -(-len(data.train) // batch)
-    schedule = get_linear_schedule_with_warmup(optimizer, round(0.1 * steps), steps)
+    schedule = get_linear_schedule_with_warmup(optimizer, math.ceil(0.1 * steps), steps)
     order = epoch_order(len(data.train), SEED, 1)
     for start in range(0, len(data.train), batch):
         ids, mask, labels = rows(data.train, order[start : start + batch])
