@@ -32,7 +32,6 @@ _TEMPLATE = (
 # What is changed in the repository's params.yaml; all else stays as it is there.
 _BOTH: dict[str, Any] = {
     "seeds": [0, 1],
-    "blocks": [],
     "model.name": MODEL,
     "data.where": None,
     "data.max_length": 64,
@@ -45,6 +44,7 @@ _BOTH: dict[str, Any] = {
     "lora.target_modules": "all-linear",
 }
 _MAIN: dict[str, Any] = {
+    "blocks": [],
     "data.name": "texts.csv",
     "data.train_size": 64,
     "data.validation_size": 32,

@@ -25,7 +25,7 @@ def test_a_pass_of_a_bert_is_its_inference_without_the_head() -> None:
     head = 2 * BERT.hidden_size * 5
     whole, encoder = inference_flops(BERT, 5), encoder_flops(BERT)
     assert whole.of(*SUMS) - encoder.of(*SUMS) == 3 * head
-    assert encoder.per_sentence == 2 * BERT.hidden_size**2  # the pooler
+    assert encoder.alone.per_sentence == 2 * BERT.hidden_size**2  # the pooler
 
 
 @each_family
