@@ -11,7 +11,7 @@ PINS   := requirements.txt requirements-dev.txt requirements-ray.txt requirement
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv repro answer back table test verify browser bench check lint types deps-check gate workflow readme readme-check plots plots-check format cost lock clean
+.PHONY: help venv repro forecast answer back table test verify browser bench check lint types deps-check gate workflow readme readme-check plots plots-check format cost lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,9 @@ $(STAMP): $(PINS)
 repro: venv ## run the study: every stage that is not up to date, then print the table
 	dvc repro
 	@python -m stages.aggregate --table
+
+forecast: venv ## say what the study will take here: time, memory, disk (SET="-S key=value")
+	@python -m forecast $(SET)
 
 answer: venv ## train more seeds until the answer is told (BLOCKS=6 HOURS=2: at the most)
 	python -m stages.answer $(if $(BLOCKS),--blocks $(BLOCKS)) $(if $(HOURS),--hours $(HOURS))

@@ -19,7 +19,11 @@ _ROWS = {
     "head_only": "Head only, all runs",
     "study_without_head_only": "Study without head only",
     "study": "The study's list of runs",
+    "causal_step": "Language model, LoRA step",
+    "causal_step_apart": "  pairs with nothing in common",
+    "causal_step_system": "  pairs behind 200 tokens",
 }
+_CAUSAL = [name for name in _ROWS if name.startswith("causal")]  # where its pairs are there
 _LOOKS = {
     "default": ("Trainer + PEFT as documented", style.Look(style.VERMILLION, "s", style.SOLID)),
     "tuned": ("the same, tuned", style.Look(style.BLUE, "o", style.SOLID)),
@@ -30,9 +34,10 @@ _LEAST = 0.02  # of the step: smaller kinds are drawn as one
 
 def draw(found: Mapping[str, Any]) -> Figure:
     """Draw a result file: ratios with the range over rounds above, the profile below."""
-    figure = Figure(figsize=(style.WIDTH, 6.6), layout="constrained")
+    more = sum(name in _CAUSAL for name in found["rows"])
+    figure = Figure(figsize=(style.WIDTH, 6.6 + 0.5 * more), layout="constrained")
     figure.suptitle("This trainer against Hugging Face's", x=0.01, ha="left")
-    upper, lower = figure.subplots(2, 1, gridspec_kw={"height_ratios": (7, 5)})
+    upper, lower = figure.subplots(2, 1, gridspec_kw={"height_ratios": (7 + more, 5)})
     _ratios(upper, found["rows"])
     machine = found["machine"]
     upper.set_title(
@@ -47,10 +52,11 @@ def draw(found: Mapping[str, Any]) -> Figure:
 
 
 def _ratios(axes: Axes, rows: Mapping[str, Any]) -> None:
+    there = {name: label for name, label in _ROWS.items() if name in rows}
     highest = 1.0
     lowest = 1.0
     for offset, (kind, (label, look)) in zip((-0.21, 0.21), _LOOKS.items(), strict=True):
-        for place, name in enumerate(_ROWS):
+        for place, name in enumerate(there):
             ratio = rows[name][f"ratio_to_{kind}"]
             low, high = rows[name][f"ratio_to_{kind}_range"]
             axes.errorbar(
@@ -79,8 +85,8 @@ def _ratios(axes: Axes, rows: Mapping[str, Any]) -> None:
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1,) if wide else (1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks(range(len(_ROWS)), list(_ROWS.values()))
-    axes.set_ylim(len(_ROWS) - 0.5, -0.5)
+    axes.set_yticks(range(len(there)), list(there.values()))
+    axes.set_ylim(len(there) - 0.5, -0.5)
     axes.grid(axis="x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("Times faster (log scale)")

@@ -15,12 +15,13 @@ class Job:
         kind: "default" and "tuned" are Trainer with PEFT, "ours" is this project's trainer;
             "peak", "profile" and "score" measure what stands beside the times; "idle" loads
             what training needs and ends.
-        arm: "lora", "full" or "head_only".
+        arm: "lora", "full" or "head_only"; "causal": LoRA of instruct's language model.
         seeds: of the runs; Trainer takes one.
         warmup: steps before the first wait, not timed; 0 never waits.
         sample: steps to train, None for all that the settings say.
         sentences: the most of each split, None for all.
         folder: where a trained adapter is left, or None.
+        pairs: of a causal step, as in `benchmarks.pairs.KINDS`.
         train: settings of that section that are other than params.yaml's, for "ours".
     """
 
@@ -31,6 +32,7 @@ class Job:
     sample: int | None = None
     sentences: int | None = None
     folder: str | None = None
+    pairs: str = ""
     train: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from benchmarks import plan, rows, study_cost
+from benchmarks import pairs, plan, rows, study_cost
 from benchmarks.child import Child, whole
 from benchmarks.data import load_data
 from benchmarks.interleave import Measured, interleave
@@ -55,6 +55,7 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
         measured, peaks, accuracy = _lora(settings, chosen, peak)
         measured |= _full(settings, chosen)
         measured |= _head_only(settings, chosen)
+        causal = _causal(settings, quick)
         machine = peak.finish()["machine"]
     finally:
         peak.stop()
@@ -66,6 +67,10 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
     variants = {
         name: _variant(took, flops[took.arm], data, per_epoch, peaks)
         for name, took in measured.items()
+    }
+    variants |= {
+        name: asdict(took) | {"seconds": took.seconds, "start": took.start}
+        for name, took in causal.items()
     }
     return {
         "machine": machine,
@@ -91,7 +96,8 @@ def measure(settings: Settings, sentences: int | None, quick: bool) -> dict[str,
         "bf16_peak_share": variants["lora ours together"]["bf16_peak_share"],
         "rows": rows.all_rows(
             measured, study_cost.stages(settings, fit, len(data.train), data.num_labels), sizes
-        ),
+        )
+        | rows.causal_rows(causal),
         "variants": variants,
         "accuracy": accuracy,
         "profile": profiled["profile"],
@@ -154,6 +160,26 @@ def _head_only(settings: Settings, chosen: Plan) -> dict[str, Measured]:
     }
     jobs["head_only ours"] = _job("ours", "head_only", settings.seeds, chosen, None)
     return interleave(jobs, chosen.other_rounds, chosen.other_steps)[0]
+
+
+def _causal(settings: Settings, quick: bool) -> dict[str, Measured]:
+    """LoRA steps of instruct's language model, where its pairs are there."""
+    if not pairs.DATA.exists():
+        say(f"no causal step: {pairs.DATA} is not there; `dvc repro instruct/dvc.yaml` makes it")
+        return {}
+    measured: dict[str, Measured] = {}
+    warmup, rounds, steps = plan.CAUSAL_WARMUP, plan.CAUSAL_ROUNDS, plan.CAUSAL_STEPS
+    if quick:
+        warmup, rounds, steps = 1, 2, 1
+    for row, kind in pairs.KINDS.items():
+        say(f"causal LoRA steps: {row}")
+        sample, one = warmup + rounds * steps, settings.seeds[:1]
+        jobs = {
+            f"{row} {who}": Job(who, "causal", one, warmup=warmup, sample=sample, pairs=kind)
+            for who in ("default", "tuned", "ours")
+        }
+        measured |= interleave(jobs, rounds, steps)[0]
+    return measured
 
 
 def _variant(

@@ -12,6 +12,8 @@ OTHER_ROUNDS = 3
 # the default study (23 steps): a round of as many steps sees all lengths.
 OTHER_STEPS = 23
 WARMUP = 3
+# Steps of a language model take seconds, and all its pairs are of about one length.
+CAUSAL_WARMUP, CAUSAL_ROUNDS, CAUSAL_STEPS = 2, 3, 2
 
 
 @dataclass(frozen=True)

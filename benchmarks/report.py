@@ -12,6 +12,9 @@ ROWS = {
     "head_only": "head only, all runs",
     "study": "the study's runs",
     "study_without_head_only": "  without head only",
+    "causal_step": "language model, LoRA, step",
+    "causal_step_apart": "  nothing in common",
+    "causal_step_system": "  behind 200 tokens",
 }
 MIB = 1024**2
 
@@ -28,7 +31,7 @@ def table(found: Mapping[str, Any]) -> str:
         f"{'median seconds; ratio (range)':<28}{'default':>10}{'tuned':>10}{'ours':>10}"
         f"{'to default':>26}{'to tuned':>26}",
     ]
-    for name, label in ROWS.items():
+    for name, label in ((name, label) for name, label in ROWS.items() if name in found["rows"]):
         row = found["rows"][name]
         seconds = "".join(
             f"{_seconds(row['seconds'][kind]):>10}" for kind in ("default", "tuned", "ours")

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.interleave import Measured
+from benchmarks.pairs import KINDS
 from benchmarks.study_cost import Sizes, Stage, our_seconds, trainer_seconds
 
 BASELINES = ("default", "tuned")
@@ -71,4 +72,21 @@ def all_rows(
         ),
         "study": listed(stages, "the study's list of runs, scaled from sampled steps"),
         "study_without_head_only": listed(others, "the same without the head-only runs"),
+    }
+
+
+def causal_rows(measured: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+    """Return the rows of causal steps, of those that were measured.
+
+    Args:
+        measured: by the names "ROW default", "ROW tuned" and "ROW ours"; see `pairs.KINDS`.
+    """
+    return {
+        name: row(
+            "a step of one run",
+            measured[f"{name} ours"].rounds,
+            {kind: measured[f"{name} {kind}"].rounds for kind in BASELINES},
+        )
+        for name in KINDS
+        if f"{name} ours" in measured
     }

@@ -42,7 +42,7 @@ from study.words.phrases import listed
 PLAIN, LONG = "plain", "three times the epochs"
 _LONGER = 3
 _NEUTRAL: Mapping[str, Mapping[str, Any]] = {
-    "train": memory.NEUTRAL | {"schedule": "linear", "early_stopping": None},
+    "train": memory.NEUTRAL | {"schedule": "linear", "early_stopping": None, "early_exit": None},
     "lora": {"dropout": 0.0},
 }
 

@@ -21,7 +21,11 @@ def main() -> None:
     channel = Channel(sys.stdin, sink)
     if job.kind in ("ours", "profile", "idle"):
         import stages  # noqa: F401  # how every stage prepares its process
-    if job.kind == "ours":
+    if job.arm == "causal":
+        from benchmarks.variants import causal
+
+        result = causal.run(job, channel, started)
+    elif job.kind == "ours":
         from benchmarks.variants import ours
 
         result = ours.run(job, channel, started)

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 
 from checks.repository import from_root, pipeline_files
 
-PACKAGES = ("stages", "study", "lora")
+PACKAGES = ("audit", "stages", "forecast", "study", "lora")
 
 
 def closure(module: str, root: Path) -> set[str]:

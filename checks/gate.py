@@ -144,8 +144,12 @@ def _of_links(known: Pipelines) -> Iterator[Finding]:
 
 
 def _of_settings(root: Path, known: Pipelines) -> Iterator[Finding]:
-    """The settings that each stage ran with are those of its file of settings."""
+    """The settings that each stage ran with are those of its file of settings.
+
+    DVC takes 1, 1.0 and true for the same, and runs no stage again for one in place of another.
+    """
     stages_of: dict[tuple[str, str], list[str]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in known.locked.keys() & known.declared.keys():
         files = known.declared[name].params
         for file in files.keys() | known.locked[name].params.keys():
@@ -153,10 +157,32 @@ def _of_settings(root: Path, known: Pipelines) -> Iterator[Finding]:
             ran_with = known.locked[name].params.get(file, {})
             keys = files.get(file, frozenset())
             for key in ran_with.keys() | (settings.keys() if WHOLE_FILE in keys else keys):
-                if key not in ran_with or ran_with[key] != _lookup(settings, key):
+                now = _lookup(settings, key)
+                if key not in ran_with or ran_with[key] != now:
                     stages_of[file, key].append(name)
+                elif not _of_one_kind(ran_with[key], now):
+                    alike[file, key].append(name)
     for (file, key), names in sorted(stages_of.items()):
         yield Finding(frozenset(names), f"{file}: {key} is not what ", " ran with")
+    for (file, key), names in sorted(alike.items()):
+        says = f"{file}: {key} is of another kind than what "
+        todo = "write it as dvc.lock has it: DVC takes 1, 1.0 and true for the same"
+        yield Finding(frozenset(names), says, " ran with", todo=todo)
+
+
+def _of_one_kind(before: Any, now: Any) -> bool:
+    """Whether equal settings mean the same: a whole number does where one with a fraction stood.
+
+    Not the other way round, and neither is true or false, as settings are read
+    (`study.entry.rules`).
+    """
+    if isinstance(before, Mapping):
+        return all(_of_one_kind(value, now[key]) for key, value in before.items())
+    if isinstance(before, list):
+        return all(map(_of_one_kind, before, now))
+    if isinstance(before, bool) or isinstance(now, bool):
+        return type(before) is type(now)
+    return not (isinstance(before, int) and isinstance(now, float))
 
 
 def _tells_machine_alone(outs: Collection[str]) -> bool:

@@ -17,6 +17,7 @@ from study.pages.figures import style
 from study.pages.figures.theory_bound import SERIES
 from study.pages.figures.theory_scalings import SCALINGS
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
+from study.studies.placement.answers.figure import colours as of_placements
 from study.words.arms import PROBE, arm_label
 
 TEMPLATES = Path(".dvc/plots")
@@ -30,7 +31,7 @@ def colours() -> dict[str, str]:
     arms = {"LoRA": LORA, **{arm_label(arm): arm for arm in (FULL, HEAD_ONLY, PROBE)}}
     looks = {name: style.ARMS[arm] for name, arm in arms.items()}
     looks |= {name: look for name, (_, look) in (*SERIES.items(), *SCALINGS.items())}
-    return {name: look.color for name, look in looks.items()}
+    return {name: look.color for name, look in looks.items()} | of_placements()
 
 
 def coloured(template: str, of: Mapping[str, str]) -> str:

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 from study.analyses.results.table import markdown_table
+from study.pages.report import placed
 from study.pages.report.answer import QUESTIONS, answer
 from study.pages.report.untrained import warnings
 from study.records.json_file import read_json
 from study.studies.drift.answers import page as drift
 from study.studies.methods.pages import page as methods
+from study.studies.placement.answers import page as placement
 from study.studies.stacking.answers import page as stacking
 
 README = Path("README.md")
@@ -24,9 +26,12 @@ DRIFT = Path("drift/metrics/drift.json")
 DRIFT_README = Path("drift/README.md")
 STACKING = Path("stacking/metrics/stacking.json")
 STACKING_README = Path("stacking/README.md")
+PLACEMENT = Path(placed.RECORD)
+PLACEMENT_README = Path("placement/README.md")
 METHODS = Path("methods/metrics/comparison.json")
 METHODS_MACHINE = Path("methods/metrics/machine/comparison.json")
 SUMMARY = "metrics/summary.json"
+RANK_CURVE = "plots/rank_curve.json"
 SUFFICIENT_RANK = "metrics/sufficient_rank.json"
 UNDERTRAINING = "metrics/undertraining.json"
 
@@ -38,6 +43,9 @@ def study_blocks() -> dict[Path, dict[str, str]]:
     lines = [f"- *{question}* {sentence}" for question, sentence in sentences]
     if warned := warnings(read_json(UNDERTRAINING)):
         lines.insert(0, f"- *First:* {' '.join(warned)}")
+    found = read_json(PLACEMENT) if PLACEMENT.exists() else None
+    if found and (words := placed.placed(found, summary, read_json(RANK_CURVE))):
+        lines.append(f"- *{placed.QUESTION}* {words[0]} ([more]({PLACEMENT_README}))")
     written = "\n".join(lines)
     return {README: {"answer": written}, READING: {"table": markdown_table(summary)}}
 
@@ -57,6 +65,7 @@ def pages() -> dict[Path, dict[str, str]]:
         METHODS_README: methods_blocks(),
         DRIFT_README: drift.blocks(read_json(DRIFT)) if DRIFT.exists() else {},
         STACKING_README: stacking.blocks(read_json(STACKING)) if STACKING.exists() else {},
+        PLACEMENT_README: placement.blocks(read_json(PLACEMENT)) if PLACEMENT.exists() else {},
     }
 
 

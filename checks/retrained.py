@@ -182,7 +182,7 @@ def largest_gap(ours: Arm, theirs: Arm) -> float:
 
 
 def _means(ours: Arm, theirs: Arm) -> Iterator[tuple[str, float, float, float]]:
-    for rate in ours.record["learning_rates"]:
+    for rate in {at: None for _, at in ours.runs()}:  # not those that early exit dropped
         for score in (TEST, VALIDATION):
             one, other = (
                 fmean(run[score] for (_, at), run in arm.runs().items() if at == rate)

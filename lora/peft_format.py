@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -48,6 +48,7 @@ _COMPLETE = (
     "modules_to_save from that adapter_model.safetensors into the converted one"
 )
 # The other ways to initialise (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change the base's weights too.
+_SHOWN = 200  # characters of a name or value, in errors
 _PLAIN_INITS = (True, False, "gaussian", "orthogonal", "eva")
 
 
@@ -91,7 +92,8 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
         FileNotFoundError: a file that is not there
         ValueError: a file that cannot be read, a feature other than LoRA, rsLoRA and DoRA (naming
             the key), or tensors that are missing or too many (naming them), among them those of
-            modules that the settings say are saved
+            modules that the settings say are saved; or what PEFT never writes: values of other
+            kinds in the settings, tensors that are empty or not finite
     """
     source = Path(folder)
     for name in (CONFIG, WEIGHTS):
@@ -99,15 +101,18 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
             raise FileNotFoundError(f"{source / name} is not there: {source} is no PEFT adapter")
     try:
         config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{source / CONFIG} is no JSON: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{source / CONFIG}: an object is needed, not {type(config).__name__}")
+    _refuse_other_kinds(config, source / CONFIG)
     _refuse_other_methods(config, source / CONFIG)
     try:
         tensors = parse_tensors((source / WEIGHTS).read_bytes())
-    except SafetensorError as error:
-        raise ValueError(f"{source / WEIGHTS} is no safetensors file: {error}") from None
+    except (SafetensorError, LookupError, ValueError, RuntimeError, TypeError) as error:
+        said = str(error)[:_SHOWN]
+        raise ValueError(f"{source / WEIGHTS} is no safetensors file: {said}") from None
+    _refuse_no_numbers(tensors, source / WEIGHTS)
     magnitudes = {
         key.removeprefix(PREFIX).removesuffix(f".{MAGNITUDE}"): tensors.pop(key).float()
         for key in sorted(tensors)
@@ -118,7 +123,10 @@ def load(folder: str | os.PathLike[str]) -> Adapter:
     _require_head(head, head_names, config.get("task_type"), source / WEIGHTS)
     settings = _from_peft(config, factors, source / CONFIG)
     fan_in_fan_out = bool(config.get("fan_in_fan_out", False))
-    return Adapter(settings, factors, head, fan_in_fan_out, magnitudes)
+    try:
+        return Adapter(settings, factors, head, fan_in_fan_out, magnitudes)
+    except ValueError as error:
+        raise ValueError(f"{source / WEIGHTS}: {error}") from None
 
 
 def _to_peft(adapter: Adapter) -> dict[str, Any]:
@@ -185,6 +193,60 @@ def _from_peft(config: Mapping[str, Any], factors: Mapping[str, Factors], file: 
         )
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
+
+
+def _is_number(value: object) -> bool:
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain and abs(value) < 2**63  # type: ignore[operator]
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_pattern(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _is_layers(value: object) -> bool:
+    layers = value if isinstance(value, list) else [value]
+    return all(isinstance(layer, int) and not isinstance(layer, bool) for layer in layers)
+
+
+# What PEFT writes under the keys that are read, where it is not null.
+_KINDS: tuple[tuple[tuple[str, ...], Callable[[object], bool], str], ...] = (
+    (("r", "lora_alpha", "lora_dropout"), _is_number, "a finite number"),
+    (("use_rslora", "use_dora", "fan_in_fan_out"), _is_flag, "true or false"),
+    (("base_model_name_or_path", "task_type"), _is_text, "text"),
+    (("rank_pattern", "alpha_pattern"), _is_pattern, "an object of finite numbers"),
+    (("modules_to_save",), _is_names, "a list of names"),
+    (("target_modules",), lambda x: _is_text(x) or _is_names(x), "a pattern or a list of names"),
+    (("layers_to_transform",), _is_layers, "an index or a list of them"),
+)
+
+
+def _refuse_other_kinds(config: Mapping[str, Any], file: Path) -> None:
+    for keys, fits, allowed in _KINDS:
+        for key in keys:
+            if config.get(key) is not None and not fits(config[key]):
+                shown = repr(config[key])[:_SHOWN]
+                raise ValueError(f"{file}: {key} {shown}: {allowed} is needed")
+
+
+def _refuse_no_numbers(tensors: Mapping[str, Tensor], file: Path) -> None:
+    for name, tensor in sorted(tensors.items()):
+        if not tensor.is_floating_point():
+            raise ValueError(f"{file}: {name[:_SHOWN]} is of {tensor.dtype}: floats are needed")
+        if not tensor.numel() or not bool(torch.isfinite(tensor.float()).all()):
+            raise ValueError(f"{file}: {name[:_SHOWN]} is empty, or not finite in fp32")
 
 
 def _refuse_other_methods(config: Mapping[str, Any], file: Path) -> None:

@@ -15,6 +15,7 @@ from study.analyses.results.summary import summarise
 from study.analyses.results.sweep import read_results
 from study.analyses.results.table import arms_table
 from study.entry import command
+from study.entry.errors import StudyError
 from study.entry.sections import load
 from study.probes.record import read_probe
 from study.records.json_file import read_json, write_json
@@ -42,12 +43,28 @@ def aggregate() -> None:
     print(arms_table(summary))
 
 
+def table() -> str:
+    """Return the table of the summary as it stands.
+
+    Raises:
+        StudyError: the file is missing, or is not what this stage writes.
+    """
+    summary = read_json(SUMMARY)
+    try:
+        return arms_table(summary)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        said = repr(error)[:200]
+        raise StudyError(
+            f"{SUMMARY}: not what aggregate writes ({said}); run `dvc repro aggregate`"
+        ) from error
+
+
 def main() -> None:
     """Run the stage, or print its table."""
     parser = argparse.ArgumentParser(prog="python -m stages.aggregate", description=__doc__)
     parser.add_argument("--table", action="store_true", help="print the table and do nothing else")
     if parser.parse_args().table:
-        print(arms_table(read_json(SUMMARY)))
+        print(table())
     else:
         aggregate()
 

@@ -8,7 +8,8 @@ theirs alone.
 
 It finds how the model's batches are to be computed, so that what is measured is what transformers
 computes (see `study.feasibility.batching`), and says which learning rates will be tried and what a
-study of this size can show, before anything is trained.
+study of this size can show, before anything is trained. What it will take is a command of its own:
+it trains a few steps, which is more than a check should.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def main() -> None:
         task = REGRESSION if chosen.data.task == REGRESSION else CLASSIFICATION
         measure = measure_of(task, statistics.metric)
         print(beforehand(seeds, sentences, statistics.margins, statistics.confidence, measure))
+    print("how long all of it will take, and how much memory: `make forecast`")
     write_checked(CHECKED, found.batching, "fit each other, the model and the machine")
 
 

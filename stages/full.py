@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from study.arms import arm as arms
-from study.arms import full
+from study.arms import early_exit, full
 from study.arms.block import Place
 from study.arms.full import FullArm
 from study.arms.rates import full_rates
@@ -46,8 +46,9 @@ def main() -> None:
     groups = arms.plan("full", None, rates, chosen.seeds, 1)
     decisive = (chosen.model.name, chosen.model.dropout, chosen.train.decisive())
     checkpoints = Checkpoints(place.name, decisive, data)
-    results = arms.train_groups("full", groups, arm, checkpoints, executor)
-    record = arms.record(results, data, size)
+    rung = early_exit.of(chosen.train, data)
+    results = arms.train_groups("full", groups, arm, checkpoints, executor, rung)
+    record = arms.record(results, data, size, rung)
     picked = arms.picked(results, record)
     if not place.block:
         full.save_tuned(arm, picked, Path("data/full"))

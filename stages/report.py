@@ -2,8 +2,8 @@
 
 Reads the records, the rows behind three of the figures and the figures
 (`study.pages.report.inputs`). Timings and hardware are read from `metrics/machine/` as they stand:
-no stage depends on them, and the page says that they are of the machine it was made on. Writes
-`plots/report.html`.
+no stage depends on them, and the page says that they are of the machine it was made on. So is what
+placement/ found, if it is of this study. Writes `plots/report.html`.
 """
 
 from __future__ import annotations

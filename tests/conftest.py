@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,15 @@ ENVIRONMENT = {
 }
 
 
+COLLECT = gc.collect
+
+
+def _unless_statsmodels_asks(*generation: int) -> int:
+    """Its `multipletests` collects garbage at every call, which is most of what it does."""
+    asks = str(sys._getframe(1).f_globals.get("__name__"))
+    return 0 if asks.startswith("statsmodels.") else COLLECT(*generation)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before any library reads it on import; put it back at the end.
 
@@ -37,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     gc.disable()
     patch = pytest.MonkeyPatch()
+    patch.setattr(gc, "collect", _unless_statsmodels_asks)
     for name, value in ENVIRONMENT.items():
         patch.setenv(name, value)
     config.add_cleanup(patch.undo)
@@ -49,7 +61,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def warm_commands() -> Iterator[Path]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of pytest, the same in all of its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def warm_commands(shared_folder: Path) -> Iterator[Path]:
     """The folder of a `python` and a `dvc` that start quickly (see `tests.pipeline.warm`)."""
-    with warm.serving() as folder:
+    with warm.serving(shared_folder / "warm") as folder:
         yield folder

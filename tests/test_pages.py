@@ -32,11 +32,15 @@ from tests.test_architecture import HOUSE
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-OTHERS = [ROOT / name / "README.md" for name in ("methods", "drift", "stacking", "instruct")]
+COMPANIONS = ("methods", "placement", "drift", "stacking", "instruct")
+OTHERS = [ROOT / name / "README.md" for name in COMPANIONS]
 PAGES = [README, *DOCS, *OTHERS, ROOT / "benchmarks/README.md"]
 LINES = 150
 FOLDERS = (*PACKAGES, "checks", "tests", "benchmarks", "protocols", "notebooks", "docs", ".github")
-RESULTS = ("metrics", "plots", "methods", "drift", "stacking", "instruct", "timings")
+RESULTS = (
+    *("metrics", "plots", "timings"),
+    *COMPANIONS,
+)
 WORDS = ("make", "dvc", "python -m", "pip", "git", "source")  # that a command begins with
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
@@ -101,7 +105,7 @@ def test_every_page_is_one_click_from_the_first_and_leads_back() -> None:
 
 @pytest.mark.parametrize("page", [README, ROOT / "docs/house.md"], ids=lambda p: p.name)
 def test_the_map_shows_every_room_from_the_roof_down(page: Path) -> None:
-    row = r"^\| (`(?:study|lora|stages)/[^|]*) \|.*\|.*\|$"
+    row = r"^\| (`(?:audit|study|lora|stages|forecast)/[^|]*) \|.*\|.*\|$"
     firsts = re.findall(row, text_of(page), re.MULTILINE)
     shown = [span for first in firsts for span in re.findall(r"`([\w/]+/)`", first)]
     rooms = [room.rstrip("/") + "/" for room in HOUSE if page != README or room != "stages"]

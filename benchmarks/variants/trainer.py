@@ -30,6 +30,7 @@ from benchmarks.job import Job
 from benchmarks.settled import rates_of_full, rates_of_lora
 from study.records.prepared import Prepared, Split
 from study.settings import whole as study_settings
+from study.settings.train import TrainSettings
 from study.settings.whole import Settings
 from study.sources.resolve import resolve_model
 from study.training.machine import device
@@ -101,11 +102,19 @@ def arguments(settings: Settings, job: Job, data: Prepared, cuda: bool) -> dict[
     train = settings.train
     rates = {"lora": rates_of_lora, "full": rates_of_full}
     own = rates[job.arm](settings) if job.arm in rates else settings.head_only.learning_rates
+    epochs = train.epochs_of(len(data.train), data.num_labels)
+    return chosen_arguments(train, own[0], epochs, job, cuda)
+
+
+def chosen_arguments(
+    train: TrainSettings, rate: float, epochs: int, job: Job, cuda: bool
+) -> dict[str, Any]:
+    """Return what TrainingArguments is given, by a learning rate and a number of epochs."""
     common: dict[str, Any] = {
-        "learning_rate": own[0],
+        "learning_rate": rate,
         "per_device_train_batch_size": train.batch_size,
         "per_device_eval_batch_size": train.batch_size,
-        "num_train_epochs": train.epochs_of(len(data.train), data.num_labels),
+        "num_train_epochs": epochs,
         "warmup_steps": train.warmup_share,
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,

@@ -27,7 +27,8 @@ class Outcome:
     """What became of a family.
 
     Attributes:
-        how: "packed", "padded" or "separate" if the study takes it, else one of the three above.
+        how: "shared", "packed", "padded" or "separate" if the study takes it, else one of the
+            three above.
         why: it is so; of a fault, the traceback.
         logits, gradients: by how much the study is off, of one run a pass and of two; None: not
             compared.

@@ -17,11 +17,12 @@ from lora.config import LoRAConfig
 from lora.inject import adapted_modules, adapter_parameters, eject
 from study.arms.lora import adapt
 from study.batches import streams
-from study.batches.packing import pack
+from study.batches.beginnings import pack_as
 from study.feasibility.batching import Choice, choose_batching, choose_causal_batching
 from study.models.causal import PackedCausalLM, load_causal
 from study.models.objective import PackedModel
 from study.models.packed import PackedClassifier, load_pretrained
+from study.models.pretrained import batching_of
 from study.records.prepared import Split
 
 _BLOCKS, _DROPOUT = 2, 0.0
@@ -62,7 +63,7 @@ def answers(
         factors = adapter_parameters(model)
         _draw(heads, factors)
         chosen = CHOSEN[:runs]
-        batch = pack(split, chosen, sizes.PAD, _BLOCKS)
+        batch = pack_as(batching_of(model), split, chosen, sizes.PAD, _BLOCKS)
         with torch.no_grad():
             outputs = packed.eval()(batch)
         generators = [streams.generator(seed, "dropout") for seed in seeds]

@@ -24,8 +24,9 @@ model was made at random, an adapter put on all of its linear layers, and ten se
 tokens given to it in fp32: by the study, which chooses how as it does for any model, one run a pass
 and two, and by transformers alone.
 
-- Packed: sentences end to end in one row a run. Padded: a row a sentence, through the model's own
-  forward pass. Separate: the same, one run at a time.
+- Packed: sentences end to end in one row a run. Shared: the same, and what they have in common from
+  the first token on once. Padded: a row a sentence, through the model's own forward pass. Separate:
+  the same, one run at a time.
 - Logits: by how much the study is off, of the largest, or of one if that is less; of a language
   model, whose loss alone is read, the mean loss of a response. Allowed: {LOGITS:.0e}.
 - Gradients: those of the adapters and the head, in training without dropout, of the largest of

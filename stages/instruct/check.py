@@ -32,6 +32,8 @@ def main() -> None:
     config = config_of(chosen.lora, chosen.lora.rank, name, "CAUSAL_LM")
     found = choose_causal_batching(name, chosen.data.max_length, config, chosen.model.dropout)
     print(f"batches: {found.why}")
+    if found.batching == "shared" and (chosen.model.dropout > 0 or chosen.lora.dropout > 0):
+        print("with dropout, beginnings stay apart in training; evaluation shares them")
     write_checked("checked.json", found.batching, "fit each other, the sources and the machine")
 
 

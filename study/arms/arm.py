@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from statistics import fmean
 
 from transformers import PretrainedConfig
 
+from study.arms import early_exit
+from study.arms.early_exit import Rung
 from study.batches.packing import BLOCKS
 from study.entry.errors import StudyError
 from study.metrics.measure import LOG_LOSS, REGRESSION, measure_of
-from study.records.prepared import Prepared
+from study.records.prepared import PACKED, Prepared
 from study.records.runs import ArmRecord, RunRecord
 from study.settings.train import TrainSettings
 from study.sources.configs import depth, vocabulary, width
 from study.training.checkpoints import Checkpoints
 from study.training.executors import Executor
-from study.training.loop import Run, RunResult, TrainGroup
+from study.training.loop import Part, Run, RunResult, TrainGroup
 from study.training.progress import Progress
 
 GIB = 1024**3
@@ -85,7 +88,7 @@ def runs_that_fit(
         per_run = tokens * (per_token + layers * hidden * bytes_each)
     else:
         per_run = tokens * per_token * layers
-    if continues and data.batching != "packed":
+    if continues and data.batching not in PACKED:
         share = float(data.train.labels.sum()) / float(lengths.sum())
         per_logit = 4 * share + (3 * bytes_each + 8 * share) / min(BLOCKS, sentences)
         per_run += tokens * (vocabulary(config) or 0) * per_logit
@@ -98,35 +101,128 @@ def train_groups(
     train_group: TrainGroup,
     checkpoints: Checkpoints,
     executor: Executor,
+    rung: Rung | None = None,
 ) -> list[RunResult]:
     """Train every group that no checkpoint holds, and keep each as soon as it is there.
 
+    Args:
+        groups: each of one learning rate.
+        rung: where the worse half of the rates is dropped, if they are enough; None: nowhere.
+
     Returns:
-        The results of all groups, in the order of the groups.
+        The results of all groups, in the order of the groups. Those of a dropped rate are paused.
 
     Raises:
-        StudyError: a run's loss was not finite. All groups have been trained and kept by then, so
-            that another try trains only what is changed.
+        StudyError: the loss of a run was not finite, whose rate was not dropped for that. All
+            groups have been trained and kept by then, so that another try trains only what is
+            changed.
     """
-    progress = Progress(title, sum(len(group) for group in groups))
     found = [checkpoints.load(group) for group in groups]
-    for group, kept in zip(groups, found, strict=True):
-        if kept is not None:
-            progress.skip(group)
-    missing = [i for i, kept in enumerate(found) if kept is None]
-    for j, trained in executor.train(train_group, [groups[i] for i in missing], progress):
-        checkpoints.save(groups[missing[j]], trained)
-        found[missing[j]] = trained
+    stood: list[list[RunResult]] = []
+    gone: set[float] = set()
+    if rung is not None and len({group[0].learning_rate for group in groups}) >= rung.rates:
+        stood = _to_rung(title, groups, found, train_group, checkpoints, executor, rung)
+        gone = _dropped(title, [result for group in stood for result in group], rung)
+    for i, group in enumerate(groups):
+        if group[0].learning_rate in gone and rung is not None:
+            found[i] = [early_exit.given_up(result, rung) for result in stood[i]]
+            checkpoints.save(group, stood[i], rung.step)  # without what going on would take
+    left = [i for i, group in enumerate(groups) if group[0].learning_rate not in gone]
+    progress = Progress(title, sum(len(groups[i]) for i in left))
+    for i in left:
+        if found[i] is not None:
+            progress.skip(groups[i])
+    missing = [i for i in left if found[i] is None]
+    parts = (_rest(checkpoints, groups[i], rung) for i in missing)
+    for j, trained in executor.train(train_group, [groups[i] for i in missing], progress, parts):
+        i = missing[j]
+        checkpoints.save(groups[i], trained)
+        found[i] = trained
+        if stood and rung is not None:
+            checkpoints.save(groups[i], stood[i], rung.step)
+    if stood:
+        for i in left:
+            pairs = zip(found[i] or (), stood[i], strict=True)
+            found[i] = [replace(result, standing=there.standing) for result, there in pairs]
     results = [result for group in found if group is not None for result in group]
-    lost = [result for result in results if result.diverged_at is not None]
+    lost = [r for r in results if r.diverged_at is not None and r.paused_at is None]
     if lost:
-        names = "; ".join(f"{r.run}, step {r.diverged_at}" for r in lost)
         raise StudyError(
-            f"the loss is not finite: {names}. A smaller learning rate is the usual cure. The "
-            f"other {len(results) - len(lost)} runs of this stage finished, and those that did not "
-            "train in one pass with such a run are kept: they will not be trained again"
+            f"the loss is not finite: {_names(lost)}. A smaller learning rate is the usual cure. "
+            f"The other {len(results) - len(lost)} runs of this stage finished, and those that did "
+            "not train in one pass with such a run are kept: they will not be trained again"
         )
     return results
+
+
+def _to_rung(
+    title: str,
+    groups: Sequence[Sequence[Run]],
+    found: list[list[RunResult] | None],
+    train_group: TrainGroup,
+    checkpoints: Checkpoints,
+    executor: Executor,
+    rung: Rung,
+) -> list[list[RunResult]]:
+    """Train every group to the rung, and keep it there; return how the runs of each stand.
+
+    Args:
+        found: each group's results where it is at its end; filled where early stopping ends it
+            before the rung.
+
+    Returns:
+        The results without what going on takes, which the checkpoints have.
+    """
+    stood = [
+        [early_exit.standing(result) for result in kept]
+        if kept is not None and early_exit.ended(kept, rung.step)
+        else checkpoints.load(group, rung.step, states=False)
+        for group, kept in zip(groups, found, strict=True)
+    ]
+    missing = [i for i, there in enumerate(stood) if there is None]
+    runs = sum(len(groups[i]) for i in missing)
+    progress = Progress(f"{title}, to step {rung.step} of {rung.steps}", runs)
+    parts = repeat(Part(end=rung.step))
+    for j, part in executor.train(train_group, [groups[i] for i in missing], progress, parts):
+        i = missing[j]
+        if part[0].paused_at is None:
+            checkpoints.save(groups[i], part)
+            found[i], stood[i] = part, [early_exit.standing(result) for result in part]
+        else:
+            checkpoints.save(groups[i], part, rung.step)
+            stood[i] = [replace(result, state={}) for result in part]
+        del part  # what a group takes to go on is not held while the next one trains
+    return [there for there in stood if there is not None]
+
+
+def _dropped(title: str, stood: Sequence[RunResult], rung: Rung) -> set[float]:
+    """Return the rates to drop, and say so.
+
+    Raises:
+        StudyError: there is no rate at which every loss was finite.
+    """
+    merits = early_exit.merits(stood, rung)
+    if all(merit is None for merit in merits.values()):
+        lost = [result for result in stood if result.diverged_at is not None]
+        raise StudyError(
+            f"the loss is not finite at any learning rate: {_names(lost)}. Smaller learning rates "
+            "are the usual cure"
+        )
+    gone = early_exit.dropped(merits)
+    if gone:
+        rates = ", ".join(f"{rate:g}" for rate in sorted(gone))
+        print(f"{title}: dropped after step {rung.step} of {rung.steps}: {rates}", flush=True)
+    return gone
+
+
+def _rest(checkpoints: Checkpoints, group: Sequence[Run], rung: Rung | None) -> Part:
+    """Return the steps that a group has before it: all, where nothing is kept of it."""
+    paused = None if rung is None else checkpoints.load(group, rung.step)
+    return Part(start=paused if paused and all(run.state for run in paused) else None)
+
+
+def _names(lost: Sequence[RunResult]) -> str:
+    return "; ".join(f"{result.run}, step {result.diverged_at}" for result in lost)
 
 
 def picked(results: Sequence[RunResult], record: ArmRecord) -> list[RunResult]:
@@ -135,16 +231,23 @@ def picked(results: Sequence[RunResult], record: ArmRecord) -> list[RunResult]:
     return sorted(chosen, key=lambda r: r.run.seed)
 
 
-def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecord:
+def record(
+    results: Sequence[RunResult], data: Prepared, size: Size, rung: Rung | None = None
+) -> ArmRecord:
     """Pick the learning rate on validation and put the arm's runs into a record.
 
     The rate with the best mean over seeds of the best epoch's validation score is picked, the
     smaller one of two that are equal. Which epoch that is the run says: the loop has found it.
+
+    Args:
+        results: of whole runs, and of paused ones, whose rates were dropped at the rung.
     """
     measure = measure_of(data.task, data.metric)
     labels = data.test.labels
     runs = []
     for result in results:
+        if result.paused_at is not None:
+            continue
         best = next(p for p in result.validation if p.epoch == result.best_epoch)
         outputs, true = result.test_logits.numpy(), labels.numpy()
         answers = measure.answers(outputs, true)
@@ -164,7 +267,7 @@ def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecor
             )
         )
 
-    rates = tuple(dict.fromkeys(run.learning_rate for run in runs))
+    whole = dict.fromkeys(run.learning_rate for run in runs)
 
     def validation(rate: float) -> float:
         return measure.merit(fmean(r.validation_score for r in runs if r.learning_rate == rate))
@@ -173,8 +276,8 @@ def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecor
     return ArmRecord(
         arm=first.method,
         rank=first.rank,
-        learning_rates=rates,
-        learning_rate=max(sorted(rates), key=validation),
+        learning_rates=tuple(dict.fromkeys(result.run.learning_rate for result in results)),
+        learning_rate=max(sorted(whole), key=validation),
         trainable_parameters=size.trainable,
         head_parameters=size.head,
         adapter_parameters=size.adapter,
@@ -183,4 +286,5 @@ def record(results: Sequence[RunResult], data: Prepared, size: Size) -> ArmRecor
         test_labels=tuple(labels.tolist()),
         runs=tuple(runs),
         metric=measure.name,
+        early_exit=early_exit.told(results, rung),
     )

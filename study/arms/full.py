@@ -29,7 +29,7 @@ from study.records.prepared import SPLITS, Prepared, Split
 from study.settings.train import TrainSettings
 from study.sources.configs import vocabulary
 from study.training.executors import Arm
-from study.training.loop import Run, RunResult, train
+from study.training.loop import WHOLE, Part, Run, RunResult, train
 from study.training.machine import compute_dtype, training_device
 from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
@@ -55,12 +55,16 @@ class FullArm(Arm):
         """The data with the ids of the trimmed embedding."""
         return trim_embedding(self.model, self.data)
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         settings = self.settings.train
         used = training_device(settings)
         keep = None if self.keep_epochs is None else [self.keep_epochs[run.seed] for run in runs]
         return train_full(
-            *(self.model, runs, self.trimmed, settings, used, progress), keep_epochs=keep
+            *(self.model, runs, self.trimmed, settings, used, progress),
+            keep_epochs=keep,
+            part=part,
         )
 
 
@@ -125,13 +129,14 @@ def train_full(
     progress: Progress,
     *,
     keep_epochs: Sequence[int] | None = None,
+    part: Part = WHOLE,
 ) -> list[RunResult]:
     """Train every parameter of the model for one run. The model's own weights do not change.
 
     Args:
         model: fp32.
         runs: exactly one.
-        keep_epochs: see `study.training.loop.train`.
+        keep_epochs, part: see `study.training.loop.train`.
     """
     (run,) = runs
     classifier = PackedClassifier(model, [run.seed]).to(device)
@@ -142,6 +147,7 @@ def train_full(
         return train(
             *(classifier, parameters, [run], feed, settings, epochs, progress),
             keep_epochs=keep_epochs,
+            part=part,
         )
     finally:
         for hook in hooks:

@@ -18,7 +18,7 @@ from study.models.packed import PackedClassifier, parameter_count
 from study.records.prepared import SPLITS, Prepared
 from study.settings.train import TrainSettings
 from study.training.executors import Arm
-from study.training.loop import Run, RunResult, train
+from study.training.loop import WHOLE, Part, Run, RunResult, train
 from study.training.machine import compute_dtype, training_device
 from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
@@ -44,10 +44,13 @@ class HeadOnlyArm(Arm):
         settings = self.settings.train
         return features(self.model, self.data, settings, training_device(settings))
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         settings, epochs = self.settings.train, self.settings.head_only.epochs
         used = training_device(settings)
-        return train_head_only(self.model, runs, self.feed, settings, epochs, used, progress)
+        given = (self.model, runs, self.feed, settings, epochs, used, progress)
+        return train_head_only(*given, part=part)
 
 
 def features(
@@ -90,6 +93,8 @@ def train_head_only(
     epochs: int,
     device: torch.device,
     progress: Progress,
+    *,
+    part: Part = WHOLE,
 ) -> list[RunResult]:
     """Train one head a run, all at once.
 
@@ -106,7 +111,7 @@ def train_head_only(
         keep_fp32=lambda _: True,
     )
     own = settings.of_the_head()
-    return train(classifier, parameters, runs, feed, own, epochs, progress)
+    return train(classifier, parameters, runs, feed, own, epochs, progress, part=part)
 
 
 def size(model: PreTrainedModel) -> Size:

@@ -28,7 +28,7 @@ from study.settings.lora import LoraSettings
 from study.settings.train import TrainSettings
 from study.sources.resolve import display_name
 from study.training.executors import Arm
-from study.training.loop import Run, RunResult, train
+from study.training.loop import WHOLE, Part, Run, RunResult, train
 from study.training.machine import compute_dtype, training_device
 from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
@@ -55,7 +55,9 @@ class LoraArm(Arm):
         """The frozen base."""
         return self.load(compute_dtype(self.settings.train))
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         settings = self.settings.train
         used = training_device(settings)
         configs = [self.config] * len(runs)
@@ -63,6 +65,7 @@ class LoraArm(Arm):
             *(self.model, configs, runs, self.data, settings, used, progress),
             loraplus_ratio=self.settings.lora.loraplus_ratio,
             pack=type(self).pack,
+            part=part,
         )
 
 
@@ -114,6 +117,7 @@ def train_lora(
     *,
     loraplus_ratio: float = 1.0,
     pack: Pack = PackedClassifier,
+    part: Part = WHOLE,
 ) -> list[RunResult]:
     """Train the factors of all runs together, and the heads where there are any.
 
@@ -121,6 +125,7 @@ def train_lora(
         model: as before afterwards, on the device, with another head.
         configs: of each run; ranks may differ, except with PiSSA.
         loraplus_ratio: see `loraplus_factor`.
+        part: of the steps; see `study.training.loop.train`.
 
     Raises:
         StudyError: as `adapt`.
@@ -144,7 +149,7 @@ def train_lora(
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
         epochs = settings.epochs_of(len(data.train), data.num_labels)
-        return train(packed, parameters, runs, feed, settings, epochs, progress)
+        return train(packed, parameters, runs, feed, settings, epochs, progress, part=part)
     finally:
         eject(model)
 

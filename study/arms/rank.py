@@ -12,7 +12,7 @@ import torch
 from lora import peft_format
 from lora.adapter import Adapter
 from study.arms import arm as arms
-from study.arms import lora
+from study.arms import early_exit, lora
 from study.arms.arm import Size
 from study.arms.lora import LoraArm
 from study.records.prepared import Prepared
@@ -65,7 +65,7 @@ def train_rank(
         StudyError: as `run_rank`.
     """
     arm, size, results, checkpoints = run_rank(settings, data, rank, stage, arm_of)
-    record = arms.record(results, data, size)
+    record = arms.record(results, data, size, early_exit.of(settings.train, data))
     picked = arms.picked(results, record)
     return TrainedRank(record, picked, adapters_of(arm, picked), checkpoints)
 
@@ -99,7 +99,8 @@ def run_rank(
         *(config, settings.lora.loraplus_ratio),
     )
     checkpoints = Checkpoints(stage, decisive, data)
-    results = arms.train_groups(f"lora r={rank}", groups, arm, checkpoints, executor)
+    rung = early_exit.of(settings.train, data)
+    results = arms.train_groups(f"lora r={rank}", groups, arm, checkpoints, executor, rung)
     return arm, size, results, checkpoints
 
 

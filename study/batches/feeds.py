@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from study.batches.beginnings import by_beginning, pack_as
 from study.batches.packing import (
     BLOCKS,
     Batch,
@@ -16,10 +17,9 @@ from study.batches.packing import (
     PackedBatch,
     by_length,
     epoch_order,
-    pack,
 )
 from study.batches.pieces import pack_pieces
-from study.records.prepared import Prepared, Split
+from study.records.prepared import Prepared
 
 EVALUATION_TOKENS = 2048  # of all runs in one forward pass without gradients
 LEAST_TOKENS = 256  # of each run
@@ -61,8 +61,11 @@ def _epoch(
 class TokenFeed:
     """Packed token ids.
 
+    Where the data say so, beginnings that pairs have in common stand once, in training without
+    dropout and in every evaluation (`study.batches.beginnings`).
+
     Args:
-        pooled: see `study.batches.packing.pack`; only for a model without dropout in attention.
+        pooled: see `study.batches.packing.pack`; only for a model without dropout.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class TokenFeed:
     ) -> None:
         self._data, self._batch_size, self._device = data, batch_size, device
         self._pooled = pooled
+        self._shared = data.batching == "shared"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -82,14 +86,17 @@ class TokenFeed:
         """Yield an epoch's minibatches, one row per run; runs of one seed share theirs."""
         split, pad = self._data.train, self._data.pad_token_id
         for chosen in _epoch(len(split), seeds, epoch, self._batch_size):
-            step = pack_pieces(split, chosen, pad, BLOCKS, self._pooled, pieces)
+            shared = self._shared and self._pooled
+            step = pack_pieces(split, chosen, pad, BLOCKS, self._pooled, pieces, shared=shared)
             yield [batch.to(self._device) for batch in step]
 
     def evaluation(self, split: str, runs: int) -> Iterator[tuple[Tensor, PackedBatch]]:
         """Yield (sentence numbers, batch) over a split by name, the same for all runs."""
-        chosen_split: Split = getattr(self._data, split)
-        for chosen in by_length(chosen_split, max(LEAST_TOKENS, EVALUATION_TOKENS // runs)):
-            batch = pack(chosen_split, [chosen] * runs, self._data.pad_token_id, blocks=2)
+        of, pad = getattr(self._data, split), self._data.pad_token_id
+        tokens = max(LEAST_TOKENS, EVALUATION_TOKENS // runs)
+        parts = by_beginning(of, tokens) if self._shared else by_length(of, tokens)
+        for chosen in parts:
+            batch = pack_as(self._data.batching, of, [chosen] * runs, pad, blocks=2)
             yield chosen, batch.to(self._device)
 
     def labels(self, split: str) -> Tensor:

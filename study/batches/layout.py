@@ -62,7 +62,8 @@ class HeadBlock:
     """One block's part of the flat buffers; n = b * heads.
 
     Attributes:
-        shape: (n, queries, keys) of a sentence's head.
+        shape: (n, queries, keys) of a sentence's head; or of a head of keys, with the queries of
+            all heads that share it and n = b * key_heads.
         run, drawn: as in `Block`, a row for every head.
     """
 
@@ -94,6 +95,19 @@ def _cut(flat: Tensor, start: int, shape: tuple[int, int, int]) -> Tensor:
     return flat.as_strided(shape, (rows * width, width, 1), flat.storage_offset() + start)
 
 
+class Sum(NamedTuple):
+    """Keys that stand in several rows of the flat buffer, whose gradients are to be added up.
+
+    Attributes:
+        rows: (m,) of the (T * heads, d) gradients.
+        slots: (m * width,) the rows of each, up to `width` of them; behind them the zeros.
+    """
+
+    rows: Tensor
+    slots: Tensor
+    width: int
+
+
 @dataclass(frozen=True)
 class HeadBlocks:
     """What attention of a number of heads needs to know of a batch.
@@ -104,10 +118,11 @@ class HeadBlocks:
         key_rows: (rows,) of the (T * key_heads, d) view of keys and values.
         query_slots: (Q * heads,) where each row's result is found; places outside every block get
             the one extra slot behind the last, which holds zeros.
-        key_slots: (T * heads,), the same for the gradients of keys and values.
+        key_slots: (T * heads,), the same for the gradients of keys and values; or (T * key_heads,).
         scores: how many scores there are.
         bias: (scores,) fp32, 0 or -inf, added to the scores; None: nothing is hidden.
         real: (rows, 1), 1 for queries that are tokens and 0 for padding; None: all are.
+        sums: keys in several rows, whose `key_slots` are one of them.
     """
 
     each: tuple[HeadBlock, ...]
@@ -118,6 +133,7 @@ class HeadBlocks:
     scores: int
     bias: Tensor | None
     real: Tensor | None
+    sums: tuple[Sum, ...] = ()
 
 
 class Layout:

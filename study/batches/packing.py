@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from study.batches import streams
+from study.batches.asked import Asked
 from study.batches.layout import Block, Drawn, Layout
 from study.batches.share import Share
 from study.records.prepared import Split
@@ -39,6 +40,9 @@ class PackedBatch:
         row_tokens: how many places of each row are real tokens.
         share: which part of a step's minibatch this is, where dropout needs to know.
         token_types: (R, N) int64, as in `Split`; None: there are none.
+        asked: which tokens' output is read, of a batch in which beginnings that sentences have in
+            common stand once (`study.batches.beginnings`), and they lie on paths; None: they lie
+            end to end.
     """
 
     input_ids: Tensor
@@ -50,6 +54,7 @@ class PackedBatch:
     row_tokens: tuple[int, ...]
     share: Share | None = None
     token_types: Tensor | None = None
+    asked: Asked | None = None
 
     def to(self, device: torch.device) -> PackedBatch:
         """Return the batch on a device."""
@@ -60,7 +65,8 @@ class PackedBatch:
         types = self.token_types
         types = None if types is None else types.to(device, non_blocking=True)
         layout, own = self.layout.to(device), (self.row_tokens, self.share)
-        return PackedBatch(ids, positions, layout, first, last, labels, *own, types)
+        asked = None if self.asked is None else self.asked.to(device)
+        return PackedBatch(ids, positions, layout, first, last, labels, *own, types, asked)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from study.batches.beginnings import pack_shared
 from study.batches.layout import Drawn
 from study.batches.packing import Group, PackedBatch, by_likeness, is_shared, pack
 from study.batches.share import Share
@@ -28,6 +29,8 @@ def pack_pieces(
     blocks: int,
     pooled: bool,
     pieces: int,
+    *,
+    shared: bool = False,
 ) -> list[PackedBatch]:
     """Lay each run's sentences end to end, in pieces of as many sentences as nearly as can be.
 
@@ -35,9 +38,12 @@ def pack_pieces(
         sentences, blocks: as in `study.batches.packing.pack`.
         pooled: as there; no mask is drawn, so that a piece's blocks are its own.
         pieces: at the most; a piece has a sentence of each run at least.
+        shared: beginnings in common stand once in a piece; no mask is drawn either.
     """
     total = len(sentences[0])
     cuts = torch.arange(total).tensor_split(min(pieces, total))
+    if len(cuts) == 1 and shared:
+        return [pack_shared(split, sentences, pad_token_id, blocks)]
     if len(cuts) == 1:
         return [pack(split, sentences, pad_token_id, blocks, pooled)]
     rows = sentences[:1] if is_shared(sentences) else sentences
@@ -48,6 +54,9 @@ def pack_pieces(
     for first, stop in ((int(cut[0]), int(cut[-1]) + 1) for cut in cuts):
         of = {id(chosen): chosen[first:stop] for chosen in sentences}
         own = [of[id(chosen)] for chosen in sentences]
+        if shared:
+            made.append(pack_shared(split, own, pad_token_id, blocks))
+            continue
         if pooled:
             made.append(pack(split, own, pad_token_id, blocks, pooled))
             continue

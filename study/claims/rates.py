@@ -22,6 +22,11 @@ ONE_SEED = "one seed does not tell how certain the best learning rates are: " + 
     "seeds=[0,1,2]"
 )
 
+ALL_WHOLE = command("train.early_exit=null")
+ONE_LEFT = (
+    f"of several learning rates early exit left one, which nothing was picked from: {ALL_WHOLE}"
+)
+
 SAME = 0.125
 """Up to this exponent of the rank one rate serves all: 16 times the rank, 1.4 times the rate."""
 
@@ -86,12 +91,13 @@ def best_rate_within(least: float, most: float) -> Test:
         shares = []
         for row in rows:
             within = [one for one in row["rates"] if least <= one["rate"] <= most]
-            if not within or len(within) == len(row["rates"]):
+            tried = [one["rate"] for one in (*row["rates"], *row.get("dropped", ()))]
+            if len({least <= rate <= most for rate in tried}) < 2:
                 raise CannotTell(
                     f"rank {row['rank']} was not tried both in {span} and beyond: {LORA_RATES}"
                 )
-            if within[0]["chosen"] is None:
-                raise CannotTell(ONE_SEED)
+            if row["rates"][0]["chosen"] is None:
+                raise CannotTell(ONE_SEED if len(row["rates"]) > 1 else ONE_LEFT)
             if row["at_edge"] and least <= row["best"] <= most:
                 raise CannotTell(
                     f"the best rate of rank {row['rank']}, {significant(row['best'])}, is the "
@@ -126,6 +132,11 @@ def extremes_hurt(study: Study) -> Verdict:
     arms = [arm for arm in arms if len(arm.learning_rates) > 2]
     if not arms:
         raise CannotTell(f"no rank was tried with three learning rates or more: {LORA_RATES}")
+    if any(not {min(a.learning_rates), max(a.learning_rates)} <= {*a.whole_rates} for a in arms):
+        raise CannotTell(
+            "the lowest or the highest rate was dropped early at a rank, so that what it would "
+            f"have come to is not known: {ALL_WHOLE}"
+        )
     return study.every(
         [
             above(

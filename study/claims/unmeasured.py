@@ -83,7 +83,8 @@ def one_target(study: Study) -> Verdict:
     adapted = len(part(study.capacity, "capacity", "target_modules"))
     raise CannotTell(
         f"it compares choices of adapted matrices, and a study has one. {other_targets(study)} "
-        f"adapts all, and {_BESIDE}, would tell",
+        f"adapts all, and {_BESIDE}, would tell; `dvc repro placement/dvc.yaml` trains several "
+        "choices beside it, and placement/README.md has the verdicts",
         adapted=adapted,
         linear_layers=len(part(study.capacity, "capacity", "modules")),
     )

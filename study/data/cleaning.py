@@ -8,16 +8,19 @@ first would let the order of the file decide.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from study.data.textfiles import clipped
 from study.data.texts import Text, key_of, stripped
 from study.entry.errors import StudyError
 
 Label = str | int | float | bool | None
-_WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))(?:\.0*)?")  # 007 is a code
+_WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d{0,999}))(?:\.0*)?")  # 007 is a code, longer ones are text
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_SHOWN = 60  # characters of a label, in errors
 _MOST = 3e38  # a number in fp32
 Named = Callable[[Sequence[Label], str], list[str]]
 
@@ -110,11 +113,12 @@ def label_names(labels: Sequence[Label], origin: str) -> list[str]:
     """
     names = [_text(label) for label in labels]
     values = [number for number in map(_number, names) if number is not None]
-    fractions = [name for name in names if not (_number(name) or 0.0).is_integer()]
+    fractions = [name for name in names if _has_fraction(name)]
     if fractions and len(values) == len(names):
         raise StudyError(
-            f"{origin}: {fractions[0]} has a fraction, so the labels are measurements; allowed: "
-            "two or more classes (names or whole numbers), or with data.task: regression numbers"
+            f"{origin}: {fractions[0][:_SHOWN]} has a fraction, so the labels are measurements; "
+            "allowed: two or more classes (names or whole numbers), or with data.task: regression "
+            "numbers"
         )
     return names
 
@@ -130,7 +134,8 @@ def numbers(labels: Sequence[Label], origin: str) -> list[str]:
     if wrong:
         raise StudyError(
             f"{origin}: {len(wrong)} of {len(labels)} labels are no finite numbers, first "
-            f"{wrong[0][:60]!r}; allowed with data.task: regression: a finite number for every text"
+            f"{wrong[0][:_SHOWN]!r}; allowed with data.task: regression: a finite number for every "
+            "text"
         )
     return [repr(float(x) + 0.0) for x in written]  # -0.0 is 0.0
 
@@ -162,7 +167,8 @@ def class_names(sentences: Sentences, declared: Sequence[str] | None, origin: st
     found = set(sentences.labels)
     if len(found) < 2:
         raise StudyError(
-            f"{origin}: every sentence has the label {found.pop()!r}; allowed: two or more classes"
+            f"{origin}: every sentence has the label {found.pop()[:_SHOWN]!r}; allowed: two or "
+            "more classes"
         )
     if declared is not None:
         return [name for name in map(_text, declared) if name in found]
@@ -180,8 +186,8 @@ def indices(sentences: Sentences, classes: Sequence[str], origin: str) -> list[i
     unseen = sorted(set(sentences.labels) - set(classes))
     if unseen:
         raise StudyError(
-            f"{origin}: labels {', '.join(unseen[:10])} do not occur in the training data; "
-            f"allowed: {', '.join(classes[:10])}"
+            f"{origin}: labels {clipped(unseen, 10)} do not occur in the training data; "
+            f"allowed: {clipped(classes, 10)}"
         )
     index = {name: i for i, name in enumerate(classes)}
     return [index[label] for label in sentences.labels]
@@ -200,6 +206,11 @@ def _text(label: Label) -> str:
     text = str(label).strip()
     whole = _WHOLE.fullmatch(text)
     return str(int(whole[1])) if whole else text
+
+
+def _has_fraction(name: str) -> bool:
+    number = _number(name)
+    return number is not None and math.isfinite(number) and not number.is_integer()
 
 
 def _number(text: str) -> float | None:

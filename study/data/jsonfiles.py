@@ -21,6 +21,8 @@ Row: TypeAlias = Mapping[str, Any]
 
 _NAMES = {str: "text", bool: "true/false", int: "whole numbers", float: "numbers"}
 _NUMBERS = {"whole numbers", "numbers"}
+_DIGITS = 4000  # of a number; Python itself reads 4300 (sys.get_int_max_str_digits)
+_DEEP = "lists or objects stand too deep inside of each other; allowed: one object a row"
 _PANDAS = "allowed: a list of objects, as pandas' to_json(orient='records') writes it"
 
 
@@ -39,6 +41,8 @@ def rows_of(file: Path) -> Sequence[Row]:
     text = decoded(file)
     try:
         found = _loads(text)
+    except RecursionError as error:
+        raise StudyError(f"{file}: no rows; {_DEEP}") from error
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":  # more than one object: one a line
             raise StudyError(f"{file}, line {error.lineno}: no JSON: {error.msg}") from error
@@ -88,7 +92,15 @@ def beneath(columns: Mapping[str, Sequence[Any]], key: str) -> str | None:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_object)
+    return json.loads(text, object_pairs_hook=_object, parse_int=_whole)
+
+
+def _whole(digits: str) -> int:
+    """Return a whole number; for one of more digits than Python reads, one that is too large too.
+
+    No column holds either: who asks for such a column is told so, with its name.
+    """
+    return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -110,6 +122,8 @@ def _value(value: Any) -> Any:
 def _line(file: Path, number: int, line: str) -> Any:
     try:
         return _loads(line)
+    except RecursionError as error:
+        raise StudyError(f"{file}, line {number}: {_DEEP}") from error
     except json.JSONDecodeError as error:
         raise StudyError(f"{file}, line {number}: no JSON: {error.msg}") from error
 

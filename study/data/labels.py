@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from study.data.cleaning import Label
 from study.entry.errors import StudyError
 
-_MOST = 10
+_MOST, _LONG = 10, 60  # labels that are shown, and characters of each
 _NOT_NEGATIVE = re.compile(r"0|[1-9]\d*")
 
 
@@ -52,7 +52,7 @@ def refuse_rare(
     counts = Counter(labels)
     rare = sorted(name for name, count in counts.items() if count < least)
     if rare and len(counts) - len(rare) > 1:  # else there is too little of everything
-        shown = ", ".join(f"{name!r} ({counts[name]})" for name in rare[:_MOST])
+        shown = ", ".join(f"{name[:_LONG]!r} ({counts[name]})" for name in rare[:_MOST])
         more = "" if len(rare) <= _MOST else f" and {len(rare) - _MOST} others"
         raise StudyError(
             f"{origin}: fewer than {least} sentences, one for each split, have the label "
@@ -65,9 +65,9 @@ def way_out(names: Sequence[str], left_out: Sequence[Label] | None) -> str:
 
     Args:
         left_out: data.drop_labels; None where it does not reach these labels: then "", as for
-            more labels than anybody wants to type.
+            more labels, or longer ones, than anybody wants to type.
     """
-    if left_out is None or len(names) > _MOST:
+    if left_out is None or len(names) > _MOST or max(map(len, names)) > _LONG:
         return ""
     listed = [_written(name) for name in (*map(str, left_out), *names)]
     setting = shlex.quote(f"data.drop_labels=[{','.join(listed)}]")

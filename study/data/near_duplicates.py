@@ -47,6 +47,8 @@ def families(texts: Sequence[str]) -> NDArray[np.int64]:
     for i, text in enumerate(words):
         for start in range(len(text) - MIN_WORDS + 1):
             for length in lengths.get(text[start : start + MIN_WORDS], ()):
+                if length > len(text) - start:  # it does not fit behind: nothing to cut out
+                    continue
                 piece = first_with.get(text[start : start + length])
                 if piece is not None:
                     join(i, piece)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from study.data.wanted import Wanted
+from study.data.wanted import NAMES, Wanted
 from study.entry.errors import StudyError
 
 
@@ -40,7 +41,8 @@ def table_of(files: Sequence[Path], wanted: Sequence[Wanted], name: str) -> data
     rows = sum(file.metadata.num_rows for file in opened)
     parts = [_plain(file.read(columns=list(asked)), asked) for file in opened]
     columns = {column: _joined(parts, files, asked[column], name) for column in asked}
-    whole = pa.table({column: columns.get(column, pa.nulls(rows)) for column in names})
+    others = {column: pa.nulls(rows) for column in itertools.islice(names, NAMES)}
+    whole = pa.table(others | columns)
     # With what `datasets` may have written there of class labels.
     whole = whole.replace_schema_metadata(schemas[files[0]].metadata)
     return datasets.Dataset(datasets.table.InMemoryTable(whole))

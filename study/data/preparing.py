@@ -303,13 +303,14 @@ def _check_classes(
         way = way_out([classes[i] for i in missing], left_out)
         raise StudyError(
             f"data.train_size: {len(parts['train'].labels)} sentences hold none of the class "
-            f"{classes[missing[0]]!r}; allowed: some of each of the {len(classes)} classes{way}"
+            f"{classes[missing[0]][:60]!r}; allowed: some of each of the {len(classes)} "
+            f"classes{way}"
         )
     for name in ("validation", "test"):
         if len(set(parts[name].labels)) < 2:
             raise StudyError(
                 f"data.{name}_size: {len(parts[name].labels)} sentences hold only the class "
-                f"{classes[int(parts[name].labels[0])]!r}; allowed: sentences of at least two "
+                f"{classes[int(parts[name].labels[0])][:60]!r}; allowed: sentences of at least two "
                 "classes"
             )
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import datasets
-import pyarrow as pa
 
 from study.data.folders import builder_of, format_of, known_split, one_format
 from study.data.tables import from_files
@@ -26,6 +25,7 @@ from study.entry.errors import StudyError
 from study.sources.resolve import DATA_SUFFIXES, Source, resolve
 
 Label = str | int | float | bool | None
+_REASON = 1000  # characters of what other software says, which may quote a file
 _LABEL_TYPES = ("string", "large_string", "bool", "int", "uint", "float", "decimal")
 # Columns of conversations, which another study reads (`study.studies.instruct.pairs.forms`).
 CONVERSATIONS = (
@@ -170,9 +170,23 @@ def _open(query: Query, wanted: Sequence[Wanted]) -> Iterator[tuple[datasets.Dat
     with _quiet(), tempfile.TemporaryDirectory(prefix="lora-rank-study-") as cache:
         try:
             table = _load(source, query, cache, wanted)
-        except (datasets.exceptions.DatasetsError, pa.ArrowException, OSError, ValueError) as error:
+            _validate(table, wanted)
+        except (StudyError, MemoryError):
+            raise
+        except Exception as error:  # `datasets` and Arrow raise whatever a broken file leads to
             raise StudyError(_unreadable(source, query, error)) from error
         yield _matching(table, query), source.display_name
+
+
+def _validate(table: datasets.Dataset, wanted: Sequence[Wanted]) -> None:
+    """Hold the wanted columns to what Arrow says of them, before anything reads their values.
+
+    Raises:
+        pyarrow.ArrowException: a file says of itself what is not so, or a text is no UTF-8.
+    """
+    arrow = table.data.table
+    names = [one.column for one in wanted if one.column in arrow.column_names]
+    arrow.select(names).validate(full=True)
 
 
 def _load(source: Source, query: Query, cache: str, wanted: Sequence[Wanted]) -> datasets.Dataset:
@@ -213,7 +227,7 @@ def _matching(table: datasets.Dataset, query: Query) -> datasets.Dataset:
                 f"{query.where_key}.{column}: no such column in {query.name}; allowed: "
                 f"{clipped(table.column_names)}, or {query.where_key} null"
             )
-        values = _plain(table, column)
+        values = _plain(table, column, f"{query.where_key}.{column}")
         kept = [i for i, value in enumerate(values) if str(value) == str(wanted)]
         if not kept:
             there = sorted({str(value) for value in values})
@@ -255,7 +269,7 @@ def _rows(table: datasets.Dataset, query: Query, display_name: str) -> Rows:
     classes = tuple(label.names) if isinstance(label, datasets.ClassLabel) else None
     return Rows(
         texts=tuple(texts),
-        labels=tuple(_plain(table, query.label)),
+        labels=tuple(_plain(table, query.label, f"{query.prefix}label")),
         classes=classes,
         display_name=display_name,
     )
@@ -271,12 +285,22 @@ def _of_another_study(columns: Sequence[str]) -> str:
     )
 
 
-def _plain(table: datasets.Dataset, column: str) -> list[Any]:
-    """Return a column's values, class labels by name; the hub's -1 for "no label" is None."""
+def _plain(table: datasets.Dataset, column: str, key: str) -> list[Any]:
+    """Return a column's values, class labels by name; the hub's -1 for "no label" is None.
+
+    Raises:
+        StudyError: a label is none of the classes; `key` is of the setting that names the column.
+    """
     values = list(table[column])
     feature = table.features[column]
     if not isinstance(feature, datasets.ClassLabel):
         return values
+    most = max((value for value in values if value is not None), default=-1)
+    if most >= len(feature.names):
+        raise StudyError(
+            f"{key}: column {column!r} holds the class {most}; allowed: below "
+            f"{len(feature.names)}, the number of classes that the data names"
+        )
     return [None if value is None or value < 0 else feature.names[value] for value in values]
 
 
@@ -289,7 +313,9 @@ def _unreadable(source: Source, query: Query, error: BaseException) -> str:
     if source.path is not None:  # what went wrong is beneath "an error occurred"
         while (cause := error.__cause__ or error.__context__) is not None:
             error = cause
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = " ".join(str(error).split())[:_REASON] or type(error).__name__
+    if isinstance(error, LookupError):  # which says but what it looked for
+        reason = f"{type(error).__name__}: {reason}"
     if source.path is None:
         of = f", subset {query.subset!r}" if query.subset else ""
         return (

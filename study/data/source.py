@@ -10,7 +10,7 @@ from study.data.cleaning import Dropped, Named, Sentences, clean, leave_out
 from study.data.reading import Query, read
 from study.data.sizes import STUDY, Asked
 from study.data.textfiles import clipped
-from study.data.unusable import refuse_many
+from study.data.unusable import refuse_long, refuse_many
 from study.entry.errors import StudyError
 
 
@@ -44,11 +44,12 @@ def read_source(
 
     Raises:
         StudyError: see `study.data.reading` and `study.data.cleaning`; or no row has a label that
-            is to be left out; or too many cannot be used.
+            is to be left out; or too many cannot be used, or one is longer than any text is.
     """
     rows = read(query)
     kept = leave_out(rows.labels, query.drop_labels, declared=rows.classes is not None)
     texts, labels = [rows.texts[i] for i in kept], [rows.labels[i] for i in kept]
+    refuse_long(texts, query)
     refuse_many(texts, labels, query, max_dropped_share, asked)
     sentences, dropped = clean(texts, labels, f"{query.prefix}label: {query.name}", named)
     unwanted = len(rows.texts) - len(kept)

@@ -7,6 +7,7 @@ reports the load over the network, and it guesses what a cell is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow as pa
 from study.data.jsonfiles import beneath, columns_of
 from study.data.parquetfiles import table_of
 from study.data.textfiles import delimited
-from study.data.wanted import Wanted
+from study.data.wanted import NAMES, Wanted
 from study.entry.errors import StudyError
 
 
@@ -95,7 +96,8 @@ def _refuse(one: Wanted, found: _Found, name: str) -> None:
 
 def _table(found: _Found, wanted: Sequence[Wanted], name: str) -> datasets.Dataset:
     rows = max(map(len, found.columns.values()), default=0)
-    empty = dict.fromkeys((*found.columns, *found.flaws), [None] * rows)
+    others = itertools.islice((*found.columns, *found.flaws), NAMES)
+    empty = dict.fromkeys(others, [None] * rows)
     asked = {one.column: one.key for one in wanted if one.column in found.columns}
     kept: dict[str, Any] = {column: found.columns[column] for column in asked}
     try:

@@ -1,4 +1,7 @@
-"""Rows without text or without label: left out and counted, and refused where they are many."""
+"""Rows without text or without label: left out and counted, and refused where they are many.
+
+And texts that are no sentences: a whole file in one cell, of which no model reads a thousandth.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,29 @@ from study.data.reading import Query
 from study.data.sizes import Asked
 from study.data.texts import Text, parts_of, shown, stripped
 from study.entry.errors import StudyError
+
+LONGEST = 1_000_000
+"""Characters of a text, a book's. Tokens of a longer one take hundreds of times its memory."""
+
+
+def refuse_long(texts: Sequence[Text | None], query: Query) -> None:
+    """Refuse texts that are longer than any text is.
+
+    Args:
+        texts: of every row; query: that asked for them.
+
+    Raises:
+        StudyError: naming the columns and the first such row.
+    """
+    for row, text in enumerate(texts, 1):
+        most = max(map(len, parts_of(text or "")))
+        if most > LONGEST:
+            columns = " or ".join(map(repr, parts_of(query.text)))
+            raise StudyError(
+                f"{query.prefix}text: row {row} of {query.name} has {most:,} characters in column "
+                f"{columns}; allowed: at most {LONGEST:,}; a whole file in one cell has often lost "
+                "its ends of lines or a quotation mark"
+            )
 
 
 def refuse_many(

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from study.entry.errors import StudyError
 
 BAD_INPUT = 2
 STUDY = "--study"
+DEBUG = "--debug"
 PARAMS = "params.yaml"
 BACK = "make back"
 
@@ -25,14 +27,19 @@ BACK = "make back"
 def run(main: Callable[[], None]) -> None:
     """Call `main`; print a `StudyError` as one message and exit with status 2.
 
-    `--study FOLDER` is taken off the command line before `main` sees it.
+    `--study FOLDER` is taken off the command line before `main` sees it, and so is `--debug`, which
+    shows where in the program the error was raised.
     """
     process.imported()
-    params = PARAMS
+    params, debug = PARAMS, DEBUG in sys.argv
+    if debug:
+        sys.argv.remove(DEBUG)
     try:
         params = _enter_study()
         main()
     except StudyError as error:
+        if debug:
+            traceback.print_exc()
         said = re.sub(rf"(?<![\w/]){re.escape(PARAMS)}", lambda _: params, str(error))
         print(f"error: {said}", file=sys.stderr)
         for path in _changed():

@@ -16,6 +16,8 @@ from study.entry.errors import StudyError
 from study.entry.rules import Refused, Rule
 
 T = TypeVar("T")
+_MOST, _LONGEST = 20, 200  # unknown keys that are named, characters of a value that are shown
+_WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=str)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +74,10 @@ class _Parser:
             name = prefix.rstrip(".") or "the file"
             self.errors.append(f"{name}: {_show(raw)}; allowed: keys {', '.join(hints)}")
             return None
-        self.errors += [self._unknown(key, prefix, list(hints)) for key in raw if key not in hints]
+        unknown = [key for key in raw if key not in hints]
+        self.errors += [self._unknown(key, prefix, list(hints)) for key in unknown[:_MOST]]
+        if len(unknown) > _MOST:
+            self.errors.append(f"{prefix}: {len(unknown) - _MOST} more unknown keys")
         fields = {name: self._field(hint, raw, prefix, name) for name, hint in hints.items()}
         # A field may be None, so whether one failed is told by what was read.
         complete = all(key in self.values for key in leaves(section, prefix))
@@ -89,19 +94,21 @@ class _Parser:
             return self.section(hint, raw[name], key + ".")
         try:
             self.values[key] = _rule(hint).read(raw[name])
-        except Refused:
-            self.errors.append(f"{key}: {_show(raw[name])}; allowed: {_rule(hint).allowed}")
+        except Refused as refused:
+            allowed = str(refused) or _rule(hint).allowed
+            self.errors.append(f"{key}: {_show(raw[name])}; allowed: {allowed}")
             return None
         return self.values[key]
 
     def _unknown(self, key: object, prefix: str, beside: Sequence[str]) -> str:
         """Name an unknown key, and the one that was probably meant."""
-        close = difflib.get_close_matches(str(key), beside, n=1, cutoff=0.7)
+        written = key if isinstance(key, str) and len(key) <= _LONGEST else _show(key)
+        close = difflib.get_close_matches(written, beside, n=1, cutoff=0.7)
         near = [prefix + name for name in close]
-        elsewhere = [leaf for leaf in self.known if leaf.rpartition(".")[2] == str(key)]
+        elsewhere = [leaf for leaf in self.known if leaf.rpartition(".")[2] == written]
         meant = near + elsewhere if prefix else elsewhere + near
         hint = f"did you mean {meant[0]}?" if meant else f"allowed: {', '.join(beside)}"
-        return f"{prefix}{key}: unknown; {hint}"
+        return f"{prefix}{written}: unknown; {hint}"
 
 
 def _rule(hint: Any) -> Rule:
@@ -124,5 +131,17 @@ def _disagreement(agreement: Agreement, values: Mapping[str, Any]) -> str:
 
 
 def _show(value: object) -> str:
-    """Write a value as YAML would, so that null is no None."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """Write a value as YAML would, so that null is no None; a long or endless one is cut.
+
+    Anchors let a short file stand for a value that is endless, or too long to be written out. So it
+    is written piece by piece, and no further than is shown.
+    """
+    written = ""
+    try:
+        for piece in _WRITER.iterencode(value):
+            written += piece
+            if len(written) > _LONGEST:
+                return f"{written[:_LONGEST]}..."
+    except (TypeError, ValueError, RecursionError):  # keys that are no text; a number too long
+        return f"{written[:_LONGEST]}... (no value that can be written)"
+    return written

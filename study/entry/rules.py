@@ -14,9 +14,11 @@ from typing import Any
 
 from study.entry.yaml_core import scalar
 
+_LARGEST = 2**63 - 1  # that arrays and records hold
+
 
 class Refused(Exception):
-    """A rule does not take the value; the rule's `allowed` says what it takes."""
+    """A rule does not take the value; its own words, or the rule's `allowed`, say what it takes."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def whole(minimum: int, maximum: int | None = None) -> Rule:
             raise Refused
         if value < minimum or (maximum is not None and value > maximum):
             raise Refused
+        if value > _LARGEST:
+            raise Refused(f"a whole number from {minimum} to {_LARGEST}")
         return value
 
     return Rule(f"a whole number {limit}", read)

@@ -17,6 +17,11 @@ import yaml
 
 from study.entry.errors import StudyError
 
+# What PyYAML raises, and what it lets through: of values that are not what their tags say, of
+# numbers with more digits than Python reads, of lists that stand too deep inside of each other.
+_FAULTS = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+_SHOWN = 1000  # characters of what it says
+
 
 class CoreLoader(yaml.SafeLoader):
     """`yaml.SafeLoader` with the plain values of YAML 1.2."""
@@ -72,12 +77,13 @@ def read_yaml(path: str | Path) -> object:
     """Parse a YAML file.
 
     Raises:
-        StudyError: it cannot be read, or is no YAML.
+        StudyError: it cannot be read, is no YAML, or holds a value that none can be made of.
     """
     try:
         value: object = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=CoreLoader)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not a YAML file ({error})") from error
+    except _FAULTS as error:
+        said = str(error)[:_SHOWN] or type(error).__name__
+        raise StudyError(f"{path}: not a YAML file ({said})") from error
     return value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from lora import peft_format
@@ -42,6 +43,33 @@ def read_saved(path: Path, command: str) -> Adapter:
         raise StudyError(f"{error}; run `{command}`") from error
 
 
+def _require_fit(
+    adapters: Sequence[Adapter], model: PreTrainedModel, heads: Mapping[str, Tensor]
+) -> None:
+    """Refuse adapters of other modules, sizes or heads than the model has.
+
+    Args:
+        heads: of the model, (runs, ...), by their names in it behind "model.".
+
+    Raises:
+        StudyError: naming one module or parameter that does not fit.
+    """
+    layers = adapted_modules(model)
+    wanted = {name: (layer.in_features, layer.out_features) for name, layer in layers.items()}
+    head = {name.removeprefix("model."): tuple(x.shape[1:]) for name, x in heads.items()}
+    for adapter in adapters:
+        own = {name: (A.shape[1], len(B)) for name, (A, B) in adapter.factors.items()}
+        own_head = {name: tuple(x.shape) for name, x in adapter.head.items() if name in head}
+        for has, needs in ((own, wanted), (own_head, head)):
+            for name in sorted(has.keys() | needs.keys()):
+                if has.get(name) != needs.get(name):
+                    raise StudyError(
+                        f"{name}: {has.get(name, 'none')} in an adapter of rank "
+                        f"{adapter.config.rank}, {needs.get(name, 'none')} in the model; run "
+                        "`dvc repro lora`"
+                    )
+
+
 @contextmanager
 def attached(
     model: PreTrainedModel, adapters: Sequence[Adapter], settings: TrainSettings
@@ -65,6 +93,8 @@ def attached(
     adapt(model, [adapter.config for adapter in adapters], seeds)
     try:
         with torch.no_grad():
+            every = dict(classifier.named_parameters())
+            _require_fit(adapters, model, {name: every[name] for name in classifier.head_names})
             for name, layer in adapted_modules(model).items():
                 for run, adapter in enumerate(adapters):
                     magnitude = adapter.magnitudes.get(name)

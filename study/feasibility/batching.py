@@ -4,7 +4,8 @@ Packed sentences share one row, which only a model whose tokens mix in attention
 attention is this study's own. So a handful of sentences of all lengths goes through the model as
 transformers alone computes it, padded, and then through the study's passes, at one run and at two,
 with adapters; logits and the adapters' gradients must be equal to rounding. The first way that
-passes is taken: packed, padded, padded with one run at a time. A model that passes none is refused.
+passes is taken: packed with shared beginnings (language models), packed, padded, padded with one
+run at a time. A model that passes none is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from transformers import PreTrainedModel
 from lora.config import LoRAConfig
 from lora.inject import adapted_modules, eject, is_adapted
 from study.arms.lora import adapt
+from study.batches.beginnings import pack_as
 from study.batches.packing import BLOCKS, pack
 from study.data.tokenising import Tokenizer
 from study.entry.errors import StudyError
@@ -27,12 +29,11 @@ from study.feasibility import trial
 from study.feasibility.own_pass import Classifying, Continuing, Task, own, own_outputs
 from study.feasibility.trial import Outcome
 from study.models.objective import PackedModel
-from study.records.prepared import Batching, Split
+from study.records.prepared import PACKED, Batching, Split
 from study.sources.gguf import parsed_once
 from study.sources.resolve import display_name, pretrained
 from study.words.batches import BATCHES
 
-WAYS: tuple[Batching, ...] = ("packed", "padded", "separate")
 LOGITS, GRADIENTS = 2e-5, 1e-4
 """How far logits may be apart, of the largest (or of 1), and gradients, of the largest; fp32."""
 ROUNDING = 10
@@ -104,15 +105,17 @@ def _chosen(
     pad = tokenizer.pad_token_id
     truths, used, rounding = _truths(task, name, max_length, pad, split, config)
     reasons: list[str] = []
-    for way in WAYS:
+    for way in task.ways:
         fault, apart = _tried(task, name, max_length, way, pad, split, used, truths, rounding)
-        if fault is None and way == "packed" and dropout > 0:
+        if fault is None and way in PACKED and dropout > 0:
             model = task.load(name, max_length, way, pad, dropout)
             fault = _drawn_elsewhere(task.studied(model, 1), split, pad)
         if fault is None:
             equal = f"as transformers computes it (logits differ by {apart:.0e} of the largest)"
             reasons = [f"{BATCHES[way]}, {equal}", *reasons]
             return Choice(way, "; ".join(reasons))
+        if way == "packed":  # what cannot be packed cannot be shared: once is enough said
+            reasons.clear()
         reasons.append(f"not {way}: {fault}")
     raise StudyError(
         f"model.name: {display_name(name)!r} is not computed here as transformers computes it: "
@@ -198,7 +201,7 @@ def _tried(
             if model is None:
                 model = task.load(name, max_length, way, pad)
             packed = task.studied(model, runs)
-            outcomes = _outcomes(task, packed, config, split, pad, runs)
+            outcomes = _outcomes(task, packed, config, split, pad, runs, way)
         except StudyError as error:
             return _cannot(_first_line(error)), furthest
         except _FAULTS as error:
@@ -259,7 +262,13 @@ def _refuse_other_in_training(
 
 
 def _outcomes(
-    task: Task, packed: PackedModel, config: LoRAConfig, split: Split, pad: int, runs: int
+    task: Task,
+    packed: PackedModel,
+    config: LoRAConfig,
+    split: Split,
+    pad: int,
+    runs: int,
+    way: Batching,
 ) -> list[Outcome]:
     """Return what each run gives; the second has the sentences in another order."""
     model: Module = packed.get_submodule("model")
@@ -268,7 +277,7 @@ def _outcomes(
     adapt(model, [config] * runs, range(runs))
     trial.set_factors(model, {run: run for run in range(runs)})
     orders = [torch.arange(len(split)).roll(run) for run in range(runs)]
-    batch = pack(split, orders, pad, BLOCKS)
+    batch = pack_as(way, split, orders, pad, BLOCKS)
     outputs = task.read(packed(batch), batch.labels)
     in_order = [rows.roll(-run, 0) for run, rows in enumerate(outputs)]
     factors: dict[str, Tensor] = {}

@@ -43,6 +43,7 @@ class Task(ABC):
     kind: ClassVar[str]
     words: ClassVar[dict[str, Any]] = {}
     pairs: bool = False
+    ways: tuple[Batching, ...] = ("packed", "padded", "separate")
 
     def sentences(self, tokenizer: Tokenizer) -> Split:
         """Return what the model is tried on: as many sentences as may be tried together."""
@@ -143,6 +144,7 @@ class Continuing(Task):
 
     auto = AutoModelForCausalLM
     kind = "a causal language model"
+    ways = ("shared", *Task.ways)
 
     def load(
         self, name: str, longest: int, batching: Batching, pad: int, dropout: float = 0.0
@@ -155,8 +157,17 @@ class Continuing(Task):
         return PackedCausalLM(model, range(runs))
 
     def sentences(self, tokenizer: Tokenizer) -> Split:
-        """Return them without token types, which no pair of instruct has."""
-        return replace(super().sentences(tokenizer), token_types=None)
+        """Return them without token types, which no pair of instruct has, and beginning alike.
+
+        Each has up to a third of the longest's tokens first, so that there is a tree to share.
+        """
+        made = super().sentences(tokenizer)
+        rows = list(made.input_ids.split(made.lengths.tolist()))
+        longest = max(rows, key=len)
+        for row in rows:
+            alike = max(1, len(row) // 3)
+            row[:alike] = longest[:alike]
+        return replace(made, input_ids=torch.cat(rows), token_types=None)
 
     def rows(self, vocabulary: int, longest: int) -> int:
         """Return few, as language models are large, and no more than half a gigabyte of logits."""

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from study.batches.layout import HeadBlock, HeadBlocks, Layout
+from study.batches.layout import HeadBlock, HeadBlocks, Layout, Sum
 from study.models.dropout import keep_mask
 
 NAME = "packed"
@@ -44,11 +44,27 @@ class Packing:
         generators: of dropout, one per run.
         readout: (S,) int64, the one token of each sentence that the head reads, which must be the
             sentence's first, or None. A fused encoder then makes no other token's output.
+        keys_alone: attention raises `KeysAlone` with the keys and values that it is given.
+        keys: keys and values (R, key_heads, N, d) in place of those that attention is given.
     """
 
     layout: Layout
     generators: Sequence[torch.Generator]
     readout: Tensor | None = None
+    keys_alone: bool = False
+    keys: tuple[Tensor, Tensor] | None = None
+
+
+class KeysAlone(Exception):
+    """Ends a layer where attention begins; see `study.models.last_layer`.
+
+    Attributes:
+        keys: keys and values (R, key_heads, N, d).
+    """
+
+    def __init__(self, keys: tuple[Tensor, Tensor]) -> None:
+        super().__init__("keys and values")
+        self.keys = keys
 
 
 class Attended(NamedTuple):
@@ -121,7 +137,8 @@ def attend_backward(
 ) -> tuple[Tensor | None, Tensor | None, Tensor]:
     """Return the gradients of query, key and value, each flat: (Q * heads, d) or (T * heads, d).
 
-    A key head that several query heads share has one row for each of those here.
+    A key head that several query heads share has one row for each of those here, or one for all,
+    as the blocks have it.
 
     Args:
         grad: of the output, (Q, heads, d).
@@ -158,14 +175,18 @@ def attend_backward(
                 torch.bmm(at.scores(slope).mT, at.queries(q), out=at.keys(grad_k))
     return (
         None if grad_q is None else _lay_out(grad_q, blocks.query_slots),
-        None if grad_k is None else _lay_out(grad_k, blocks.key_slots),
-        _lay_out(grad_v, blocks.key_slots),
+        None if grad_k is None else _lay_out(grad_k, blocks.key_slots, blocks.sums),
+        _lay_out(grad_v, blocks.key_slots, blocks.sums),
     )
 
 
-def _lay_out(rows: Tensor, slots: Tensor) -> Tensor:
+def _lay_out(rows: Tensor, slots: Tensor, sums: Sequence[Sum] = ()) -> Tensor:
     rows[-1] = 0  # for places that no block covers
-    return rows.index_select(0, slots)
+    laid = rows.index_select(0, slots)
+    for each in sums:
+        parts = rows.index_select(0, each.slots).view(len(each.rows), each.width, -1)
+        laid.index_copy_(0, each.rows, parts.sum(1))
+    return laid
 
 
 class _PackedAttention(torch.autograd.Function):
@@ -245,6 +266,7 @@ def packed_attention(
             nothing.
 
     Raises:
+        KeysAlone: `packing` asks for keys and values alone.
         ValueError: the model was called without `packing`, or asks attention for something that is
             not done here (a mask or a bias of its own, a cap on scores, sinks, a shorter window).
     """
@@ -256,11 +278,15 @@ def packed_attention(
     not_done = sorted(k for k, v in asked.items() if k not in _NO_MATTER and _asks(v))
     if not_done:
         raise ValueError(f"attention 'packed' does not know {', '.join(not_done)}")
+    if packing.keys_alone:
+        raise KeysAlone((key, value))
+    if packing.keys is not None:
+        key, value = packing.keys
     runs, _heads, length, width = query.shape
     causal = bool(getattr(module, "is_causal", False) if is_causal is None else is_causal)
 
     def flat(x: Tensor) -> Tensor:  # (R, heads, N, d) -> (R * N, heads, d)
-        return x.transpose(1, 2).reshape(runs * length, x.shape[1], width)
+        return x.transpose(1, 2).reshape(runs * x.shape[2], x.shape[1], width)
 
     scale = width**-0.5 if scaling is None else scaling
     out = _PackedAttention.apply(

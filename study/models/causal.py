@@ -1,7 +1,8 @@
 """A pretrained causal language model that reads packed instruction–response pairs.
 
 Hugging Face's own decoder does the work, one row of tokens a run; its output layer is applied where
-a response token is predicted and nowhere else (`study.models.response_loss`). A model that was
+a response token is predicted and nowhere else (`study.models.response_loss`), and so is its last
+layer where beginnings are shared (`study.models.last_layer`). A model that was
 loaded for padded rows computes its own logits of them (`study.models.padded`), of all tokens: some
 families scale or cap them behind the output layer.
 """
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from study.batches.beginnings import pack_shared
 from study.batches.packing import Batch, PackedBatch, pack
 from study.entry.errors import StudyError
-from study.models import pretrained
+from study.models import last_layer, pretrained
 from study.models.attention import Packing
 from study.models.dropout import replace_dropout, use_generators
 from study.models.objective import PackedModel
@@ -44,10 +46,10 @@ class PackedCausalLM(PackedModel):
         super().__init__()
         self.model = model
         self.runs = len(seeds)
-        how = pretrained.batching_of(model)
         self._padded: PaddedForward | None = None
-        if how != "packed":
-            self._padded = PaddedForward(model, self.runs, separate=how == "separate")
+        if not pretrained.is_packed(model):
+            separate = pretrained.batching_of(model) == "separate"
+            self._padded = PaddedForward(model, self.runs, separate=separate)
 
     def forward(self, batch: Batch, generators: Sequence[torch.Generator] = ()) -> Tensor:
         """Return of every pair the summed loss of its response and its right tokens, (R, B, 2).
@@ -66,7 +68,7 @@ class PackedCausalLM(PackedModel):
         if not isinstance(head, nn.Linear) or head.weight.requires_grad:
             raise StudyError("lora.target_modules: the output layer cannot be adapted here")
         at = responses(batch)
-        rows = _decoded(self.model, batch, generators).index_select(0, at.predictors)
+        rows = decoded(self.model, batch, generators).index_select(0, at.predictors)
         losses, right = TokenLosses.apply(rows, head.weight, head.bias, at.targets)
         outputs = losses.new_zeros(batch.labels.numel(), 2)
         outputs = outputs.index_add(0, at.pairs, torch.stack([losses, right.float()], dim=1))
@@ -109,16 +111,20 @@ def load_causal_for(
     return load_causal(name, dtype, dropout, longest, data.batching, pad, device)
 
 
-def _decoded(
+def decoded(
     model: PreTrainedModel, batch: PackedBatch, generators: Sequence[torch.Generator]
 ) -> Tensor:
-    """Return the decoder's last hidden states, (R * N, hidden)."""
-    hidden: Tensor = model.base_model(
-        input_ids=batch.input_ids,
-        position_ids=batch.position_ids,
-        packing=Packing(batch.layout, generators),
-        use_cache=False,
-    ).last_hidden_state
+    """Return the decoder's last hidden states, (R * N, hidden).
+
+    Those of tokens that nobody asked for mean nothing where the model's last layer leaves them out.
+    """
+    with last_layer.asked_alone(model, batch.asked):
+        hidden: Tensor = model.base_model(
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            packing=Packing(batch.layout, generators),
+            use_cache=False,
+        ).last_hidden_state
     return hidden.reshape(-1, hidden.shape[-1])
 
 
@@ -152,8 +158,10 @@ def load_causal(
     pretrained.check_positions(model, name, max_length)
     replace_dropout(model)
     model = model.requires_grad_(False).eval()
-    if batching == "packed":
+    if pretrained.is_packed(model):
         _check_form(model, name)
+    if batching == "shared":
+        last_layer.set_picking(model, _may_pick(model))
     return model
 
 
@@ -165,10 +173,10 @@ def _check_form(model: PreTrainedModel, name: str) -> None:
     ids = torch.arange(6, dtype=torch.int32) % (vocabulary(model.config) or 2)
     split = Split(ids, torch.tensor([6], dtype=torch.int32), torch.tensor([5]))
     batch = pack(split, [torch.tensor([0])], 0, blocks=1)
-    states = _decoded(model, batch, ())
+    states = decoded(model, batch, ())
     other = replace(batch, input_ids=batch.input_ids.clone())
     other.input_ids[0, 5] = 0
-    if not _alike(_decoded(model, other, ())[:5], states[:5]):
+    if not _alike(decoded(model, other, ())[:5], states[:5]):
         raise pretrained.unreadable(name, _KIND, "its tokens see those that come after them")
     head = model.get_output_embeddings()
     logits = model(
@@ -179,6 +187,21 @@ def _check_form(model: PreTrainedModel, name: str) -> None:
     ).logits[0]
     if not isinstance(head, nn.Linear) or not _alike(head(states), logits):
         raise pretrained.unknown_form(model, "output layer")
+
+
+@torch.no_grad()
+def _may_pick(model: PreTrainedModel) -> bool:
+    """Whether the last layer gives the same states where it computes those that are asked for."""
+    ids = torch.arange(10, dtype=torch.int32) % (vocabulary(model.config) or 2)
+    split = Split(ids, torch.tensor([6, 4], dtype=torch.int32), torch.tensor([2, 2]))
+    batch = pack_shared(split, [torch.tensor([0, 1])], 0, blocks=1)
+    at = responses(batch).predictors
+    states = decoded(model, batch, ())[at]
+    last_layer.set_picking(model, True)
+    try:
+        return _alike(decoded(model, batch, ())[at], states)
+    except (ValueError, TypeError, RuntimeError, AttributeError, LookupError):
+        return False  # a layer of another form
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:

@@ -17,7 +17,7 @@ from study.entry.errors import StudyError
 from study.models import attention
 from study.models.dequantised import dequantised
 from study.models.dropout import dropout_keys
-from study.records.prepared import Batching
+from study.records.prepared import PACKED, Batching
 from study.sources import pickles
 from study.sources.configs import positions, token_id
 from study.sources.gguf import parsed_once
@@ -47,9 +47,9 @@ def load(
         name: as in the settings; see `study.sources.resolve`.
         dtype: of every weight.
         dropout: of hidden states and attention while training, whatever the family calls it.
-        batching: packed: with this study's attention; otherwise with the family's own, eager on a
-            CPU, where the fused one's backward pass is several times slower in bf16. None: as
-            transformers alone has it, but for a padding token.
+        batching: shared or packed: with this study's attention; otherwise with the family's own,
+            eager on a CPU, where the fused one's backward pass is several times slower in bf16.
+            None: as transformers alone has it, but for a padding token.
         pad_token_id: of the padded rows of a model that is not packed; None: its config's.
         device: that it will compute on; None: a GPU if there is one.
         config_values: put into the model's configuration.
@@ -97,9 +97,9 @@ def load(
             f"so unless they are trained: {', '.join(absent)}",
             file=sys.stderr,
         )
-    if batching == "packed" and not model._supports_attention_backend:
+    if batching in PACKED and not model._supports_attention_backend:
         raise unknown_form(model, "attention")
-    if batching != "packed":
+    if batching not in PACKED:
         _set_padding(model, pad_token_id)
     setattr(model, _BATCHING, batching or "padded")
     return model
@@ -111,9 +111,14 @@ def batching_of(model: PreTrainedModel) -> Batching:
     return found
 
 
+def is_packed(model: PreTrainedModel) -> bool:
+    """Tell whether a model reads sentences that lie end to end."""
+    return batching_of(model) in PACKED
+
+
 def _attention(batching: Batching | None, device: torch.device | None) -> str | None:
     """Return what computes attention, as transformers knows it; None: what the family prefers."""
-    if batching == "packed":
+    if batching in PACKED:
         return attention.NAME
     gpu = torch.cuda.is_available() if device is None else device.type != "cpu"
     return None if batching is None or gpu else "eager"

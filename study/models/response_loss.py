@@ -8,12 +8,13 @@ output layer is frozen: memory does not grow with the number of response tokens.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from study.batches.asked import Responses
 from study.batches.packing import PackedBatch
 from study.models.padded import Rows
 from study.records.runs import Evaluation
@@ -21,22 +22,10 @@ from study.records.runs import Evaluation
 _LOGITS_AT_ONCE = 2**25  # numbers, of 4 bytes each
 
 
-class Responses(NamedTuple):
-    """Where the T response tokens of a batch stand, pair after pair.
-
-    Attributes:
-        predictors: (T,) int64, the place of the token before each, in R * N.
-        targets: (T,) int64, their ids.
-        pairs: (T,) int64, which of the R * B pairs each belongs to.
-    """
-
-    predictors: Tensor
-    targets: Tensor
-    pairs: Tensor
-
-
 def responses(batch: PackedBatch) -> Responses:
     """Find the response tokens: the last `labels` tokens of every sentence."""
+    if batch.asked is not None:
+        return batch.asked.responses
     lengths, last = batch.labels.flatten(), batch.last.flatten()
     pairs = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
     ends = lengths.cumsum(0)

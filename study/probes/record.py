@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from study.entry.errors import StudyError
 from study.metrics.measure import ACCURACY, measure_named
+from study.records import kinds
 from study.records.json_file import read_json
 from study.records.runs import ArmRecord
 from study.words.arms import PROBE
@@ -141,9 +142,39 @@ def read_probe(path: str | Path, beside: ArmRecord) -> LinearProbe:
 def _parsed(path: str | Path) -> LinearProbe:
     value = read_json(path)
     try:
-        return LinearProbe.from_json(value)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path}: not a record of a linear probe ({error!r})") from error
+        probe = LinearProbe.from_json(value)
+        flaw = _flaw(probe)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        said = repr(error)[:200]
+        raise StudyError(f"{path}: not a record of a linear probe ({said})") from error
+    if flaw is not None:
+        raise StudyError(f"{path}: not a record of a linear probe ({flaw})")
+    return probe
+
+
+def _flaw(probe: LinearProbe) -> str | None:
+    """Say what of a record no probe can have; None for nothing.
+
+    Raises:
+        KeyError: no metric is called so.
+    """
+    measure, answers = measure_named(probe.metric), kinds.answers_of(len(probe.label_names))
+    of_kind = {"c": kinds.positive, "validation_score": kinds.score(measure)}
+    own = {
+        **of_kind,
+        "state": lambda value: isinstance(value, str),
+        "test_score": kinds.score(measure),
+        **dict.fromkeys(("trainable_parameters", "total_parameters"), kinds.count(1)),
+        "label_names": kinds.names,
+        **dict.fromkeys(("test_labels", "validation_predictions", "test_predictions"), answers),
+        **dict.fromkeys(("validation_losses", "test_losses"), _numbers_or_none),
+    }
+    found = [kinds.wrong(probe, own), *(kinds.wrong(each, of_kind) for each in probe.states)]
+    return next((flaw for flaw in found if flaw is not None), None)
+
+
+def _numbers_or_none(value: Any) -> bool:
+    return value is None or kinds.numbers(value)
 
 
 def _problems(probe: LinearProbe, beside: ArmRecord) -> list[str]:

@@ -6,6 +6,7 @@ others.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -27,10 +28,12 @@ def read_batching(path: str | Path = CHECKED) -> Batching:
     Raises:
         StudyError: the file is missing or says nothing of it.
     """
-    found: Batching = read_json(path).get("batching")
+    value = read_json(path)
+    found = value.get("batching") if isinstance(value, Mapping) else None
     if found not in get_args(Batching):
         raise StudyError(
-            f"{path}: batching: {found!r}; allowed: {', '.join(get_args(Batching))}; run "
+            f"{path}: batching: {str(found)[:60]!r}; allowed: {', '.join(get_args(Batching))}; run "
             "`dvc repro check`"
         )
-    return found
+    known: Batching = found
+    return known

@@ -20,11 +20,18 @@ def read_json(path: str | Path) -> Any:
         StudyError: the file is missing or is not JSON; it is named.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError as error:
         raise StudyError(f"{path}: no such file; the stage that writes it has not run") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise StudyError(f"{path}: not a JSON file ({error})") from error
+
+
+def _refuse(constant: str) -> Any:
+    """Refuse NaN and Infinity, which are no JSON and which `write_json` never writes."""
+    raise ValueError(f"{constant} is no number")
 
 
 def write_json(path: str | Path, value: Any) -> None:

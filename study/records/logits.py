@@ -6,6 +6,7 @@ on validation follow from it on any machine.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,21 @@ class Logits:
     test_labels: NDArray[Any]
 
 
+_NAME = re.compile(r"s(\d{1,10})/(validation|test)")
+
+
+def _named(name: str, path: str | Path) -> tuple[int, str]:
+    """Return the seed and the split that a tensor's name says.
+
+    Raises:
+        StudyError: it says none.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise StudyError(f"{path}: not a file of logits (a tensor {name[:60]!r})")
+    return int(found[1]), found[2]
+
+
 def read_logits(path: str | Path) -> Logits:
     """Read an arm's logits.
 
@@ -42,12 +58,18 @@ def read_logits(path: str | Path) -> Logits:
         labels = {split: tensors.pop(f"labels/{split}") for split in ("validation", "test")}
     except FileNotFoundError as error:
         raise StudyError(f"{path}: no such file; the stage that writes it has not run") from error
-    except (SafetensorError, KeyError) as error:
-        raise StudyError(f"{path}: not a file of logits ({error})") from error
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise StudyError(f"{path}: not a file of logits ({str(error)[:200]})") from error
     by_split: dict[str, dict[int, NDArray[np.float32]]] = {"validation": {}, "test": {}}
     for name, array in tensors.items():
-        seed, _, split = name.partition("/")
-        by_split[split][int(seed.removeprefix("s"))] = array
+        seed, split = _named(name, path)
+        rows = array.shape[0] if array.ndim == 2 else -1
+        if labels[split].shape != (rows,) or not np.isfinite(array).all():
+            raise StudyError(
+                f"{path}: {name} of shape {array.shape}; allowed: a row of finite logits for each "
+                f"of {labels[split].size} labels"
+            )
+        by_split[split][seed] = array
     return Logits(
         validation=dict(sorted(by_split["validation"].items())),
         test=dict(sorted(by_split["test"].items())),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -18,11 +18,17 @@ from torch import Tensor
 
 from study.entry.errors import StudyError
 from study.metrics.measure import ACCURACY, CLASSIFICATION, REGRESSION, Task
+from study.records import kinds
 from study.records.json_file import read_json, write_json
 
 SPLITS = ("train", "validation", "test")
-Batching: TypeAlias = Literal["packed", "padded", "separate"]
-"""How a model computes a batch: sentences end to end, as padded rows, or as those run by run."""
+Batching: TypeAlias = Literal["shared", "packed", "padded", "separate"]
+"""How a model computes a batch: sentences end to end, as padded rows, or as those run by run.
+
+"shared": end to end, and beginnings that a language model's pairs have in common once.
+"""
+PACKED: tuple[Batching, ...] = ("shared", "packed")
+"""The ways that lay sentences end to end."""
 _TENSORS = "data.safetensors"
 _WORDS = "prepared.json"
 
@@ -156,7 +162,7 @@ def load(folder: str | Path) -> Prepared:
     try:
         tensors = load_file(folder / _TENSORS)
         splits = {name: Split.of(tensors, f"{name}.") for name in SPLITS}
-        return Prepared(
+        found = Prepared(
             **splits,
             label_names=tuple(words["label_names"]),
             model_name=words["model_name"],
@@ -166,5 +172,35 @@ def load(folder: str | Path) -> Prepared:
             task=words.get("task", CLASSIFICATION),
             metric=words.get("metric", ACCURACY),
         )
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise StudyError(f"{folder / _TENSORS}: not prepared data ({error!r})") from error
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        said = repr(error)[:200]
+        raise StudyError(f"{folder / _TENSORS}: not prepared data ({said})") from error
+    if (flaw := _flaw(found)) is not None:
+        raise StudyError(f"{folder / _TENSORS}: not prepared data ({flaw})")
+    return found
+
+
+def _flaw(data: Prepared) -> str | None:
+    """Say what of prepared data `save` cannot have written; None for nothing."""
+    known = data.task in get_args(Task) and data.batching in get_args(Batching)
+    if not known or not kinds.names(data.label_names) or not isinstance(data.model_name, str):
+        return "words that are none of its own"
+    if not (kinds.count(1)(data.max_length) and kinds.count(0)(data.pad_token_id)):
+        return "a max_length or pad_token_id that is no whole number"
+    for name in SPLITS:
+        split: Split = getattr(data, name)
+        ids, lengths, labels = split.input_ids, split.lengths, split.labels
+        types = ids if split.token_types is None else split.token_types
+        if not ids.ndim == lengths.ndim == labels.ndim == types.ndim == 1:
+            return f"{name}: tensors that are no rows"
+        whole = (ids.dtype, lengths.dtype) == (torch.int32, torch.int32)
+        counted = labels.dtype == (torch.float32 if data.task == REGRESSION else torch.int64)
+        if not whole or not counted or len(lengths) != len(labels) or not len(labels):
+            return f"{name}: tensors of other kinds or lengths"
+        if len(types) != len(ids) or int(lengths.min()) < 1 or int(lengths.sum()) != len(ids):
+            return f"{name}: lengths that are not those of its sentences"
+        if int(ids.min()) < 0 or not bool(torch.isfinite(labels.float()).all()):
+            return f"{name}: a token or label that is none"
+        if data.label_names and not 0 <= int(labels.min()) <= int(labels.max()) < data.num_labels:
+            return f"{name}: a label that is none of the classes"
+    return None

@@ -12,8 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from study.entry.errors import StudyError
-from study.metrics.measure import ACCURACY
+from study.metrics.measure import ACCURACY, measure_named
+from study.records.early_exit import EarlyExit
 from study.records.json_file import read_json
+from study.records.kinds import (
+    answers_of,
+    count,
+    counts,
+    names,
+    numbers,
+    positive,
+    positives,
+    score,
+    wrong,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,12 +116,14 @@ class ArmRecord:
     Attributes:
         rank: LoRA's rank, None in the other arms.
         learning_rates: every rate that was tried.
-        learning_rate: the one that validation picked, on the mean over seeds.
+        learning_rate: the one that validation picked, on the mean over seeds, of those that were
+            trained whole.
         total_parameters: base model and head, without the adapter.
         label_names: of the classes; none of a regression.
         test_labels: the true class, or number, of every test sentence.
-        runs: every learning rate and seed.
+        runs: every learning rate and seed; of a rate that was dropped early none.
         metric: by which all is compared (`study.metrics.measure`).
+        early_exit: which rates were dropped, and when; None: all were trained whole.
     """
 
     arm: str
@@ -124,6 +138,13 @@ class ArmRecord:
     test_labels: tuple[int, ...] | tuple[float, ...]
     runs: tuple[RunRecord, ...]
     metric: str = ACCURACY
+    early_exit: EarlyExit | None = None
+
+    @property
+    def whole_rates(self) -> tuple[float, ...]:
+        """The rates whose runs were trained to their end, among which validation picked."""
+        gone = () if self.early_exit is None else self.early_exit.dropped
+        return tuple(rate for rate in self.learning_rates if rate not in gone)
 
     def picked(self) -> tuple[RunRecord, ...]:
         """Return the runs at the picked learning rate, in order of seed."""
@@ -140,6 +161,10 @@ class ArmRecord:
         value = {key: list(v) if isinstance(v, tuple) else v for key, v in value.items()}
         if self.metric == ACCURACY:  # said where it is another
             del value["metric"]
+        if self.early_exit is None:
+            del value["early_exit"]
+        else:
+            value["early_exit"] = self.early_exit.to_json()
         return value | {"runs": [run.to_json(self.metric) for run in self.runs]}
 
     @classmethod
@@ -150,17 +175,67 @@ class ArmRecord:
         }
         metric = value.get("metric", ACCURACY)
         runs = tuple(RunRecord.from_json(run, metric) for run in value["runs"])
+        if "early_exit" in value:
+            fields["early_exit"] = EarlyExit.from_json(value["early_exit"])
         return cls(**(fields | {"runs": runs}))
+
+
+def flaw_of(record: ArmRecord) -> str | None:
+    """Say what of a record training cannot have written; None for nothing.
+
+    Raises:
+        KeyError: no metric is called so.
+    """
+    measure, classes = measure_named(record.metric), len(record.label_names)
+    answers = numbers if record.runs[0].test_losses is not None else answers_of(classes)
+    own = {
+        "arm": lambda value: isinstance(value, str),
+        "rank": lambda value: value is None or count(1)(value),
+        "learning_rates": positives,
+        "learning_rate": positive,
+        **dict.fromkeys(("trainable_parameters", "total_parameters"), count(1)),
+        **dict.fromkeys(("head_parameters", "adapter_parameters"), count(0)),
+        "label_names": names,
+        "test_labels": answers_of(classes),
+    }
+    of_run = {
+        "seed": count(0),
+        "learning_rate": positive,
+        "best_epoch": count(0),
+        "validation_score": score(measure),
+        "test_score": score(measure),
+        "test_predictions": answers_of(classes),
+        "answers": answers,
+        "loss_steps": counts,
+        "loss_values": numbers,
+        "validation": bool,
+    }
+    of_point = {
+        **dict.fromkeys(("epoch", "step"), count(0)),
+        "score": score(measure),
+        "loss": lambda value: numbers((value,)),
+    }
+    found = [wrong(record, own)]
+    for run in record.runs:
+        found += [wrong(run, of_run), *(wrong(point, of_point) for point in run.validation)]
+        if len(run.loss_steps) != len(run.loss_values):
+            found.append("losses that are not as many as their steps")
+    return next((flaw for flaw in found if flaw is not None), None)
 
 
 def read_arm(path: str | Path) -> ArmRecord:
     """Read an arm's file.
 
     Raises:
-        StudyError: the file is missing or is no such record; it is named.
+        StudyError: the file is missing or is no such record, or holds what no training gives; it is
+            named.
     """
     value = read_json(path)
     try:
-        return ArmRecord.from_json(value)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StudyError(f"{path}: not a record of an arm's runs ({error!r})") from error
+        record = ArmRecord.from_json(value)
+        flaw = flaw_of(record)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise StudyError(f"{path}: not a record of an arm's runs ({repr(error)[:200]})") from error
+    if flaw is not None:
+        raise StudyError(f"{path}: not a record of an arm's runs ({flaw})")
+    return record

@@ -11,6 +11,7 @@ from study.entry.kinds import (
     CountAutoOrNull,
     CountOrAuto,
     Flag,
+    InnerShareAutoOrNull,
     NotNegative,
     Positive,
     Share,
@@ -22,6 +23,9 @@ from study.entry.sections import Section
 # the files that were tried: docs/training.md has them. Many classes take more: a step of 32
 # sentences shows each of 77 classes less than once in two.
 USUAL_STEPS, USUAL_EPOCHS, STEPS_A_CLASS = 180, 2, 9
+# What `early_exit: auto` stands for, and from how many rates on: docs/training.md has what was
+# measured. Of two rates it would leave one, which is no dropping of the hopeless but the choice.
+EXIT_SHARE, EXIT_RATES = 0.5, 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class TrainSettings:
         early_stopping: a run ends after so many epochs without a better validation
             (`Objective.better`); None: never; auto: see `patience`, and of the head alone
             `of_the_head`.
+        early_exit: where several learning rates are searched, the share of the steps after which
+            the worse half of them is dropped (`study.arms.early_exit`); None: all are trained
+            whole; auto: `EXIT_SHARE`, of `EXIT_RATES` or more. Runs that are left are the same in
+            each case. Heads alone train in one pass, from which no rate can be taken, and are
+            trained whole.
         memory_gib: GiB; decides how many runs train together.
         gradient_accumulation_steps: pieces in which a step's batch is computed, one after the
             other; the step is the same but for rounding. A step of the head alone has one.
@@ -56,6 +65,7 @@ class TrainSettings:
     precision: Annotated[str, one_of("bf16", "fp32")]
     device: Annotated[str, one_of("auto", "cpu", "cuda")]
     early_stopping: CountAutoOrNull
+    early_exit: InnerShareAutoOrNull
     memory_gib: Positive
     gradient_accumulation_steps: Count
     activation_checkpointing: Flag
@@ -76,7 +86,7 @@ class TrainSettings:
 
     def steps_of(self, sentences: int) -> int:
         """Return the optimiser steps of an epoch."""
-        return math.ceil(sentences / self.batch_size)
+        return -(-sentences // self.batch_size)  # rounded up
 
     def patience(self, epochs: int) -> int | None:
         """Return after how many epochs without a better validation a run ends; None: never.
@@ -96,9 +106,24 @@ class TrainSettings:
         """
         return replace(self, early_stopping=None) if self.early_stopping == "auto" else self
 
+    def exit_step(self, steps: int) -> int | None:
+        """Return the step after which a search of rates drops some, of so many; None: no step."""
+        if self.early_exit is None or steps < 2:
+            return None
+        share = EXIT_SHARE if self.early_exit == "auto" else self.early_exit
+        return min(max(round(share * steps), 1), steps - 1)
+
+    @property
+    def exit_rates(self) -> int:
+        """How many learning rates a search has at the least for some to be dropped."""
+        return EXIT_RATES if self.early_exit == "auto" else 2
+
     def decisive(self) -> TrainSettings:
-        """Return what results depend on: the same for every executor."""
-        return replace(self, executor="local")
+        """Return what a run's result depends on: the same for every executor, and for early exit.
+
+        The latter decides which runs there are.
+        """
+        return replace(self, executor="local", early_exit=None)
 
 
 def usual_steps(classes: int) -> int:

@@ -3,7 +3,8 @@
 A stage that is killed, or that fails because one run's loss was not finite, has trained its other
 runs in vain unless they are kept. They stand in a git-ignored folder that DVC does not know, under
 a name made of everything that decides a run's result: the runs that trained together, the settings,
-the data, and the code. What is found there is what training would give again.
+the data, and the code. What is found there is what training would give again. A group that is
+paused (`study.training.pausing`) stands there too, under the step, with what going on takes.
 """
 
 from __future__ import annotations
@@ -53,25 +54,36 @@ class Checkpoints:
             digest.update(path.read_bytes())
         self._digest = digest.hexdigest()
 
-    def _path(self, runs: Sequence[Run]) -> Path:
-        name = hashlib.sha256((self._digest + repr(tuple(runs))).encode()).hexdigest()
+    def _path(self, runs: Sequence[Run], step: int | None) -> Path:
+        part = "" if step is None else f" {step}"
+        name = hashlib.sha256((self._digest + repr(tuple(runs)) + part).encode()).hexdigest()
         return self._folder / f"{name}.safetensors"
 
-    def load(self, runs: Sequence[Run]) -> list[RunResult] | None:
-        """Return the results of a group that finished before, or None."""
-        path = self._path(runs)
+    def load(
+        self, runs: Sequence[Run], step: int | None = None, *, states: bool = True
+    ) -> list[RunResult] | None:
+        """Return the results of a group that finished before, or None.
+
+        Args:
+            step: None, or after which the group was paused.
+            states: read those too; else they are empty.
+        """
+        path = self._path(runs, step)
         if not path.exists():
             return None
         try:
             with safe_open(path, framework="pt") as file:
                 words = json.loads(file.metadata()["results"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                names = [n for n in file.keys() if states or "/state/" not in n]  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in names}
         except (SafetensorError, OSError, KeyError, json.JSONDecodeError):
             return None  # torn by a kill: train the group again
         return [_result(i, run, words[i], tensors) for i, run in enumerate(runs)]
 
-    def save(self, runs: Sequence[Run], results: Sequence[RunResult]) -> None:
-        """Keep a group's results."""
+    def save(
+        self, runs: Sequence[Run], results: Sequence[RunResult], step: int | None = None
+    ) -> None:
+        """Keep a group's results; of one that is paused after a step under the step too."""
         tensors: dict[str, torch.Tensor] = {}
         for i, result in enumerate(results):
             tensors |= {f"{i}/{name}": getattr(result, name) for name in _LOGITS}
@@ -83,11 +95,13 @@ class Checkpoints:
                 "loss_steps": result.loss_steps,
                 "loss_values": result.loss_values,
                 "diverged_at": result.diverged_at,
+                "paused_at": result.paused_at,
+                "standing": result.standing and dataclasses.asdict(result.standing),
             }
             for result in results
         ]
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(runs)
+        path = self._path(runs, step)
         partial = path.with_suffix(".partial")
         tensors = {name: x.contiguous() for name, x in tensors.items()}
         save_file(tensors, partial, metadata={"results": json.dumps(words)})
@@ -112,4 +126,6 @@ def _result(
         **{name: tensors[f"{index}/{name}"] for name in _LOGITS},
         state=state,
         diverged_at=words["diverged_at"],
+        paused_at=words["paused_at"],
+        standing=words["standing"] and Evaluation(**words["standing"]),
     )

@@ -7,8 +7,9 @@ whichever order the groups end. `train.executor` names one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -17,7 +18,7 @@ from transformers import PreTrainedModel
 from study.entry.errors import StudyError
 from study.models.packed import load_for
 from study.records.prepared import Prepared
-from study.training.loop import Run, RunResult, TrainGroup
+from study.training.loop import WHOLE, Part, Run, RunResult, TrainGroup
 from study.training.machine import device
 from study.training.progress import Progress
 
@@ -37,8 +38,10 @@ class Arm(ABC):
     data: Prepared
 
     @abstractmethod
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
-        """Train runs together; return one result a run, in order."""
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
+        """Train runs together, or a part of their steps; return one result a run, in order."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is cached."""
@@ -54,12 +57,17 @@ class Executor(Protocol):
     """Trains an arm's groups of runs."""
 
     def train(
-        self, train_group: TrainGroup, groups: Sequence[Sequence[Run]], progress: Progress
+        self,
+        train_group: TrainGroup,
+        groups: Sequence[Sequence[Run]],
+        progress: Progress,
+        parts: Iterable[Part] = repeat(WHOLE),
     ) -> Iterator[tuple[int, list[RunResult]]]:
         """Yield each group's place in `groups` and its results, as soon as it has trained.
 
         Args:
             train_group: an `Arm`; any function of its form serves the local executor.
+            parts: of each group's steps; taken one by one, as what a paused group holds is large.
         """
         ...
 
@@ -68,11 +76,15 @@ class LocalExecutor:
     """Trains one group after the other in this process."""
 
     def train(
-        self, train_group: TrainGroup, groups: Sequence[Sequence[Run]], progress: Progress
+        self,
+        train_group: TrainGroup,
+        groups: Sequence[Sequence[Run]],
+        progress: Progress,
+        parts: Iterable[Part] = repeat(WHOLE),
     ) -> Iterator[tuple[int, list[RunResult]]]:
         """Train each group in turn; see `Executor`."""
-        for i, group in enumerate(groups):
-            yield i, train_group(group, progress)
+        for i, (group, part) in enumerate(zip(groups, parts, strict=False)):
+            yield i, train_group(group, progress, part)
 
 
 def choose(settings: SweepSettings) -> Executor:

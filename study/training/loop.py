@@ -6,8 +6,9 @@ backward pass, one row each; what a run learns does not depend on its neighbours
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TypeAlias
 
 import torch
@@ -22,10 +23,11 @@ from study.models.recomputing import recomputing
 from study.records.runs import Evaluation
 from study.settings.train import TrainSettings
 from study.training.optimizer import FlatParameters, RunAdamW
+from study.training.pausing import restore, states_of
 from study.training.progress import Progress
 
-TrainGroup: TypeAlias = "Callable[[Sequence[Run], Progress], list[RunResult]]"
-"""Trains runs together and returns one result a run, in order."""
+TrainGroup: TypeAlias = "Callable[[Sequence[Run], Progress, Part], list[RunResult]]"
+"""Trains runs together, or a part of their steps, and returns one result a run, in order."""
 
 LOSS_POINTS = 50  # a run's loss curve is kept as about this many means
 
@@ -56,6 +58,10 @@ class RunResult:
         validation, loss_steps, loss_values: up to the last epoch, or where the run ended earlier.
         diverged_at: the step whose loss was not finite, or None. Such a run has no best epoch (0),
             no logits and no state.
+        paused_at: the step after which the run was put off, or None. Until it goes on `loss_values`
+            are of every step, there are no test logits, and `state` is what going on takes
+            (`study.training.pausing`), or nothing where the run was given up.
+        standing: the run's best validation when it was paused, that step's included.
     """
 
     run: Run
@@ -67,11 +73,29 @@ class RunResult:
     test_logits: Tensor
     state: dict[str, Tensor]
     diverged_at: int | None
+    paused_at: int | None = None
+    standing: Evaluation | None = None
 
     @property
     def test_predictions(self) -> Tensor:
         """The predicted class of every test sentence, (n,) int64."""
         return self.test_logits.argmax(dim=-1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The steps of a group's training that are to be done.
+
+    Attributes:
+        start: the paused runs to go on with, in the group's order; None: from the first step on.
+        end: the step after which they are paused; None: the last is done.
+    """
+
+    start: Sequence[RunResult] | None = None
+    end: int | None = None
+
+
+WHOLE = Part()
 
 
 def train(
@@ -84,6 +108,7 @@ def train(
     progress: Progress,
     *,
     keep_epochs: Sequence[int] | None = None,
+    part: Part = WHOLE,
 ) -> list[RunResult]:
     """Train `runs` together, each with its own row of `parameters`.
 
@@ -95,11 +120,14 @@ def train(
         epochs: passes over the training sentences.
         keep_epochs: the epoch, from 1 to `epochs`, whose model is kept of each run, where
             validation has no say in it. A run ends there: nothing that comes later is kept.
+        part: of the steps. Runs that were paused and go on give what they would have given in one
+            go, to the bit.
 
     Returns:
-        One result a run, in order. A run whose loss stops being finite is marked and ends there,
-        one that stops early ends too; the others go on as if it had not been, and training ends
-        with the last of them. The schedule is that of all epochs in any case.
+        One result a run, in order; paused ones, where the part ends before training does. A run
+        whose loss stops being finite is marked and ends there, one that stops early ends too; the
+        others go on as if it had not been, and training ends with the last of them. The schedule
+        is that of all epochs in any case.
 
     Raises:
         ValueError: an epoch to keep that will not be.
@@ -122,25 +150,38 @@ def train(
     window, patience = max(1, total // LOSS_POINTS), settings.patience(epochs)
     log = _Log(runs, window, model.objective, patience, keep_epochs)
     best = parameters.master.clone()
-    progress.start(runs, total)
-    for epoch in range(1, epochs + 1):
+    if part.start is not None:
+        states, done = [run.state for run in part.start], log.resume(part.start, per_epoch)
+        restore(states, done, parameters, best, optimizer, generators)
+    end = part.end or total
+    progress.start(runs, end - optimizer.step_count)
+    for epoch in range(optimizer.step_count // per_epoch + 1, epochs + 1):
         model.train()
-        losses = []
+        losses = [by_run.to(device) for by_run in log.begun()]
         seeds = [run.seed for run in runs]
+        steps = feed.training(seeds, epoch, settings.gradient_accumulation_steps)
+        until = end - (epoch - 1) * per_epoch
         with recomputing(model, settings.activation_checkpointing):
-            for step in feed.training(seeds, epoch, settings.gradient_accumulation_steps):
+            for step in islice(steps, len(losses), until):
                 by_run, gradient = _computed(model, parameters, step, generators)
                 optimizer.step(gradient)
                 losses.append(by_run)
                 progress.step(losses)
         log.losses(torch.stack(losses).cpu())
         outputs = predict(model, parameters, feed, "validation")
-        improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
-        rows = torch.tensor(improved, dtype=torch.int64, device=device)
-        best[rows] = parameters.master[rows]
+        if until < per_epoch:
+            log.stands(epoch, end, outputs, feed.labels("validation"))
+        else:
+            improved = log.validation(epoch, epoch * per_epoch, outputs, feed.labels("validation"))
+            rows = torch.tensor(improved, dtype=torch.int64, device=device)
+            best[rows] = parameters.master[rows]
         progress.epoch(epoch, log.last_losses(), log.last_scores(), model.objective.measured)
         if log.over:
             break
+        if until <= per_epoch and end < total:
+            progress.finish()
+            kept = states_of(parameters, best, log.has_best, optimizer, generators)
+            return log.paused(end, kept)
     with torch.no_grad():
         last = parameters.master.clone()
         parameters.master.copy_(best)
@@ -203,6 +244,8 @@ class _Log:
         self._keep_epochs = keep_epochs
         self._stopped: dict[int, int] = {}  # the last step of each run that ended early
         self._losses: list[Tensor] = []  # (steps, R) of each epoch
+        self._begun: list[Tensor] = []  # (R,) of each step of an epoch that was paused in
+        self._scores = [float("nan")] * len(runs)  # the last ones
         self._results = [
             RunResult(run, 0, (), (), (), torch.empty(0), torch.empty(0), {}, diverged_at=None)
             for run in runs
@@ -220,15 +263,8 @@ class _Log:
     def validation(self, epoch: int, step: int, outputs: Tensor, labels: Tensor) -> list[int]:
         """Take in validation outputs (R, n, k); return the runs whose model is to be kept now."""
         improved = []
-        for i, result in enumerate(self._results):
-            if i in self._stopped:
-                continue
-            if not bool(outputs[i].isfinite().all()) and result.diverged_at is None:
-                self._results[i] = result = replace(result, diverged_at=step)
-            if result.diverged_at is not None:
-                continue
-            score, loss = self._objective.evaluate(outputs[i], labels)
-            point = Evaluation(epoch=epoch, step=step, score=score, loss=loss)
+        for i, point in self._points(epoch, step, outputs, labels):
+            result = self._results[i]
             if self._keeps(i, point):
                 result = replace(result, best_epoch=epoch, validation_logits=outputs[i].clone())
                 improved.append(i)
@@ -236,6 +272,26 @@ class _Log:
             if self._ends(i, epoch):
                 self._stopped[i] = step
         return improved
+
+    def stands(self, epoch: int, step: int, outputs: Tensor, labels: Tensor) -> None:
+        """Take in outputs (R, n, k) within an epoch, where runs are compared and no model kept."""
+        for i, point in self._points(epoch, step, outputs, labels):
+            self._results[i] = replace(self._results[i], standing=point)
+
+    def _points(
+        self, epoch: int, step: int, outputs: Tensor, labels: Tensor
+    ) -> Iterator[tuple[int, Evaluation]]:
+        """Yield each run that goes on and how it does; notice which ones went astray."""
+        for i, result in enumerate(self._results):
+            if i in self._stopped:
+                continue
+            if not bool(outputs[i].isfinite().all()) and result.diverged_at is None:
+                self._results[i] = result = replace(result, diverged_at=step)
+            self._scores[i] = float("nan")
+            if result.diverged_at is None:
+                score, loss = self._objective.evaluate(outputs[i], labels)
+                self._scores[i] = score
+                yield i, Evaluation(epoch=epoch, step=step, score=score, loss=loss)
 
     def _keeps(self, i: int, point: Evaluation) -> bool:
         """Whether a run's model is to be kept now: at the epoch it was told, or as the best yet."""
@@ -262,9 +318,59 @@ class _Log:
 
     def last_scores(self) -> list[float]:
         """Return each run's validation score, nan for a run that went astray."""
+        return list(self._scores)
+
+    @property
+    def has_best(self) -> list[bool]:
+        """Whether a model of each run has been kept."""
+        return [result.best_epoch > 0 for result in self._results]
+
+    def paused(self, step: int, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
+        """Return the runs as they are between two steps, each with what going on takes."""
+        losses = torch.cat(self._losses)
         return [
-            r.validation[-1].score if r.diverged_at is None else float("nan") for r in self._results
+            replace(
+                result,
+                loss_steps=tuple(range(1, step + 1)),
+                loss_values=tuple(losses[:, i].tolist()),
+                state=states[i],
+                paused_at=step,
+                standing=self._best(result),
+            )
+            for i, result in enumerate(self._results)
         ]
+
+    def _best(self, result: RunResult) -> Evaluation | None:
+        """Return the best of a run's validations up to now; None of one that went astray."""
+        points = [*result.validation, *([result.standing] if result.standing else [])]
+        if result.diverged_at is not None:
+            return None
+        best = points[0]
+        for point in points[1:]:
+            best = point if self._objective.better(point, best) else best
+        return best
+
+    def resume(self, paused: Sequence[RunResult], per_epoch: int) -> int:
+        """Take up what a log of the same runs was paused with; return the last step done."""
+        (step,) = {result.paused_at for result in paused}
+        assert step is not None
+        losses = torch.tensor([result.loss_values for result in paused]).T  # (steps, R)
+        *self._losses, begun = losses.split([per_epoch] * (step // per_epoch) + [step % per_epoch])
+        self._begun = list(begun)
+        self._results = [
+            replace(r, loss_steps=(), loss_values=(), state={}, paused_at=None, standing=None)
+            for r in paused
+        ]
+        for i, result in enumerate(self._results):
+            last = result.validation[-1] if result.validation else None
+            if last is not None and self._ends(i, last.epoch):
+                self._stopped[i] = last.step
+        return step
+
+    def begun(self) -> list[Tensor]:
+        """Return the losses (R,) of the steps that an epoch has behind it, once."""
+        begun, self._begun = self._begun, []
+        return begun
 
     def results(self, test_outputs: Tensor, states: Sequence[dict[str, Tensor]]) -> list[RunResult]:
         """Close the log with the test outputs (R, n, k) and states at every best epoch."""

@@ -164,6 +164,9 @@ DECAYS: dict[str, Callable[[int, int, int], float]] = {
 }
 
 
+MOMENTS = ("exp_avg", "exp_avg_sq")  # as torch names them
+
+
 class RunAdamW:
     """torch's fused AdamW with a learning rate and a gradient norm for each run.
 
@@ -228,3 +231,17 @@ class RunAdamW:
             group["lr"] = self.learning_rates[run] * segment.rate_factor * factor
         self._adamw.step()
         self.step_count += 1
+
+    def moments(self, run: int) -> dict[str, Tensor]:
+        """Return a run's moments as AdamW names them, each (P,), after a step at least."""
+        own = [self._adamw.state[part] for i, _, part in self._slices if i == run]
+        return {name: torch.cat([state[name] for state in own]) for name in MOMENTS}
+
+    def take_moments(self, run: int, moments: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from a run's moments after so many steps; they are not copied on their device."""
+        for i, segment, part in self._slices:
+            if i == run:
+                self._adamw.state[part] = {
+                    "step": torch.tensor(float(steps), device=part.device),
+                    **{name: moments[name][segment.place].to(part.device) for name in MOMENTS},
+                }

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import repeat
 from math import nan
 from typing import Any
 from uuid import uuid4
@@ -31,7 +32,7 @@ from ray import exceptions
 
 from study.entry import process
 from study.entry.errors import StudyError
-from study.training.loop import Run, RunResult, TrainGroup
+from study.training.loop import WHOLE, Part, Run, RunResult, TrainGroup
 from study.training.machine import PACKAGES
 from study.training.progress import Progress
 
@@ -55,7 +56,11 @@ class RayExecutor:
         self._address, self._cpus, self._gpus, self._retries = address, cpus, gpus, retries
 
     def train(
-        self, train_group: TrainGroup, groups: Sequence[Sequence[Run]], progress: Progress
+        self,
+        train_group: TrainGroup,
+        groups: Sequence[Sequence[Run]],
+        progress: Progress,
+        parts: Iterable[Part] = repeat(WHOLE),
     ) -> Iterator[tuple[int, list[RunResult]]]:
         """Train the groups side by side; see `study.training.executors.Executor`.
 
@@ -83,8 +88,8 @@ class RayExecutor:
             arm = [ray.put(train_group)]
             key = uuid4().hex
             waiting = {
-                task.remote(key, arm, tuple(group), threads, _versions()): i
-                for i, group in enumerate(groups)
+                task.remote(key, arm, tuple(group), part, threads, _versions()): i
+                for i, (group, part) in enumerate(zip(groups, parts, strict=False))
             }
             lost = []
             try:
@@ -177,12 +182,18 @@ def _name(runs: Sequence[Run]) -> str:
 
 
 def _report(runs: Sequence[Run], results: Sequence[RunResult]) -> None:
+    paused = results[0].paused_at
     kept = [
         next((p.score for p in result.validation if p.epoch == result.best_epoch), nan)
+        if paused is None
+        else nan
+        if result.standing is None
+        else result.standing.score
         for result in results
     ]
     scores = " ".join(f"{score:.4f}" for score in kept)
-    print(f"{_name(runs)}: trained, on validation {scores}", flush=True)
+    done = "trained" if paused is None else f"paused after step {paused}"
+    print(f"{_name(runs)}: {done}, on validation {scores}", flush=True)
 
 
 # --- In the worker -------------------------------------------------------------------------------
@@ -191,7 +202,12 @@ _arms: dict[str, TrainGroup] = {}  # the one that this worker trains now, with i
 
 
 def _train_group(
-    key: str, arm: list[Any], runs: Sequence[Run], threads: int, versions: dict[str, str]
+    key: str,
+    arm: list[Any],
+    runs: Sequence[Run],
+    part: Part,
+    threads: int,
+    versions: dict[str, str],
 ) -> list[RunResult]:
     """Train one group in a worker.
 
@@ -209,4 +225,4 @@ def _train_group(
     if key not in _arms:
         _arms.clear()
         _arms[key] = ray.get(arm[0])
-    return _arms[key](runs, Progress(_name(runs), len(runs)))
+    return _arms[key](runs, Progress(_name(runs), len(runs)), part)

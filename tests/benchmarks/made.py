@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.interleave import Measured
+from benchmarks.pairs import KINDS
 
 
 def measured(kind: str, arm: str, *rounds: float, runs: int = 1, **changes: Any) -> Measured:
@@ -32,4 +33,17 @@ def variants() -> dict[str, Measured]:
         "head_only default": measured("default", "head_only", 1.0),
         "head_only tuned": measured("tuned", "head_only", 0.5),
         "head_only ours": measured("ours", "head_only", 40.0, runs=3),
+    }
+
+
+def causal() -> dict[str, Measured]:
+    """Return every variant of the causal steps by its name."""
+    return {
+        f"{row} {kind}": measured(kind, "causal", *rounds)
+        for row in KINDS
+        for kind, rounds in {
+            "default": (8.0, 7.0, 9.0),
+            "tuned": (4.0, 3.0, 4.0),
+            "ours": (2.0, 1.0, 2.0),
+        }.items()
     }

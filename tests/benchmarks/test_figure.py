@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from benchmarks import figure, report
-from benchmarks.rows import all_rows
+from benchmarks.rows import all_rows, causal_rows
 from benchmarks.study_cost import Sizes, Stage
 from study.pages.figures import style
-from tests.benchmarks.made import variants
+from tests.benchmarks.made import causal, variants
 from tests.study.pages.figures.test_figures import check_texts, drawn_texts
 
 
 def found(speed: float = 1.0, device: str = "Intel(R) Xeon(R) Processor") -> dict[str, Any]:
     """A result file's content; `speed` makes all ratios larger."""
     listed = [Stage("head_only", (3,), 2), Stage("full", (1,), 1), Stage("lora", (3,), 1)]
-    rows = all_rows(variants(), listed, Sizes(10, 100, 300))
+    rows = all_rows(variants(), listed, Sizes(10, 100, 300)) | causal_rows(causal())
     for row in rows.values():
         for name in ("default", "tuned"):
             row[f"ratio_to_{name}"] *= speed
@@ -67,6 +67,16 @@ def test_every_ratio_is_written_and_small_kinds_are_drawn_as_one() -> None:
             assert f"{row[f'ratio_to_{name}']:.1f}×" in words
     assert "all smaller kinds" in words
     assert "softmax" not in words
+
+
+def test_without_instructs_pairs_there_are_no_causal_rows() -> None:
+    content = found()
+    whole = [text for text, *_ in drawn_texts(figure.draw(content))]
+    content["rows"] = {k: v for k, v in content["rows"].items() if not k.startswith("causal")}
+    words = [text for text, *_ in drawn_texts(figure.draw(content))]
+    assert [text for text in whole if "anguage model" in text]
+    assert not [text for text in words if "anguage model" in text]
+    assert "language model" not in report.table(content)
 
 
 def test_the_table_names_every_row_and_variant() -> None:

@@ -10,11 +10,11 @@ import pytest
 from benchmarks import plan
 from benchmarks.__main__ import slug
 from benchmarks.interleave import turns
-from benchmarks.rows import all_rows, row
+from benchmarks.rows import all_rows, causal_rows, row
 from benchmarks.study_cost import Sizes, Stage, our_seconds, stages, trainer_seconds
 from study.entry.errors import StudyError
 from study.settings import whole as settings
-from tests.benchmarks.made import measured, variants
+from tests.benchmarks.made import causal, measured, variants
 
 SIZES = Sizes(steps_per_epoch=10, validation=100, test=300)
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +88,14 @@ def test_every_row_is_there_and_the_study_is_the_sum_of_its_stages() -> None:
     assert found["head_only"]["ratio_to_default"] == heads / 40
     rest = found["study_without_head_only"]["seconds"]["default"]
     assert found["study"]["seconds"]["default"] == heads + rest
+
+
+def test_causal_rows_are_those_that_were_measured() -> None:
+    made = causal()
+    assert causal_rows(made)["causal_step_system"]["ratio_to_tuned"] == 2.0  # of 2, 3, 2
+    few = {name: took for name, took in made.items() if name.startswith("causal_step ")}
+    assert list(causal_rows(few)) == ["causal_step"]
+    assert causal_rows({}) == {}
 
 
 def test_another_variant_is_first_in_each_round() -> None:

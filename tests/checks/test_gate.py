@@ -223,6 +223,9 @@ def test_a_fresh_clone_without_a_cache_passes(clone: Path) -> None:
         ("dvc.yaml", "cmd: python prepare.py", "cmd: python -B prepare.py", "prepare: changed com"),
         ("dvc.yaml", "[rate]", "[rate, size]", "params.yaml: size is not what train@1, train@2"),
         ("dvc.yaml", "[prepare.py]", "[prepare.py, train.py]", "prepare: train.py stands among"),
+        ("params.yaml", "size: 3", "size: 3.0", "params.yaml: size is of another kind than what p"),
+        ("params.yaml", "- 1\n", "- true\n", "params.yaml: ranks is of another kind than what pi"),
+        ("more/params.yaml", "1", "true", "more/params.yaml: digits is of another kind than what"),
         ("more/learn.py", '"w"', "'w'", "more/learn.py: modified since more/dvc.yaml:learn ran"),
         ("more/params.yaml", "0.25", "0.5", "more/params.yaml: rate is not what more/dvc.yaml:le"),
         ("more/params.yaml", "1", "2", "more/params.yaml: digits is not what more/dvc.yaml:aggre"),
@@ -239,7 +242,15 @@ def test_an_edit_without_repro_fails_in_one_line(
     edit(clone / file, lambda text: text.replace(old, new, 1))
     found = [line for line in gate.findings(clone) if line.startswith(said)]
     assert len(found) == 1
-    assert "dvc repro" in found[0]
+    assert "dvc repro" in found[0] or "write it as dvc.lock has it" in found[0]
+
+
+def test_a_whole_number_in_place_of_one_with_a_fraction_is_the_same_setting(clone: Path) -> None:
+    """As `dvc exp run -S rate=1` writes it where 1.0 stood."""
+    for file in ("params.yaml", "dvc.lock"):
+        edit(clone / file, lambda text: text.replace("0.5", "1.0"))
+    edit(clone / "params.yaml", lambda text: text.replace("1.0", "1"))
+    assert not any("another kind" in line for line in gate.findings(clone))
 
 
 def test_a_rank_that_left_the_list_is_found_in_lock_and_folder_and_can_be_pruned(

@@ -165,6 +165,14 @@ def test_a_mean_outside_the_tolerance(held: Callable[..., Verdict], record: dict
     )
 
 
+def test_a_rate_that_was_dropped_early_has_no_runs_to_compare(
+    held: Callable[..., Verdict], record: dict[str, Any]
+) -> None:
+    record["learning_rates"] = [0.1, 0.2, 0.4]
+    assert held(nothing, device="Another").same
+    assert held(nothing).same
+
+
 def test_another_best_epoch_counts_in_the_means_alone(held: Callable[..., Verdict]) -> None:
     def change(again: dict[str, Any]) -> None:
         again["runs"][0] |= {"best_epoch": 1, "validation_accuracy": 0.795}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,18 +37,15 @@ def _warm(warm_commands: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+def once(shared_folder: Path) -> Once:
     """Build a named folder in whichever worker comes first; the others wait for it.
 
     The builder gets the folder and returns what its commands said; every worker gets both.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
 
     def get(name: str, build: Callable[[Path], list[Done]]) -> tuple[Path, list[Done]]:
-        folder, notes = shared / name, shared / f"{name}.json"
-        with FileLock(shared / f"{name}.lock"):
+        folder, notes = shared_folder / name, shared_folder / f"{name}.json"
+        with FileLock(shared_folder / f"{name}.lock"):
             if not notes.exists():
                 folder.mkdir()
                 notes.write_text(json.dumps([[d.output, d.status] for d in build(folder)]))

@@ -13,13 +13,14 @@ from study.settings.whole import Settings
 from study.studies.drift.settings import DRIFT
 from study.studies.instruct.settings.whole import InstructSettings
 from study.studies.methods.settings import METHODS
+from study.studies.placement.settings import PLACEMENT
 from study.studies.stacking.settings import STACKING
 from tests.pipeline.study import REPOSITORY, Study
 
 MAIN = "params.yaml"
 SETTINGS: dict[str, type] = {
     MAIN: Settings,
-    **{section.file: section.kind for section in (METHODS, DRIFT, STACKING)},
+    **{section.file: section.kind for section in (METHODS, DRIFT, STACKING, PLACEMENT)},
     "instruct/params.yaml": InstructSettings,
 }
 

@@ -17,7 +17,8 @@ from tests.pipeline import toys
 REPOSITORY = Path(__file__).resolve().parents[2]
 LEFT_OUT = (
     *("data/", "metrics/", "plots/", "dvc.lock", "benchmarks/", "tests/"),
-    *("methods/", "drift/", "stacking/", "instruct/", "timings/"),  # see `Study.add_pipeline`
+    *("methods/", "placement/", "drift/", "stacking/"),  # see `Study.add_pipeline`
+    *("instruct/", "timings/"),
 )
 NOBODY = {
     "GIT_AUTHOR_NAME": "Test",

@@ -7,7 +7,9 @@ imports: every fork reads those of the folder that it runs in, as a new Python w
 to parse the same YAML again and again (`parsed.py`), and Python to compile the same source
 (`compiled.py`).
 
-    with serving() as folder:  # put first on PATH: it holds a `python` and a `dvc`
+    with serving(place) as folder:  # put first on PATH: it holds a `python` and a `dvc`
+
+All who name the same place share one server, which ends with the last of them.
 """
 
 from __future__ import annotations
@@ -20,17 +22,19 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+
+from filelock import FileLock
 
 LIBRARIES = (
     *("torch", "torch.func", "torch.utils.checkpoint", "torch.utils.flop_counter"),
@@ -68,28 +72,61 @@ sys.exit(int(status or 1))
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Path]:
-    """Start a server; give the folder of its commands. It ends with the block, or with us."""
-    with tempfile.TemporaryDirectory() as place:
-        folder, address = Path(place, "bin"), str(Path(place, "server"))
-        folder.mkdir()
-        for name in ("python", "dvc"):
-            command = folder / name
-            command.write_text(CLIENT.format(python=sys.executable, address=address))
-            command.chmod(command.stat().st_mode | stat.S_IXUSR)
-        server = subprocess.Popen(
-            [sys.executable, "-P", __file__, address],
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert server.stdin is not None
-        assert server.stdout is not None
-        assert server.stdout.readline() == b"ready\n"
+def serving(place: Path) -> Iterator[Path]:
+    """Start a server in a folder, or join the one that is there; give the folder of its commands.
+
+    Who joins holds a pipe's end, and the server ends when nobody does any more. Who started it
+    waits for that, and has what it used counted as its own.
+    """
+    folder, held = place / "bin", place / "held"
+    server: subprocess.Popen[bytes] | None = None
+    with FileLock(place.with_suffix(".lock")):
+        end = _join(folder, held) if folder.exists() else None
+        if end is None:
+            server, end = _start(place, folder, held)
+    try:
         yield folder
-        server.stdin.close()
-        server.stdout.close()
-        assert server.wait() == 0
+    finally:
+        os.close(end)
+        if server is not None:
+            assert server.wait() == 0
+
+
+def _join(folder: Path, held: Path) -> int | None:
+    """Hold the pipe of the server that is there, if it still answers."""
+    try:
+        end = os.open(held, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # nobody reads from it
+        return None
+    nothing = [folder / "python", "-m", "this"]
+    if subprocess.run(nothing, capture_output=True, check=False).returncode != 0:
+        os.close(end)
+        return None
+    return end
+
+
+def _start(place: Path, folder: Path, held: Path) -> tuple[subprocess.Popen[bytes], int]:
+    shutil.rmtree(place, ignore_errors=True)  # of one that has ended
+    folder.mkdir(parents=True)
+    address = str(place / "server")
+    for name in ("python", "dvc"):
+        command = folder / name
+        command.write_text(CLIENT.format(python=sys.executable, address=address))
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    os.mkfifo(held)
+    read = os.open(held, os.O_RDONLY | os.O_NONBLOCK)  # else it waits for who writes
+    end = os.open(held, os.O_WRONLY)
+    server = subprocess.Popen(
+        [sys.executable, "-P", __file__, address],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=read,
+        stdout=subprocess.PIPE,
+    )
+    os.close(read)
+    assert server.stdout is not None
+    with server.stdout as said:
+        assert said.readline() == b"ready\n"
+    return server, end
 
 
 def serve(address: str) -> None:
@@ -130,8 +167,8 @@ def serve(address: str) -> None:
                 clients[process] = client
                 for stream_ in streams:
                     os.close(stream_)
-            if sys.stdin in readable:
-                return
+            if sys.stdin in readable and select.select([sys.stdin], [], [], 0)[0]:
+                return  # and nobody has joined since
 
 
 def _tell(clients: dict[int, socket.socket]) -> None:

@@ -11,6 +11,7 @@ from study.entry.sections import Section
 from study.entry.yaml_core import read_yaml
 from study.studies.drift.settings import DRIFT
 from study.studies.methods.settings import METHODS
+from study.studies.placement.settings import PLACEMENT
 from study.studies.stacking.settings import STACKING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ def own(section: Section) -> Any:
 
 
 def with_companions(chosen: Any) -> Any:
-    """Return settings of the main study with those of methods, drift and stacking beside them."""
+    """Return settings of the main study with those of the companions beside them."""
     rows = {field.name: getattr(chosen, field.name) for field in dataclasses.fields(chosen)}
-    rows |= {section.name: own(section) for section in (METHODS, DRIFT, STACKING)}
+    rows |= {section.name: own(section) for section in (METHODS, DRIFT, STACKING, PLACEMENT)}
     return dataclasses.make_dataclass("Settings", list(rows), frozen=True)(**rows)

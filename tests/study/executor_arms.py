@@ -17,7 +17,7 @@ from study.entry.errors import StudyError
 from study.settings import whole as settings
 from study.settings.whole import Settings
 from study.training.executors import Arm
-from study.training.loop import Run, RunResult
+from study.training.loop import WHOLE, Part, Run, RunResult
 from study.training.progress import Progress
 from tests.study import toys
 
@@ -55,7 +55,9 @@ class NotingArm(LoraArm):
     deaths: int = 1
     refused: int | None = None
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         seed = runs[0].seed
         with (self.notes / str(seed)).open("a", encoding="utf-8") as stream:
             stream.write(f"{os.getpid()}\n")
@@ -63,7 +65,7 @@ class NotingArm(LoraArm):
             raise StudyError("lora.rank: 99; allowed: less")
         if seed == self.doomed and len(self.tries(seed)) <= self.deaths:
             progress = Dying("doomed", len(runs))
-        return super().__call__(runs, progress)
+        return super().__call__(runs, progress, part)
 
     def tries(self, seed: int) -> list[str]:
         """The process of each try of a group, in order."""
@@ -83,6 +85,8 @@ def noting_arm(notes: Path, **changes: int) -> NotingArm:
 class Surroundings(Arm):
     """Trains nothing; says with how many threads, and in which environment, it would have."""
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         words = (torch.get_num_threads(), os.environ["OMP_NUM_THREADS"], os.environ["TOY_SPIN"])
         raise StudyError(" ".join(str(word) for word in words))

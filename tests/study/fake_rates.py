@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from study.analyses.results.sweep import Results
+from study.records.early_exit import EarlyExit, Standing
 from study.records.runs import ArmRecord
 from tests.study.fake_records import fake_arm
 
@@ -42,6 +43,26 @@ def arm(
         )
     best = max(sorted(rates), key=lambda rate: np.mean(validation[rate]))
     return dataclasses.replace(plain, runs=tuple(runs), learning_rate=best)
+
+
+def exited(record: ArmRecord, *gone: float) -> ArmRecord:
+    """Drop rates after a quarter of the steps, where all stood 10 points lower than at the end.
+
+    Of those that are left the best is picked.
+    """
+    rows = []
+    for rate in sorted(record.learning_rates):
+        runs = record.at(rate)
+        score = float(np.mean([run.validation_score for run in runs])) - 0.1
+        rows.append(Standing(rate, score, 0.5, rate in gone))
+    left = [row for row in rows if not row.dropped]
+    saved = 0.75 * len(gone) / len(rows)
+    return dataclasses.replace(
+        record,
+        learning_rate=max(left, key=lambda row: row.score or 0.0).learning_rate,
+        runs=tuple(run for run in record.runs if run.learning_rate not in gone),
+        early_exit=EarlyExit(5, 20, "accuracy", saved, tuple(rows)),
+    )
 
 
 def peaked(best: Sequence[float], rates: Sequence[float] = RATES, top: float = 0.8) -> Table:

@@ -21,7 +21,7 @@ from study.batches.feeds import TokenFeed
 from study.models.packed import load_pretrained
 from study.records.prepared import SPLITS, Batching, Prepared, Split
 from study.settings.train import TrainSettings
-from study.training.loop import Run, RunResult
+from study.training.loop import WHOLE, Part, Run, RunResult
 from study.training.progress import Progress
 from tests.lora.models import FAMILIES, VOCABULARY, Family, generator
 from tests.study.other_families import OTHERS
@@ -126,6 +126,7 @@ def train_settings(**changes: Any) -> TrainSettings:
         "device": "cpu",
         "schedule": "linear",
         "early_stopping": None,
+        "early_exit": None,
         "memory_gib": 1.0,
         "gradient_accumulation_steps": 1,
         "activation_checkpointing": False,
@@ -170,6 +171,7 @@ def train_lora(
     variant: Mapping[str, Any] | None = None,
     loraplus_ratio: float = 1.0,
     batching: Batching = "packed",
+    part: Part = WHOLE,
     **changes: Any,
 ) -> list[RunResult]:
     """Train LoRA on a freshly loaded model; `dropout` goes to base and adapters alike.
@@ -187,6 +189,7 @@ def train_lora(
         CPU,
         Progress("toy", len(runs)),
         loraplus_ratio=loraplus_ratio,
+        part=part,
     )
 
 

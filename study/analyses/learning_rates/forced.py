@@ -62,17 +62,21 @@ def conclusions(
 def forced(
     results: Sweep, at_own: Mapping[str, Any], statistics: StatisticsSettings
 ) -> list[dict[str, Any]] | dict[str, str]:
-    """Return, for each rate that every rank was trained at, what turns over if all have it.
+    """Return, for each rate that every rank was trained at whole, what turns over if all have it.
 
     `turned_over` holds a sentence for each conclusion that is another than `at_own`, the one with
     every rank at its own best; none if all stand. Or a `reason` why there is nothing to tell.
     """
-    every = [set(record.learning_rates) for record in results.lora.values()]
+    lora = list(results.lora.values())
+    every = [set(record.whole_rates) for record in lora]
     shared = sorted(set.intersection(*every))
+    whole = all(rates == set(r.learning_rates) for rates, r in zip(every, lora, strict=True))
     if max(len(rates) for rates in every) == 1 and shared:
-        return {"reason": "one learning rate was tried, so all ranks have it already"}
+        one = "one learning rate was tried" if whole else "early exit left one learning rate"
+        return {"reason": f"{one}, so all ranks have it already"}
     if not shared:
-        return {"reason": "no learning rate was tried at every rank"}
+        how = "tried" if whole else "trained whole"
+        return {"reason": f"no learning rate was {how} at every rank"}
     rows, words = [], measure_in(results.full).words
     for rate in shared:
         here = conclusions(results, rate, statistics)

@@ -65,39 +65,42 @@ def learning_rates(results: Sweep, scaling: str, statistics: StatisticsSettings)
 
 
 def _validation(arm: ArmRecord) -> Floats:
-    """Return scores on validation, (num_rates, num_seeds), rates ascending."""
+    """Return scores on validation, (num_rates, num_seeds), of rates trained whole, ascending."""
     by_run = {(run.learning_rate, run.seed): run.validation_score for run in arm.runs}
     seeds = [run.seed for run in arm.picked()]
-    return np.array([[by_run[rate, seed] for seed in seeds] for rate in sorted(arm.learning_rates)])
+    return np.array([[by_run[rate, seed] for seed in seeds] for rate in sorted(arm.whole_rates)])
 
 
 def _resampled_best(arm: ArmRecord, statistics: StatisticsSettings) -> Floats:
-    """Return the best rate in every resample of the seeds, (resamples,).
+    """Return the best rate in every resample of the seeds, (resamples,), of those trained whole.
 
-    Of two that are equal the smaller one, as when the arm was trained.
+    Of two that are equal the smaller one, as when the arm was trained. What other seeds would have
+    dropped early is not resampled.
     """
     merits = measure_in(arm).merits(_validation(arm))
     num_seeds = merits.shape[1]
     stream = np.random.default_rng(statistics.seed)
     drawn = stream.integers(0, num_seeds, (statistics.resamples, num_seeds))
     means = merits[:, drawn].mean(axis=2).round(12)  # (rates, resamples)
-    best: Floats = np.sort(np.array(arm.learning_rates))[means.argmax(axis=0)]
+    best: Floats = np.sort(np.array(arm.whole_rates))[means.argmax(axis=0)]
     return best
 
 
 def _arm(arm: ArmRecord, resampled: Floats) -> dict[str, Any]:
-    """Return an arm's rates, ascending, and the `best`.
+    """Return an arm's rates that were trained whole, ascending, and the `best`.
 
     - `rates`: means over seeds of the score on validation and test, and `chosen`, the share of
       resamples in which a rate is the best; None with one seed or rate.
+    - `dropped`: where early exit left some out, their `rate`, the mean score on `validation` after
+      `step` of `steps`, by which it went (None: a run diverged).
     - `at_edge`: "lowest" or "highest" if no rate beyond the best was tried on that side.
     - `reason`: what cannot be told of it, or None.
     """
-    rates, several_seeds = sorted(arm.learning_rates), len(arm.picked()) > 1
+    rates, several_seeds = sorted(arm.whole_rates), len(arm.picked()) > 1
     validation, told = _validation(arm).mean(axis=1), several_seeds and len(rates) > 1
-    edge = None
-    if len(rates) > 1 and arm.learning_rate in (rates[0], rates[-1]):
-        edge = "lowest" if arm.learning_rate == rates[0] else "highest"
+    tried, edge = sorted(arm.learning_rates), None
+    if len(tried) > 1 and arm.learning_rate in (tried[0], tried[-1]):
+        edge = "lowest" if arm.learning_rate == tried[0] else "highest"
     return {
         "arm": arm.arm,
         "rank": arm.rank,
@@ -110,9 +113,25 @@ def _arm(arm: ArmRecord, resampled: Floats) -> dict[str, Any]:
             }
             for rate, score in zip(rates, validation, strict=True)
         ],
+        **_dropped(arm),
         "best": arm.learning_rate,
         "at_edge": edge,
-        "reason": _unsure(rates, edge, several_seeds),
+        "reason": _unsure(tried, edge, several_seeds),
+    }
+
+
+def _dropped(arm: ArmRecord) -> dict[str, Any]:
+    """Return the rates that an arm did not train whole; nothing where there are none."""
+    early = arm.early_exit
+    if early is None or not early.dropped:
+        return {}
+    steps = {"step": early.step, "steps": early.steps}
+    return {
+        "dropped": [
+            {"rate": row.learning_rate, "validation": row.score, **steps}
+            for row in early.rates
+            if row.dropped
+        ]
     }
 
 
@@ -160,7 +179,7 @@ def _ratios(
             "high": None,
             "reason": reason,
         }
-        if len(arm.picked()) > 1 and not alone:
+        if len(arm.picked()) > 1 and min(len(each.whole_rates) for _, each in both) > 1:
             ratios = best[arm.arm, arm.rank] / best[full.arm, full.rank]
             row |= vars(percentile_interval(ratios, confidence))
         rows.append(row)

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from study.metrics.measure import Measure
 from study.pages.figures import style
 from study.pages.figures.axes import rank_axis, score_axis
-from study.pages.figures.one_rate import at_best, draw_one_rate, one_rate
+from study.pages.figures.one_rate import at_best, draw_one_rate, one_rate, tried_rates
 from study.words.phrases import capitalised, listed
 from study.words.scores import axis, measure_in
 
@@ -65,15 +65,26 @@ def _by_rate(axes: Axes, lora: Sequence[Record], full: Record, measure: Measure)
             markerfacecolor="white",
             label=name,
         )
+        gone = [row for row in arm.get("dropped", ()) if row["validation"] is not None]
+        if gone:
+            axes.plot(
+                [row["rate"] for row in gone],
+                [row["validation"] for row in gone],
+                color=look.color,
+                marker="x",
+                linestyle="none",
+            )
         best = at_best(arm)
         axes.plot(
             best["rate"], best["validation"], color=look.color, marker=look.marker, markersize=8
         )
-    axes.set_title("By rate; the best filled", loc="left", color=style.GREY)
+    some = any("dropped" in arm for arm in (*lora, full))
+    title = "By rate; best filled, crosses dropped" if some else "By rate; the best filled"
+    axes.set_title(title, loc="left", color=style.GREY)
     axes.set_xlabel("Learning rate (log scale)")
     axes.set_ylabel(axis(measure, "Validation"))
     score_axis(axes, measure)
-    _rate_ticks(axes, [row["rate"] for arm in (*lora, full) for row in arm["rates"]], "x")
+    _rate_ticks(axes, [row["rate"] for arm in (*lora, full) for row in tried_rates(arm)], "x")
 
 
 def _by_rank(axes: Axes, lora: Sequence[Record], record: Record) -> None:
@@ -113,7 +124,7 @@ def _by_rank(axes: Axes, lora: Sequence[Record], record: Record) -> None:
     rank_axis(axes, ranks, 170)
     axes.set_xlabel("LoRA rank (log scale)")
     axes.set_ylabel("Best learning rate (log scale)")
-    _rate_ticks(axes, [row["rate"] for arm in lora for row in arm["rates"]], "y")
+    _rate_ticks(axes, [row["rate"] for arm in lora for row in tried_rates(arm)], "y")
 
 
 def _rate_ticks(axes: Axes, rates: Sequence[float], which: str) -> None:
@@ -142,7 +153,20 @@ def caption(record: Record) -> str:
             f"LoRA was trained at one learning rate, {rate:g}. So this study cannot say which rate "
             "is best, whether that depends on the rank, or what another one would change."
         )
-    return f"{_best_words(lora)}. {_exponent_words(record)}. {_forced_words(record)}."
+    words = f"{_best_words(lora)}. {_exponent_words(record)}. {_forced_words(record)}."
+    return f"{words} {_dropped_words(record)}".rstrip()
+
+
+def _dropped_words(record: Record) -> str:
+    """Say what crosses are; nothing where early exit dropped no rate."""
+    gone = [row for arm in record["arms"] for row in arm.get("dropped", ())]
+    if not gone:
+        return ""
+    shares = sorted({round(100 * row["step"] / row["steps"]) for row in gone})
+    return (
+        f"Crosses are rates that were dropped after {listed(shares)} % of the steps, at the score "
+        "that they had by then."
+    )
 
 
 def _best_words(lora: Sequence[Record]) -> str:

@@ -22,10 +22,15 @@ _LOOKS = {
 
 
 def one_rate(record: Record) -> float | None:
-    """Return LoRA's learning rate if it was trained at one alone."""
+    """Return LoRA's learning rate if it was tried at one alone."""
     lora = [arm for arm in record["arms"] if arm["rank"] is not None]
-    tried = {row["rate"] for arm in lora for row in arm["rates"]}
+    tried = {row["rate"] for arm in lora for row in tried_rates(arm)}
     return tried.pop() if len(tried) == 1 else None
+
+
+def tried_rates(arm: Record) -> list[Record]:
+    """Return an arm's rows of rates, then of those that early exit dropped."""
+    return [*arm["rates"], *arm.get("dropped", ())]
 
 
 def at_best(arm: Record) -> Record:

@@ -10,6 +10,7 @@ from typing import Any
 
 from study.entry.errors import StudyError
 from study.pages.figures.catalogue import FIGURES
+from study.pages.report.placed import RECORD as PLACEMENT
 from study.records.json_file import read_json
 from study.settings.whole import load
 
@@ -47,12 +48,14 @@ class Study:
         machine: what each stage measured on the machine it ran on, by the file's name; empty
             where no such file is.
         pictures: the SVG of every figure of `study.pages.figures.catalogue`, by name.
+        placement: what placement/ found, of whatever study; None where it has not run.
     """
 
     settings: Mapping[str, Any]
     records: Mapping[str, Any]
     machine: Mapping[str, Any]
     pictures: Mapping[str, bytes]
+    placement: Mapping[str, Any] | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.records[name]
@@ -71,7 +74,8 @@ def read_study(folder: str | Path, settings: Mapping[str, Any] | None = None) ->
     files = sorted((folder / MACHINE).glob("*.json"))
     machine = {path.stem: read_json(path) for path in files}
     pictures = {name: _read_picture(folder, path) for name, path in PICTURES.items()}
-    return Study(settings, records, machine, pictures)
+    placement = read_json(folder / PLACEMENT) if (folder / PLACEMENT).is_file() else None
+    return Study(settings, records, machine, pictures, placement)
 
 
 def _read(folder: Path, path: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.metrics.measure import Measure
-from study.pages.figures.one_rate import one_rate
+from study.pages.figures.one_rate import one_rate, tried_rates
 from study.pages.report.html import NOTHING, Html, Text, folded, paragraph, table, text
 from study.pages.report.numbers import number
 from study.records.arm_names import FULL, HEAD_ONLY, LORA
@@ -17,6 +17,7 @@ from study.words.scores import measure_of, score
 Record = Mapping[str, Any]
 
 _KINDS = {HEAD_ONLY: "the head alone", LORA: "LoRA", FULL: "full fine-tuning"}
+DROPPED = "dropped"
 _EPOCH = (
     "Each run counts at the epoch that is best on validation. The linear probe has no rate: "
     "validation picked its states and C, the inverse of its penalty."
@@ -31,7 +32,7 @@ def unequal(record: Record) -> str | None:
     Args:
         record: `metrics/learning_rate.json`.
     """
-    alone = [arm for arm in record["arms"] if len(arm["rates"]) == 1]
+    alone = [arm for arm in record["arms"] if len(tried_rates(arm)) == 1]
     if not alone:
         return None
     kinds = dict.fromkeys(_KINDS[arm["arm"]] for arm in alone)
@@ -61,7 +62,7 @@ def learning_rate(record: Record, probe: Record) -> list[Html]:
 def _by_rate(record: Record, probe: Record) -> Html:
     """Return a row an arm, a column a rate, and a last one for the probe, which has none."""
     measure = measure_of(probe)
-    rates = sorted({row["rate"] for arm in record["arms"] for row in arm["rates"]})
+    rates = sorted({row["rate"] for arm in record["arms"] for row in tried_rates(arm)})
     head_only, *others = [
         [arm_label(arm["arm"], arm["rank"]), *(_cell(arm, rate, measure) for rate in rates), ""]
         for arm in record["arms"]
@@ -72,7 +73,7 @@ def _by_rate(record: Record, probe: Record) -> Html:
         ("Arm", *(f"{rate:g}" for rate in rates), "no rate"),
         [head_only, [_probe_label(probe), *[""] * len(rates), accuracy], *others],
         note=f"On validation, and below it on test. * of several the rate that validation picked. "
-        f"{_EPOCH}",
+        f"{_EPOCH}{_dropped_note(record)}",
     )
 
 
@@ -81,7 +82,7 @@ def _by_arm(record: Record, probe: Record) -> Html:
     rows: list[list[Text]] = []
     measure = measure_of(probe)
     for arm in record["arms"]:
-        picked = {arm["best"]} if len(arm["rates"]) > 1 else set()
+        picked = {arm["best"]} if len(tried_rates(arm)) > 1 else set()
         rows += [
             [
                 arm_label(arm["arm"], arm["rank"]),
@@ -90,24 +91,51 @@ def _by_arm(record: Record, probe: Record) -> Html:
             ]
             for row in arm["rates"]
         ]
+        rows += [
+            [arm_label(arm["arm"], arm["rank"]), f"{row['rate']:g}", *_of_dropped(row, measure)]
+            for row in arm.get("dropped", ())
+        ]
         if arm["arm"] == HEAD_ONLY:
             accuracies = _written(*_of_probe(probe), measure)
             rows.append([_probe_label(probe), NOTHING, *accuracies])
-    several = any(len(arm["rates"]) > 1 for arm in record["arms"])
+    several = any(len(tried_rates(arm)) > 1 for arm in record["arms"])
     return table(
         _title(measure),
         ("Arm", "Learning rate", "Validation", "Test"),
         rows,
-        note=f"* of several the rate that validation picked. {_EPOCH}" if several else _EPOCH,
+        note=("* of several the rate that validation picked. " if several else "")
+        + f"{_EPOCH}{_dropped_note(record)}",
     )
 
 
 def _cell(arm: Record, rate: float, measure: Measure) -> Text:
     for row in arm["rates"]:
         if row["rate"] == rate:
-            picked = " *" if rate == arm["best"] and len(arm["rates"]) > 1 else ""
+            picked = " *" if rate == arm["best"] and len(tried_rates(arm)) > 1 else ""
             return _both(row["validation"], row["test"], measure, picked)
+    for row in arm.get("dropped", ()):
+        if row["rate"] == rate:
+            above, below = _of_dropped(row, measure)
+            return Html(f'{text(above)}<span class="interval">{text(below)}</span>')
     return ""
+
+
+def _of_dropped(row: Record, measure: Measure) -> tuple[str, str]:
+    """Write the score by which a rate was dropped, and that it was."""
+    if row["validation"] is None:
+        return "diverged", DROPPED
+    return _written(row["validation"], row["validation"], measure)[0], DROPPED
+
+
+def _dropped_note(record: Record) -> str:
+    gone = [row for arm in record["arms"] for row in arm.get("dropped", ())]
+    if not gone:
+        return ""
+    shares = sorted({round(100 * row["step"] / row["steps"]) for row in gone})
+    return (
+        f" Dropped: early exit left it out after {listed(shares)} % of the steps, at the score on "
+        "validation that is shown; it has none on test."
+    )
 
 
 def _both(validation: float, test: float, measure: Measure, picked: str = "") -> Html:

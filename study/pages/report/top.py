@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from study.analyses.results.summary import entries
 from study.metrics.measure import ACCURACY
-from study.pages.report import settling
+from study.pages.report import placed, settling
 from study.pages.report.answer import QUESTIONS, answer, recommended
 from study.pages.report.contents import contents
 from study.pages.report.html import Html, facts, folded, joined, paragraph, text
@@ -55,7 +55,9 @@ def _subject(study: Study) -> str:
 
 
 def _answer(study: Study) -> Html:
-    rows = zip(QUESTIONS, answer(study["summary"], study["sufficient_rank"]), strict=True)
+    rows = [*zip(QUESTIONS, answer(study["summary"], study["sufficient_rank"]), strict=True)]
+    where = placed.placed(study.placement, study["summary"], study["rank_curve"])
+    rows += [(placed.QUESTION, " ".join(where))] if where else []
     warned = [paragraph(line, "warning") for line in warnings(study["undertraining"])]
     items = "\n".join(
         f'<li><span class="asked">{text(asked)}</span> {text(sentence)}</li>'

@@ -259,7 +259,11 @@ def _classes(facts: Facts) -> str:
 
 def _of_rates(facts: Facts) -> str:
     tried = len(facts.arm.learning_rates)
-    return f" (picked on validation from {tried})" if tried > 1 else " (the one that was tried)"
+    early = facts.arm.early_exit
+    gone = f", {len(early.dropped)} of them dropped early" if early and early.dropped else ""
+    return (
+        f" (picked on validation from {tried}{gone})" if tried > 1 else " (the one that was tried)"
+    )
 
 
 def _seeds(facts: Facts) -> str:

@@ -70,13 +70,17 @@ def select(settings: Settings, data: Prepared, root: str | Path = ".") -> Facts 
     run = best_run(arm)
     name = settings.model.name
     base = load_base(name, arm.label_names)
-    adapter = _adapter(root / f"data/adapters/r{picked.rank}/s{run.seed}", picked.rank)
+    folder = root / f"data/adapters/r{picked.rank}/s{run.seed}"
+    adapter = _adapter(folder, picked.rank)
     dtype = compute_dtype(settings.train)
     adapter = with_lacking(adapter, base, name, dtype, data)
     tokenizer = load_tokenizer(name, data.max_length)
     padding = pad_with(base.model, tokenizer, data)
-    measured = measured_logits(name, adapter, data, min(CHECKED, len(data.test)))
-    checked = merge_checked(base.model, adapter, data.test, padding, measured)
+    try:
+        measured = measured_logits(name, adapter, data, min(CHECKED, len(data.test)))
+        checked = merge_checked(base.model, adapter, data.test, padding, measured)
+    except (KeyError, ValueError, RuntimeError) as error:  # it fits another model
+        raise StudyError(f"{folder}: {error}; run `dvc repro lora@{picked.rank}`") from error
     agree = _agreement(checked.predictions.numpy(), np.array(run.test_predictions))
     if agree < AGREE:
         raise StudyError(
@@ -112,5 +116,5 @@ def _agreement(again: NDArray[Any], before: NDArray[Any]) -> float:
 def _adapter(folder: Path, rank: int) -> Adapter:
     try:
         return peft_format.load(folder)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise StudyError(f"{error}; run `dvc repro lora@{rank}`") from error

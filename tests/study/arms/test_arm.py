@@ -22,7 +22,7 @@ from study.records.runs import Evaluation
 from study.sources.configs import depth, width
 from study.training.checkpoints import Checkpoints
 from study.training.executors import LocalExecutor
-from study.training.loop import Run, RunResult
+from study.training.loop import WHOLE, Part, Run, RunResult
 from study.training.progress import Progress
 from tests.lora.models import Family
 from tests.study import toys
@@ -161,7 +161,8 @@ class Trainer:
         self.lost_rate = lost_rate
         self.asked: list[list[Run]] = []
 
-    def __call__(self, runs: Sequence[Run], _: Progress) -> list[RunResult]:
+    def __call__(self, runs: Sequence[Run], _: Progress, part: Part = WHOLE) -> list[RunResult]:
+        assert part == WHOLE
         self.asked.append(list(runs))
         return [result(r, lost=7 if r.learning_rate == self.lost_rate else None) for r in runs]
 
@@ -198,10 +199,10 @@ def test_a_lost_run_is_named_and_the_others_are_kept(checkpoints: Checkpoints) -
 def test_what_was_trained_before_a_crash_is_not_trained_again(checkpoints: Checkpoints) -> None:
     groups = arm.plan("full", None, [0.1], [0, 1, 2], 1)
 
-    def crashing(runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def crashing(runs: Sequence[Run], progress: Progress, part: Part) -> list[RunResult]:
         if runs[0].seed == 2:
             raise KeyboardInterrupt
-        return Trainer()(runs, progress)
+        return Trainer()(runs, progress, part)
 
     with pytest.raises(KeyboardInterrupt):
         arm.train_groups("toy", groups, crashing, checkpoints, LocalExecutor())

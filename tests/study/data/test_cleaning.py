@@ -136,3 +136,17 @@ def test_a_label_unseen_in_training_is_refused() -> None:
         StudyError, match=r"labels 2 do not occur in the training data; allowed: 0, 1"
     ):
         indices(Sentences(("a", "b"), ("1", "2")), ["0", "1"], "data.test_label")
+
+
+@pytest.mark.parametrize("digits", [400, 1001, 9000])
+def test_a_label_of_very_many_digits_is_a_name(digits: int) -> None:
+    long = "9" * digits
+    names = label_names([long, "2"], "data.label: x")
+    assert names == [long, "2"]
+    assert sorted(class_names(Sentences(("a", "b"), tuple(names)), None, "x")) == ["2", long]
+
+
+def test_an_error_shows_the_start_of_a_long_label() -> None:
+    with pytest.raises(StudyError) as refused:
+        class_names(Sentences(("a",), ("x" * 9000,)), None, "data.label: x")
+    assert len(str(refused.value)) < 200

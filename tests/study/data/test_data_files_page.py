@@ -233,6 +233,11 @@ REFUSED: dict[str, list[Writer]] = {
     "an unclosed quotation mark": [written("reviews.csv", lines() + '"a,1\n')],
     "broken JSON": [written("reviews.jsonl", "\n".join([*map(json.dumps, ROWS), '{"text']))],
     "half a character in JSON": [written("reviews.jsonl", [*ROWS, {"text": "\ud83d", "label": 1}])],
+    "lists inside of lists without end": [written("reviews.json", "[" * 9000 + "]" * 9000)],
+    "a whole file in one cell": [
+        written("reviews.csv", lines() + "a" * 1_000_001 + ",1\n"),
+        parquet(text=pa.array([*TEXTS, "a" * 1_000_001]), label=pa.array([*LABELS, 1])),
+    ],
     "Latin-1, Windows-1252": [
         written("reviews.csv", lines() + "caf\xe9,1\n", "latin-1"),
         written("reviews.csv", lines() + "caf\xe9,1\n", "cp1252"),

@@ -125,3 +125,23 @@ def test_a_flaw_is_named_with_its_file_and_place(content: str, words: str, tmp_p
     with pytest.raises(StudyError, match=r"rows\.json") as refused:
         columns_of([path])
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [("[" * 100_000 + "]" * 100_000, "no rows"), ('{"a": 1}\n' + '{"a":' * 100_000, "line 2")],
+)
+def test_what_stands_too_deep_is_no_row(content: str, place: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(StudyError, match=rf"rows\.json.*{place}.*too deep inside of each other"):
+        columns_of([path])
+
+
+def test_a_number_that_python_does_not_read_harms_no_other_column(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"text": "a", "id": {"9" * 9000}}}\n', encoding="utf-8")
+    columns, flaws = columns_of([path])
+    assert flaws == {}
+    assert columns["text"] == ["a"]
+    assert columns["id"][0] > 2**64

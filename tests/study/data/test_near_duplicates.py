@@ -45,3 +45,8 @@ def test_siblings_meet_in_the_sentence_that_holds_both() -> None:
 
 def test_case_and_punctuation_do_not_tell_texts_apart_but_signs_alone_do() -> None:
     assert families(["Great!", "great", ":)", ":(", ":)"]).tolist() == [0, 0, 2, 3, 2]
+
+
+def test_one_word_very_often_is_looked_through_once() -> None:
+    """Cut out at every place, so many words would be copied for minutes."""
+    assert families(["word " * 200_000, "another word"]).tolist() == [0, 1]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from study.data.reading import CONVERSATIONS, Query, Rows, read, read_columns
+from study.data.wanted import NAMES
 from study.entry.errors import StudyError
 from study.studies.instruct.pairs.forms import FORMS
 
@@ -347,3 +348,48 @@ def test_a_hub_id_without_a_network_is_one_error(monkeypatch: pytest.MonkeyPatch
         "Hugging Face hub, subset 'en', split 'train': "
     )
     assert "\n" not in message
+
+
+def test_a_class_that_the_data_do_not_name_is_refused(tmp_path: Path) -> None:
+    labels = datasets.ClassLabel(names=["good", "bad", "third"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": labels})
+    rows = {"text": ["a", "b"], "label": [0, 2]}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path / "data")
+    about = tmp_path / "data/dataset_info.json"
+    told = json.loads(about.read_text())
+    told["features"]["label"]["names"].pop()
+    about.write_text(json.dumps(told))
+    assert "holds the class 2; allowed: below 2" in refusal(query(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("told", ["[]", '{"features": {"text": 3}}', '{"features": {"text": []}}'])
+def test_a_damaged_folder_of_arrow_cannot_be_read(told: str, tmp_path: Path) -> None:
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "data")
+    (tmp_path / "data/dataset_info.json").write_text(told)
+    assert f"data.name: {tmp_path / 'data'} cannot be read" in refusal(query(tmp_path / "data"))
+
+
+def test_text_that_is_no_utf8_in_parquet_cannot_be_read(tmp_path: Path) -> None:
+    bad = pa.array([b"a", b"\xff\xfe"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"text": bad, "label": [0, 1]}), tmp_path / "data.parquet")
+    said = refusal(query(tmp_path / "data.parquet"))
+    assert "cannot be read: " in said
+    assert "sequence at string index 1" in said
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_of_very_many_columns_those_that_are_asked_for_are_read(
+    suffix: str, tmp_path: Path
+) -> None:
+    names = [f"c{i}" for i in range(2 * NAMES)]
+    table = pd.DataFrame([dict.fromkeys(names, "x") | row for row in ROWS])
+    path = tmp_path / f"data.{suffix}"
+    if suffix == "csv":
+        table.to_csv(path, index=False)
+    elif suffix == "jsonl":
+        table.to_json(path, orient="records", lines=True)
+    else:
+        table.to_parquet(path)
+    rows = read(query(path))
+    assert (rows.texts, tuple(map(int, rows.labels))) == (TEXTS, LABELS)
+    assert "no column 'none'; allowed: c0, c1" in refusal(query(path, text="none"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from study.data.sizes import STUDY
-from study.data.unusable import refuse_many
+from study.data.unusable import LONGEST, refuse_long, refuse_many
 from study.entry.errors import StudyError
 from tests.study.data.test_reading import query
 
@@ -36,3 +36,12 @@ def test_of_a_pair_both_columns_are_told() -> None:
         refuse_many([("a", " "), ("b", "c"), ("d", "e")], [1, None, 1], wanted, 0.0, STUDY)
     said = "1 have no text in column 'premise' or 'hypothesis' (first row 1), 1 have no label in "
     assert f"{said}column 'label' (first 'b' + 'c')" in str(refused.value)
+
+
+def test_a_whole_file_in_one_cell_is_no_text() -> None:
+    refuse_long(["a", None, "b" * LONGEST], query("x.csv"))
+    with pytest.raises(StudyError) as refused:
+        refuse_long(["a", "b" * (LONGEST + 1)], query("x.csv"))
+    assert str(refused.value).startswith("data.text: row 2 of x.csv has 1,000,001 characters")
+    with pytest.raises(StudyError, match="'a' or 'b'"):
+        refuse_long([("a", "b" * (LONGEST + 1))], query("x.csv", text=("a", "b")))

@@ -116,3 +116,15 @@ def test_another_studys_file_is_named(
         assert lines[-1] == f"instruct/{BACK}"
         if main is own.load:
             assert lines[0] == "error: instruct/params.yaml: 1 wrong setting"
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for_alone(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said(capsys, refuse) == ["error: lora.rank: too large"]
+    monkeypatch.setattr(sys, "argv", ["stage", command.DEBUG, "--rank", "8"])
+    lines = said(capsys, refuse)
+    assert lines[0].startswith("Traceback")
+    assert any("in refuse" in line for line in lines)
+    assert lines[-1] == "error: lora.rank: too large"
+    assert sys.argv == ["stage", "--rank", "8"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,13 @@ from transformers import (
 )
 
 from lora.config import LoRAConfig
+from study.batches.beginnings import pack_shared
+from study.batches.packing import pack
 from study.data.tokenising import Tokenizer as StudyTokenizer
 from study.entry.errors import StudyError
+from study.feasibility import batching
 from study.feasibility.batching import _gradients_apart, choose_batching, choose_causal_batching
+from study.feasibility.own_pass import Continuing
 from study.feasibility.trial import Outcome, sentences
 from study.models import packed, padded
 
@@ -167,7 +172,7 @@ def test_a_window_shorter_than_the_sentences_is_not_forgotten(
 def test_a_window_that_no_sentence_fills_may_be_packed(causal: bool, tmp_path: Path) -> None:
     name = write(tmp_path, windowed(MistralConfig, 4 * LONGEST), causal)
     choose = choose_causal_batching if causal else choose_batching
-    assert choose(name, LONGEST).batching == "packed"
+    assert choose(name, LONGEST).batching == ("shared" if causal else "packed")
 
 
 @pytest.mark.parametrize(("pad_is_end", "batching"), [(True, "padded"), (False, "packed")])
@@ -201,10 +206,39 @@ def test_tokens_that_mix_outside_attention_are_kept_apart(tmp_path: Path) -> Non
     assert choice.batching == "padded"
 
 
+def test_a_causal_model_shares_beginnings(tmp_path: Path) -> None:
+    name = write(tmp_path, LlamaConfig(**_SIZES), causal=True)
+    choice = choose_causal_batching(name, LONGEST, dropout=0.1)
+    assert choice.batching == "shared"
+    assert choice.why.startswith("packed, sentences end to end, and what they have in common from")
+    split = Continuing().sentences(StudyTokenizer(name, LONGEST))
+    orders = [torch.arange(len(split))]
+    together = pack_shared(split, orders, PAD, 2).row_tokens[0]
+    assert together < pack(split, orders, PAD, 2).row_tokens[0]  # there is something to share
+
+
+def test_where_sharing_is_not_what_the_model_computes_pairs_stay_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong with it alone: here beginnings are another pair's."""
+    name = write(tmp_path, LlamaConfig(**_SIZES), causal=True)
+
+    def wrong(way: str, *given: Any) -> Any:
+        if way != "shared":
+            return pack(*given)
+        batch = pack_shared(*given)
+        return replace(batch, input_ids=batch.input_ids.roll(1, dims=1))
+
+    monkeypatch.setattr(batching, "pack_as", wrong)
+    choice = choose_causal_batching(name, LONGEST)
+    assert choice.batching == "packed"
+    assert "not shared: logits" in choice.why
+
+
 def test_a_mixture_of_experts_is_computed(tmp_path: Path) -> None:
     config = MixtralConfig(**_SIZES, num_key_value_heads=1, num_local_experts=4)
     choice = choose_causal_batching(write(tmp_path, config, causal=True), LONGEST)
-    assert choice.batching in ("packed", "padded")
+    assert choice.batching in ("shared", "padded")
 
 
 @pytest.mark.parametrize("cap", [5.0, None])
@@ -212,7 +246,7 @@ def test_capped_logits_are_not_packed(cap: float | None, tmp_path: Path) -> None
     caps = _CAPS | {"final_logit_softcapping": cap}
     config = Gemma2Config(**_SIZES, **_KEYS, **caps, layer_types=["full_attention"] * 2)
     choice = choose_causal_batching(write(tmp_path, config, causal=True), LONGEST)
-    assert choice.batching == ("packed" if cap is None else "padded")
+    assert choice.batching == ("shared" if cap is None else "padded")
 
 
 @pytest.mark.parametrize(("dropout", "batching"), [(0.0, "packed"), (0.1, "padded")])

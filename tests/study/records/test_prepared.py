@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from study.entry.errors import StudyError
 from study.records import prepared
@@ -120,4 +121,31 @@ def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
         prepared.load(tmp_path)
     (tmp_path / "data.safetensors").unlink()
     with pytest.raises(StudyError, match=r"data\.safetensors"):
+        prepared.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"test.lengths": torch.tensor([1, 2], dtype=torch.int32)},
+        {"test.lengths": torch.tensor([2, 0], dtype=torch.int32)},
+        {"test.lengths": torch.tensor([1, 1])},
+        {"test.labels": torch.tensor([0, 3])},
+        {"test.labels": torch.tensor([0, -1])},
+        {"test.labels": torch.tensor([0.0, 1.0])},
+        {"test.labels": torch.tensor([0, 1, 1])},
+        {"test.labels": torch.tensor([[0, 1]])},
+        {"test.input_ids": torch.tensor([7, -8], dtype=torch.int32)},
+        {"test.input_ids": torch.tensor([7.0, 8.0])},
+        {"test.token_types": torch.tensor([1], dtype=torch.int8)},
+    ],
+)
+def test_data_that_are_not_of_each_other_are_refused(
+    change: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    prepared.save(example(), tmp_path)
+    path = tmp_path / "data.safetensors"
+    tensors = load_file(path)
+    save_file(tensors | change, path)
+    with pytest.raises(StudyError, match=r"data\.safetensors: not prepared data"):
         prepared.load(tmp_path)

@@ -182,6 +182,8 @@ def test_what_dvc_writes_comes_back(
         ("train.epochs", "all", "auto, or a whole number of at least 1"),
         ("train.epochs", None, "auto, or a whole number of at least 1"),
         ("train.early_stopping", 0, "auto, or a whole number of at least 1, or null"),
+        ("train.early_exit", 0, "auto, or a number above 0 and below 1, or null"),
+        ("train.early_exit", 1.0, "auto, or a number above 0 and below 1, or null"),
         ("lora.learning_rates", "slow", "auto, or a list, not empty"),
         ("full.learning_rates", None, "auto, or a list, not empty"),
         ("spectra.shuffled_labels", 1, "true or false"),

@@ -92,3 +92,18 @@ def test_they_go_with_their_stage(data: Prepared) -> None:
     one.discard()
     assert one.load(RUNS) is None
     check(other.load(RUNS), results())
+
+
+def test_a_paused_group_stands_beside_the_finished_one(data: Prepared) -> None:
+    kept = Checkpoints("lora", (), data)
+    point = Evaluation(epoch=1, step=3, score=0.5, loss=0.25)
+    paused = [replace(result, paused_at=3, standing=point) for result in results()]
+    kept.save(RUNS, paused, 3)
+    assert kept.load(RUNS) is None
+    assert kept.load(RUNS, 4) is None
+    kept.save(RUNS, results())
+    check(kept.load(RUNS), results())
+    check(kept.load(RUNS, 3), paused)
+    check(kept.load(RUNS, 3, states=False), [replace(result, state={}) for result in paused])
+    kept.discard()
+    assert kept.load(RUNS, 3) is None

@@ -15,6 +15,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 from study.arms import arm as arms
+from study.arms.early_exit import Rung
 from study.entry.errors import StudyError
 from study.training import executors, ray_executor
 from study.training.checkpoints import Checkpoints
@@ -131,6 +132,31 @@ def test_a_diverging_run_is_told_as_by_the_local_executor(
         assert all(checkpoints.load(group) is not None for group in groups)
     assert "learning rate 1e+38, step" in messages[0]
     assert messages[0] == messages[1]
+
+
+def test_a_search_with_early_exit_gives_the_same_bits(cluster: RayExecutor, tmp_path: Path) -> None:
+    groups = [
+        [Run("lora", 2, rate, seed) for seed in pair]
+        for rate in (0.01, 1e-5, 0.003)
+        for pair in ((0, 1), (2,))
+    ]
+    rung = Rung(3, 8, 2, "loss", lambda point: -point.loss)
+    found = {}
+    ways: dict[str, tuple[Executor, Rung | None]] = {
+        "whole": (LocalExecutor(), None),
+        "local": (LocalExecutor(), rung),
+        "shared": (cluster, rung),
+    }
+    for name, (executor, at) in ways.items():
+        arm = noting_arm(tmp_path / name)
+        checkpoints = Checkpoints(name, (), arm.data)
+        found[name] = arms.train_groups("toy", groups, arm, checkpoints, executor, at)
+    assert_equal({0: found["shared"]}, {0: found["local"]})
+    assert [r.paused_at for r in found["shared"]].count(3) == 3
+    left = [i for i, result in enumerate(found["shared"]) if result.paused_at is None]
+    assert all(found["shared"][i].standing is not None for i in left)
+    survivors = [replace(found["shared"][i], standing=None) for i in left]
+    assert_equal({0: survivors}, {0: [found["whole"][i] for i in left]})
 
 
 def test_workers_compute_with_the_stages_threads_in_its_environment(

@@ -255,6 +255,13 @@ def _rates(record: Record) -> str:
         picked = listed([f"{row['learning_rate']:g} for {_arm(row)}" for row in several])
         parts.append(f"Learning rates, picked on validation by {seeds}: {picked}.")
         parts += _at_an_end(several)
+        gone = [
+            f"{listed([f'{rate:g}' for rate in row['dropped']])} for {_arm(row)}"
+            for row in several
+            if row.get("dropped")
+        ]
+        if gone:
+            parts.append(f"Dropped before their end, by early exit: {listed(gone)}.")
     single = [row for row in rows if len(row["learning_rates"]) == 1]
     if single:
         rates = listed([f"{row['learning_rate']:g} for {_arm(row)}" for row in single])

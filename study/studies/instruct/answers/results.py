@@ -154,6 +154,7 @@ def _row(
         "learning_rate": record.learning_rate,
         "learning_rates": list(record.learning_rates),
         "search_seeds": list(record.search_seeds),
+        **({"dropped": list(record.early_exit.dropped)} if record.early_exit else {}),
         "final_train_loss": float(np.mean([run.loss_values[-1] for run in runs])),
         "last_epoch_train_loss": float(np.mean([_last_epoch(run) for run in runs])),
         **_curve(record),

@@ -35,7 +35,7 @@ from study.studies.instruct.training.search import decisive, searched
 from study.studies.instruct.training.tuned_model import TunedCausalLM
 from study.training.checkpoints import Checkpoints
 from study.training.executors import Arm
-from study.training.loop import Run, RunResult, train
+from study.training.loop import WHOLE, Part, Run, RunResult, train
 from study.training.machine import compute_dtype, device, training_device
 from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
@@ -71,7 +71,9 @@ class CausalFullArm(Arm):
         model, used = self.settings.model, device(self.settings.train)
         return load_causal_for(self.data, model.name, dtype, model.dropout, used)
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         (run,) = runs
         settings = self.settings.train
         used = training_device(settings)
@@ -81,11 +83,12 @@ class CausalFullArm(Arm):
         epochs = settings.epochs_of(len(self.data.train), 1)
         try:
             with set_aside(self.model, Path(self.folder.name) / "weights.safetensors"):
-                results = train(tuned, parameters, runs, feed, settings, epochs, progress)
+                given = (tuned, parameters, runs, feed, settings, epochs, progress)
+                results = train(*given, part=part)
         finally:
             for hook in hooks:
                 hook.remove()
-        if run.seed == self.keep_seed:
+        if run.seed == self.keep_seed or results[0].paused_at is not None:
             return results
         return [replace(result, state={}) for result in results]
 

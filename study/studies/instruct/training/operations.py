@@ -25,7 +25,9 @@ def epoch_operations(
     """Count one run's forward and backward passes over the training pairs, packed.
 
     The decoder sees every token, the output layer response tokens alone. (Padded rows compute more:
-    padding, and logits of every token.) See `study.analyses.operations.flops` for what counts.
+    padding, and logits of every token. What shared beginnings and the last layer save is not taken
+    off: it depends on which pairs meet in a batch.) See `study.analyses.operations.flops` for what
+    counts.
 
     Args:
         model: whose configuration and output layer count; its weights are not looked at.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.entry.errors import StudyError
+from study.records.early_exit import EarlyExit
 from study.records.json_file import read_json
 from study.records.runs import Evaluation
 
@@ -68,6 +69,7 @@ class TunedRecord:
         steps: of one run; operations: of the matrix products in them all.
         written: what the first seed's model wrote to the held-out prompts, as ids; None: nothing
             was asked for, or it is written elsewhere.
+        early_exit: which rates were dropped, and when; None: all were trained whole.
     """
 
     rank: int | None
@@ -80,6 +82,7 @@ class TunedRecord:
     operations: int
     runs: tuple[PairRun, ...]
     written: tuple[tuple[int, ...], ...] | None = None
+    early_exit: EarlyExit | None = None
 
     def picked(self) -> tuple[PairRun, ...]:
         """Return the runs at the picked learning rate, in order of seed."""
@@ -88,16 +91,22 @@ class TunedRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return the arm as it stands in the file."""
-        written = None if self.written is None else [list(ids) for ids in self.written]
-        return _plain(self) | {"runs": [run.to_json() for run in self.runs], "written": written}
+        value = _plain(self) | {"runs": [run.to_json() for run in self.runs]}
+        value["written"] = None if self.written is None else [list(ids) for ids in self.written]
+        if self.early_exit is None:  # said where there was one
+            del value["early_exit"]
+        else:
+            value["early_exit"] = self.early_exit.to_json()
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TunedRecord:
         """Build an arm from the parsed file."""
-        written = value["written"]
+        written, early = value["written"], value.get("early_exit")
         return cls(
-            **_known(cls, value)
+            **_known(cls, {**value, "early_exit": None})
             | {
+                "early_exit": None if early is None else EarlyExit.from_json(early),
                 "runs": tuple(PairRun.from_json(run) for run in value["runs"]),
                 "written": None if written is None else tuple(map(tuple, written)),
             }

@@ -8,7 +8,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from study.arms import arm as arms
+from study.arms import early_exit
 from study.models.causal import PackedCausalLM
+from study.records.early_exit import EarlyExit
 from study.records.prepared import Prepared
 from study.settings.train import TrainSettings
 from study.studies.instruct.training.records import PairRun, TunedRecord, by_pair
@@ -29,11 +31,15 @@ class Searched:
         results: the first seeds' at every rate, then the others' at the picked one.
         learning_rate: that validation picked.
         seeds: that picked it; none where there was one rate only.
+        rates: all that were tried.
+        early_exit: which of them were dropped early, without results; None: none could be.
     """
 
     results: list[RunResult]
     learning_rate: float
     seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    early_exit: EarlyExit | None = None
 
     def of(self, seed: int) -> RunResult:
         """Return a seed's result at the picked rate."""
@@ -62,7 +68,7 @@ class Searched:
         runs = tuple(_run(result, data) for result in self.results)
         return TunedRecord(
             rank=self.results[0].run.rank,
-            learning_rates=tuple(dict.fromkeys(run.learning_rate for run in runs)),
+            learning_rates=self.rates,
             learning_rate=self.learning_rate,
             search_seeds=self.seeds,
             trainable_parameters=trainable,
@@ -71,6 +77,7 @@ class Searched:
             operations=epochs * epoch,
             runs=runs,
             written=None if written is None else tuple(map(tuple, written)),
+            early_exit=self.early_exit,
         )
 
 
@@ -98,23 +105,26 @@ def searched(
     """
     executor = executors.choose(settings)
 
+    rung = early_exit.of_language(settings.train, arm.data)
+
     def trained(rates: Sequence[float], seeds: Sequence[int]) -> list[RunResult]:
         groups = arms.plan(*method, rates, seeds, fit)
-        return arms.train_groups(title, groups, arm, checkpoints, executor)
+        return arms.train_groups(title, groups, arm, checkpoints, executor, rung)
 
     if len(rates) == 1:
-        return Searched(trained(rates, settings.seeds), rates[0], ())
+        return Searched(trained(rates, settings.seeds), rates[0], (), tuple(rates))
     count = settings.search.seeds
     first, others = settings.seeds[:count], settings.seeds[count:]
-    results = trained(rates, first)
+    tried = trained(rates, first)
+    results = [result for result in tried if result.paused_at is None]
 
     def validation(rate: float) -> float:
         return fmean(_validation_loss(r) for r in results if r.run.learning_rate == rate)
 
-    best = min(sorted(rates), key=validation)
+    best = min(sorted({result.run.learning_rate for result in results}), key=validation)
     if others:
         results += trained([best], others)
-    return Searched(results, best, first)
+    return Searched(results, best, first, tuple(rates), early_exit.told(tried, rung))
 
 
 def decisive(settings: InstructSettings) -> tuple[object, ...]:

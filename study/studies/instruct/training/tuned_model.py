@@ -16,10 +16,9 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from study.batches.packing import Batch, PackedBatch
-from study.models.attention import Packing
-from study.models.causal import PackedCausalLM
+from study.models.causal import PackedCausalLM, decoded
 from study.models.dropout import use_generators
-from study.models.pretrained import batching_of
+from study.models.pretrained import is_packed
 from study.models.response_loss import responses
 
 _LOGITS_AT_ONCE = 2**25  # numbers, of 4 bytes each
@@ -61,18 +60,12 @@ class TunedCausalLM(PackedCausalLM):
         Args:
             generators: of dropout; needed in training mode only.
         """
-        if batching_of(self.model) != "packed":  # its own logits, by its own output layer
+        if not is_packed(self.model):  # its own logits, by its own output layer
             return super().forward(batch, generators)
         assert isinstance(batch, PackedBatch)  # there are no features of a language model to feed
         use_generators(self, generators, batch.row_tokens, batch.share)
-        hidden: Tensor = self.model.base_model(
-            input_ids=batch.input_ids,
-            position_ids=batch.position_ids,
-            packing=Packing(batch.layout, generators),
-            use_cache=False,
-        ).last_hidden_state
         at = responses(batch)
-        rows = hidden.reshape(-1, hidden.shape[-1]).index_select(0, at.predictors)
+        rows = decoded(self.model, batch, generators).index_select(0, at.predictors)
         losses, right = self._token_losses(rows, at.targets)
         outputs = losses.new_zeros(batch.labels.numel(), 2)
         outputs = outputs.index_add(0, at.pairs, torch.stack([losses, right], dim=1))

@@ -176,6 +176,12 @@ def _tuning(case: Case, claim: str) -> dict[str, Any]:
             claim,
             f"QLoRA was not tried at LoRA's learning rate, {other:g}: it belongs in {setting}",
         )
+    if other not in quantised.whole_rates:
+        return unanswered(
+            claim,
+            f"QLoRA at LoRA's learning rate, {other:g}, was dropped early: `train.early_exit` in "
+            "`params.yaml` set to null trains it whole",
+        )
     if own == other:
         why = f"validation picks the same learning rate for both, {own:g}. That shows no need"
         return unanswered(claim, f"{why}, but cannot show that there is none")

@@ -37,20 +37,23 @@ def merging(
         unmerged logits relative to the largest of them (or to 1); else the `merge_reason`.
 
     Raises:
-        StudyError: a file is missing, or merged and unmerged logits differ by more than
-            `TOLERANCE`.
+        StudyError: a file is missing or is no adapter of this model, or merged and unmerged logits
+            differ by more than `TOLERANCE`.
     """
     model = copy.deepcopy(model)
     if name in OTHER_METHODS:
         return _of_method(name, settings, model, inputs, folder)
     if not (folder / "adapter_config.json").is_file():
         raise StudyError(f"{folder}: no adapter is there; run `dvc repro methods/dvc.yaml`")
-    adapter = peft_format.load(folder)
-    if name != "qlora":
-        found = check_merging(model, adapter, inputs, str(folder))
-        return {"mergeable": True, "merge_difference": found.difference}
-    quantise(model)
-    attach(model, adapter)
+    try:
+        adapter = peft_format.load(folder)
+        if name != "qlora":
+            found = check_merging(model, adapter, inputs, str(folder))
+            return {"mergeable": True, "merge_difference": found.difference}
+        quantise(model)
+        attach(model, adapter)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{folder}: {error}; run `dvc repro methods/dvc.yaml`") from error
     try:
         merge(model)
     except ValueError as error:

@@ -64,9 +64,9 @@ def kept(record: ArmRecord, full: ArmRecord, confidence: float) -> dict[str, flo
 
 
 def rates(record: ArmRecord) -> list[dict[str, float]]:
-    """Return every learning `rate` that was tried, ascending, with its `validation` accuracy.
+    """Return every learning `rate` that was trained whole, ascending, with its `validation`.
 
-    Validation accuracy is the mean over seeds, each at its best epoch: what a rate is picked by.
+    That accuracy is the mean over seeds, each at its best epoch: what a rate is picked by.
     """
     return [
         {
@@ -75,5 +75,5 @@ def rates(record: ArmRecord) -> list[dict[str, float]]:
                 np.mean([run.validation_score for run in record.runs if run.learning_rate == rate])
             ),
         }
-        for rate in sorted(record.learning_rates)
+        for rate in sorted(record.whole_rates)
     ]

@@ -21,7 +21,7 @@ from study.settings.train import TrainSettings
 from study.studies.methods.training.choose import choose
 from study.studies.methods.training.method import Method
 from study.training.executors import Arm
-from study.training.loop import Run, RunResult, train
+from study.training.loop import WHOLE, Part, Run, RunResult, train
 from study.training.machine import compute_dtype, training_device
 from study.training.optimizer import FlatParameters
 from study.training.progress import Progress
@@ -49,10 +49,13 @@ class MethodArm(Arm):
         self.method.prepare(model, self.data.max_length)
         return model
 
-    def __call__(self, runs: Sequence[Run], progress: Progress) -> list[RunResult]:
+    def __call__(
+        self, runs: Sequence[Run], progress: Progress, part: Part = WHOLE
+    ) -> list[RunResult]:
         settings = self.settings.train
         used = training_device(settings)
-        return train_method(self.model, self.method, runs, self.data, settings, used, progress)
+        given = (self.model, self.method, runs, self.data, settings, used, progress)
+        return train_method(*given, part=part)
 
 
 def train_method(
@@ -63,12 +66,15 @@ def train_method(
     settings: TrainSettings,
     device: torch.device,
     progress: Progress,
+    *,
+    part: Part = WHOLE,
 ) -> list[RunResult]:
     """Train what a method puts into a model, and the head.
 
     Args:
         model: ready for the method; as before afterwards, on the device, with another head.
         runs: exactly one.
+        part: of the steps; see `study.training.loop.train`.
     """
     (run,) = runs
     generator = streams.generator(run.seed, "method")
@@ -86,7 +92,7 @@ def train_method(
         )
         feed = TokenFeed(data, settings.batch_size, device, pooled=no_dropout(model))
         epochs = settings.epochs_of(len(data.train), data.num_labels)
-        return train(classifier, parameters, runs, feed, settings, epochs, progress)
+        return train(classifier, parameters, runs, feed, settings, epochs, progress, part=part)
     finally:
         method.eject(model)
 

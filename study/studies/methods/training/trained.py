@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from study.arms import arm as arms
+from study.arms import early_exit
 from study.entry.errors import StudyError
 from study.models.packed import PackedClassifier
 from study.records.prepared import Prepared
@@ -65,8 +66,9 @@ def train_named(settings: MethodsStudy, data: Prepared, name: str) -> TrainedMet
     groups = arms.plan(name, None, rates(name, settings.methods), settings.seeds, 1)
     decisive = (settings.model.name, settings.model.dropout, settings.train.decisive(), own)
     checkpoints = Checkpoints(f"method-{name}", decisive, data)
-    results = arms.train_groups(name, groups, arm, checkpoints, executor)
-    record = arms.record(results, data, size)
+    rung = early_exit.of(settings.train, data)
+    results = arms.train_groups(name, groups, arm, checkpoints, executor, rung)
+    record = arms.record(results, data, size, rung)
     return TrainedMethod(record, arms.picked(results, record), checkpoints)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,7 @@ def test_every_arm_of_any_model_in_order(family: str, tmp_path: Path):
     assert len({frozenset(row) for row in found["arms"]}) == 1  # all say the same things
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    small.write(small.chosen(), small.data(), tmp_path)
-    return tmp_path
+EPOCHS = 5
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,8 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     """The small study's folder, and what its arms cost."""
     folder = tmp_path_factory.mktemp("study")
     small.write(small.chosen(), small.data(), folder)
-    return folder, cost(small.chosen(), small.data(), folder)["arms"]
+    study = small.chosen(train={"epochs": EPOCHS})
+    return folder, cost(study, small.data(), folder)["arms"]
 
 
 def test_storage_and_optimiser_are_in_bytes(counted: tuple[Path, list[dict[str, Any]]]):
@@ -64,15 +63,17 @@ def test_storage_and_optimiser_are_in_bytes(counted: tuple[Path, list[dict[str, 
         assert row["optimizer_state_bytes"] == 8 * row["trainable_parameters"]
 
 
-def test_operations_are_those_of_the_training_sentences(here: Path):
-    study, made = small.chosen(train={"epochs": 5}), small.data()
-    found = {(row["arm"], row["rank"]): row for row in cost(study, made, here)["arms"]}
+def test_operations_are_those_of_the_training_sentences(
+    counted: tuple[Path, list[dict[str, Any]]],
+):
+    study, made = small.chosen(), small.data()
+    found = {(row["arm"], row["rank"]): row for row in counted[1]}
     config = AutoConfig.from_pretrained(study.model.name)
-    counted = training_flops(config, 2, "lora", config_of(study.lora, 3, "toy"))
+    of_lora = training_flops(config, 2, "lora", config_of(study.lora, 3, "toy"))
     lengths = [int(n) for n in made.train.lengths]
-    epoch = sum(counted.of(1, n, n * n) for n in lengths)
+    epoch = sum(of_lora.of(1, n, n * n) for n in lengths)
     assert found["lora", 3]["flops_per_token"] == pytest.approx(epoch / sum(lengths))
-    assert found["lora", 3]["training_flops"] == pytest.approx(5 * epoch)
+    assert found["lora", 3]["training_flops"] == pytest.approx(EPOCHS * epoch)
     head = training_flops(config, 2, "head_only")
     once = sum(head.of(1, n, n * n) for n in lengths)
     twice_more = 2 * len(lengths) * head.per_sentence
@@ -101,9 +102,11 @@ def test_accuracy_and_its_interval_are_the_summarys(counted: tuple[Path, list[di
         ("metrics/linear_probe.json", "linear_probe"),
     ],
 )
-def test_what_is_missing_is_named(here: Path, missing: str, stage: str | None):
-    path = here / missing
-    path.rename(here / "elsewhere")
+def test_what_is_missing_is_named(
+    counted: tuple[Path, list[dict[str, Any]]], tmp_path: Path, missing: str, stage: str | None
+):
+    here = shutil.copytree(counted[0], tmp_path / "study")
+    (here / missing).rename(tmp_path / "elsewhere")
     with pytest.raises(StudyError, match=missing) as error:
         cost(small.chosen(), small.data(), here)
     assert stage is None or f"`dvc repro {stage}`" in str(error.value)

@@ -12,7 +12,7 @@ import pytest
 from study.analyses.learning_rates.record import learning_rates
 from study.analyses.results.sweep import Results
 from study.settings import whole as settings
-from tests.study.fake_rates import RATES, arm, peaked, sweep
+from tests.study.fake_rates import RATES, arm, exited, peaked, sweep
 
 STATISTICS = dataclasses.replace(
     settings.load(Path(__file__).parents[4] / "params.yaml").statistics, resamples=200
@@ -264,3 +264,49 @@ def test_with_one_rate_there_is_nothing_to_force_and_each_part_says_so():
 
 def test_it_is_the_same_each_time():
     assert record(moving()) == record(moving())
+
+
+# --- Early exit ----------------------------------------------------------------------------------
+
+
+def test_rates_that_were_dropped_early_are_named_with_what_they_went_by():
+    whole = arm("lora", 4, peaked([0.004] * 3))
+    early = exited(whole, 0.001, 0.016)
+    full = arm("full", None, FULL)
+    found = record(sweep({4: early}, full))["arms"][1]
+    assert [row["rate"] for row in found["rates"]] == [0.002, 0.004, 0.008]
+    assert [row["rate"] for row in found["dropped"]] == [0.001, 0.016]
+    assert [row["validation"] for row in found["dropped"]] == pytest.approx([0.68, 0.68])
+    assert {(row["step"], row["steps"]) for row in found["dropped"]} == {(5, 20)}
+    assert (found["best"], found["at_edge"], found["reason"]) == (0.004, None, None)
+    assert "dropped" not in record(sweep({4: whole}, full))["arms"][1]
+
+
+def test_a_best_rate_beside_a_dropped_one_is_not_at_the_edge():
+    early = exited(arm("lora", 4, peaked([0.004] * 3)), 0.008, 0.016)
+    results = sweep({4: early}, arm("full", None, FULL))
+    assert record(results)["arms"][1]["at_edge"] is None
+
+
+def test_of_two_rates_one_of_which_was_dropped_no_certainty_is_told():
+    early = exited(arm("lora", 4, {0.002: [0.8] * 3, 0.004: [0.7] * 3}), 0.004)
+    found = record(sweep({4: early}, arm("full", None, FULL)))
+    (row,) = found["arms"][1]["rates"]
+    assert row["chosen"] is None
+    assert found["arms"][1]["at_edge"] == "lowest"
+    assert found["ratio_to_full"][0]["low"] is None
+    assert "at the edge of what was tried" in found["ratio_to_full"][0]["reason"]
+
+
+def test_a_rate_is_forced_on_all_ranks_only_if_all_were_trained_whole_at_it():
+    lora = {rank: arm("lora", rank, peaked([0.004] * 3)) for rank in (1, 8)}
+    full = arm("full", None, FULL)
+    early = {1: exited(lora[1], 0.001, 0.016), 8: exited(lora[8], 0.001, 0.002)}
+    assert [row["rate"] for row in record(sweep(early, full))["forced"]] == [0.004, 0.008]
+    apart = {1: exited(lora[1], *RATES[1:]), 8: exited(lora[8], *RATES[:-1])}
+    said = record(sweep(apart, full))["forced"]
+    assert said == {"reason": "no learning rate was trained whole at every rank"}
+    left = {rank: exited(each, *RATES[1:]) for rank, each in lora.items()}
+    assert record(sweep(left, full))["forced"] == {
+        "reason": "early exit left one learning rate, so all ranks have it already"
+    }

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.study.claims.cases.case import NO, OPEN, YES, Case
 from tests.study.claims.made import arm, study
+from tests.study.fake_rates import exited
 
 
 def ratios(*intervals: tuple[float, float], edge: tuple[str, str] | None = None, **row: Any) -> Any:
@@ -22,13 +23,17 @@ def ratios(*intervals: tuple[float, float], edge: tuple[str, str] | None = None,
     return study(learning_rate={"ratio_to_full": rows, "arms": arms})
 
 
-def searched(*chosen: Mapping[float, float | None], edge: str | None = None) -> Any:
-    """By rank, in which share of resampled seeds each rate is the best."""
+def searched(
+    *chosen: Mapping[float, float | None], edge: str | None = None, dropped: Any = ()
+) -> Any:
+    """By rank, in which share of resampled seeds each rate is the best; others were dropped."""
     rows = []
     for i, shares in enumerate(chosen):
         best = max(shares, key=lambda rate: shares[rate] or 0.0)
         rates = [{"rate": rate, "chosen": share} for rate, share in shares.items()]
         rows.append({"arm": "lora", "rank": 2**i, "rates": rates, "best": best, "at_edge": edge})
+        if dropped:
+            rows[-1]["dropped"] = [{"rate": rate} for rate in dropped]
     return study(learning_rate={"arms": [{"arm": "full", "rates": []}, *rows]})
 
 
@@ -52,6 +57,12 @@ def tried(low: Any, high: Any, seeds: Any = (0, 1, 2), margins: Any = (0.5, 1.0,
     """Rank 8 with the best rate in the middle, and its validation accuracy at either end."""
     of_8 = arm("lora", 8, rates={0.01: 0.8, 0.001: low, 0.1: high}, seeds=seeds)
     return study({8: of_8}, seeds=seeds, margins=margins)
+
+
+def exits(*gone: float) -> Any:
+    """The same with rates that early exit dropped."""
+    of_8 = exited(arm("lora", 8, rates={0.01: 0.8, 0.001: 0.7, 0.1: 0.5}), *gone)
+    return study({8: of_8})
 
 
 CASES = [
@@ -97,6 +108,12 @@ CASES = [
     Case("best_rate_up_to_1e_3", OPEN, searched({5e-4: 0.99, 1e-2: 0.01}, edge="lowest"), "edge"),
     Case("best_rate_up_to_1e_3", OPEN, searched({5e-4: 1.0}), "not tried both"),
     Case("best_rate_up_to_1e_3", OPEN, searched({5e-4: None, 1e-2: None}), "one seed"),
+    Case(
+        "best_rate_up_to_1e_3",
+        YES,
+        searched({5e-4: 0.99, 1e-3: 0.01}, dropped=(1e-2,)),
+    ),
+    Case("best_rate_up_to_1e_3", OPEN, searched({5e-4: None}, dropped=(1e-2,)), "early exit left"),
     Case("best_rate_up_to_5e_4", YES, searched({3e-4: 0.7, 5e-4: 0.29, 1e-3: 0.01})),
     Case("best_rate_up_to_5e_4", NO, searched({3e-4: 0.0, 5e-4: 0.01, 1e-3: 0.99})),
     Case("best_rate_up_to_5e_4", OPEN, searched({5e-4: 1.0, 1e-3: 0.0}, {5e-4: 0.0, 1e-3: 1.0})),
@@ -111,5 +128,6 @@ CASES = [
     Case("extreme_rates_hurt", NO, tried(0.8, 0.7)),
     Case("extreme_rates_hurt", OPEN, tried((0.5, 0.79, 0.8), 0.5)),
     Case("extreme_rates_hurt", OPEN, study(), "three learning rates"),
+    Case("extreme_rates_hurt", OPEN, exits(0.1), "was dropped early"),
     Case("extreme_rates_hurt", OPEN, tried(0.7, 0.5, seeds=(0,)), "one seed"),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
 import re
 from itertools import combinations, pairwise
 
@@ -88,7 +87,7 @@ def drawn_texts(figure: Figure) -> list[tuple[str, float, Bbox]]:
     with pytest.MonkeyPatch.context() as patch:
         draw = Text.draw
         patch.setattr(Text, "draw", lambda text, *a, **k: (seen.append(text), draw(text, *a, **k)))
-        figure.savefig(io.BytesIO(), dpi=figure.dpi)
+        figure.draw_without_rendering()  # asks the same texts to draw themselves, and paints none
     return [
         (text.get_text(), text.get_fontsize(), Text.get_window_extent(text))
         for text in dict.fromkeys(seen)

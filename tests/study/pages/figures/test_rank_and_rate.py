@@ -12,11 +12,11 @@ from study.analyses.learning_rates.record import learning_rates
 from study.pages.figures import learning_rate, style, sufficient_rank
 from tests.study.analyses.learning_rates.test_record import FULL
 from tests.study.analyses.sufficiency.test_record import STATISTICS, TWELVE, record_of
-from tests.study.fake_rates import RATES, arm, peaked, sweep
+from tests.study.fake_rates import RATES, arm, exited, peaked, sweep
 from tests.study.pages.figures.test_figures import check_texts, drawn_texts
 
 SUFFICIENT = ("default", "one", "one seed", "twelve")
-RATE_STUDIES = ("one rate", "one rank", "one seed", "twelve", "edge")
+RATE_STUDIES = ("one rate", "one rank", "one seed", "twelve", "edge", "early exit")
 
 
 @functools.cache
@@ -36,6 +36,8 @@ def rates(name: str) -> dict[str, Any]:
         rank: arm("lora", rank, peaked([best[rank]] * seeds, tried), sentences=200)
         for rank in ranks
     }
+    if name == "early exit":
+        lora = {rank: exited(each, RATES[0], RATES[-1]) for rank, each in lora.items()}
     full = {1e-4: [0.8] * seeds} if name == "one rate" else {k: v[:seeds] for k, v in FULL.items()}
     results = sweep(lora, arm("full", None, full, sentences=200), sentences=200)
     return learning_rates(results, "rslora", STATISTICS)
@@ -162,3 +164,14 @@ def test_pictures_are_the_same_bytes_each_time(tmp_path):
         ]
 
     assert save("once") == save("again")
+
+
+def test_rates_that_early_exit_dropped_are_crosses_and_the_caption_says_so():
+    left, _ = learning_rate.draw(rates("early exit")).axes
+    crosses = [line for line in left.get_lines() if line.get_marker() == "x"]
+    assert [list(line.get_xdata()) for line in crosses] == [[RATES[0], RATES[-1]]] * 3
+    assert "crosses dropped" in left.get_title(loc="left")
+    assert "Crosses are rates that were dropped after 25 % of the steps" in learning_rate.caption(
+        rates("early exit")
+    )
+    assert "rosses" not in learning_rate.caption(rates("twelve"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -93,7 +92,6 @@ def made_settings(shape: Shape) -> Settings:
 @functools.cache
 def made_records(shape: Shape) -> dict[str, Any]:
     """Return what stands in every file of `study.pages.report.inputs.PATHS`, by name."""
-    gc.freeze()  # statsmodels collects garbage at every call: half a second, with torch loaded
     settings = made_settings(shape)
     results, statistics = made_results(shape), settings.statistics
     probe = made_probe(results, shape)

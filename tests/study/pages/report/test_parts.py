@@ -291,6 +291,24 @@ def test_rates_that_were_not_tried_by_an_arm_leave_a_gap_and_the_picked_one_is_m
     assert "*" not in table[2][2]
 
 
+def test_a_rate_that_early_exit_dropped_is_named_in_both_tables_with_what_it_went_by():
+    gone = {"rate": 0.009, "validation": 0.612, "step": 47, "steps": 94}
+    several = copy.deepcopy(study()["learning_rate"])
+    several["arms"][1]["dropped"] = [gone, gone | {"rate": 0.1, "validation": None}]
+    assert "dropped" not in words(rates_table(study()["learning_rate"]))
+    table = rows(rates_table(several))
+    assert (table[2][3], table[2][4]) == ("61.2 dropped", "diverged dropped")
+    assert table[3][3] == ""
+    assert "after 50 % of the steps" in words(rates_table(several))
+    one = copy.deepcopy(study("one")["learning_rate"])
+    full = next(arm for arm in one["arms"] if arm["arm"] == "full")
+    full["dropped"] = [gone]
+    table = rows(rates_table(one))
+    assert table[-1][1:] == ["0.009", "61.2", "dropped"]
+    assert "*" in table[-2][1]
+    assert rates.unequal(several) is None
+
+
 def test_the_states_and_penalty_of_the_probe_stand_beside_the_rates_with_its_accuracies():
     probe = PROBE | {"c": 0.00316, "validation_accuracy": 0.783, "test_accuracy": 0.7404}
     label = "Linear probe on mean-pooled states, C = 0.00316"

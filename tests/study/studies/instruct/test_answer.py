@@ -136,6 +136,14 @@ def test_rates_that_were_picked_are_told_with_who_picked_them() -> None:
     assert "One learning rate alone was tried: 0.01 for rank 8." in text
 
 
+def test_rates_that_early_exit_dropped_are_named() -> None:
+    record = made.record({8: 3.0}, learning_rates=(0.01, 0.02), search_seeds=(0,))
+    assert "early exit" not in page(record, {})
+    record["full"]["dropped"] = [0.02]
+    said = "Dropped before their end, by early exit: 0.02 for full fine-tuning."
+    assert said in page(record, {})
+
+
 def test_generated_text_is_scored_beside_the_losses() -> None:
     assert "models wrote" not in page(made.record({8: 3.0}), {})
     scores = {"before": [0.0, 0.5], "lora": [0.5, 1.0], "full": [1.0, 1.0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from study.records.prepared import Prepared, Split
 from study.studies.instruct.settings.whole import InstructSettings
 from study.studies.instruct.training import tuned_model
 from study.studies.instruct.training.full import CausalFullArm, all_parameters, train_full
+from study.studies.instruct.training.records import TunedRecord
 from study.studies.instruct.training.tuned_model import TunedCausalLM
 from study.training.loop import Run
 from study.training.optimizer import FlatParameters
@@ -84,7 +86,7 @@ def by_transformers(folder: Path, data: Prepared, batch: int) -> dict[str, tuple
     }
 
 
-@pytest.mark.parametrize("batching", ["packed", "padded"])
+@pytest.mark.parametrize("batching", ["shared", "packed", "padded"])
 def test_training_is_that_of_transformers(folder: Path, batching: str, tmp_path: Path) -> None:
     changes = {"train.batch_size": 4, "train.epochs": 1}
     settings = settings_of(tmp_path, folder, **changes)
@@ -117,7 +119,7 @@ def test_of_many_tokens_some_at_a_time_gives_the_same_gradient(
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("batching", ["packed", "padded"])
+@pytest.mark.parametrize("batching", ["shared", "packed", "padded"])
 def test_a_shared_table_trains_in_bf16(folder: Path, batching: Any) -> None:
     model = load_causal(str(folder), torch.float32, 0.0, 16, batching, 0)
     lm = TunedCausalLM(model, [0])
@@ -163,6 +165,26 @@ def test_the_first_seeds_try_every_rate_and_the_others_train_at_the_best(
     assert record.rank is None
     assert record.trainable_parameters == record.total_parameters
     assert record.written is None
+
+
+def test_a_rate_that_is_dropped_leaves_the_others_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = toys.write_model(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    for early in (None, 0.5):
+        rates = {"full.learning_rates": [1e-9, 0.005], "train.early_exit": early}
+        settings = settings_of(tmp_path, folder, **{"seeds": [3, 0], "search.seeds": 1}, **rates)
+        found[early], _ = train_full(settings, prepared(), f"full-{early}")
+    whole, early_exit = found[None], found[0.5].early_exit
+    assert whole.early_exit is None
+    assert early_exit is not None
+    assert (early_exit.dropped, early_exit.by) == ((1e-9,), "loss")
+    assert found[0.5].learning_rates == whole.learning_rates
+    assert found[0.5].picked() == whole.picked()
+    assert TunedRecord.from_json(json.loads(json.dumps(found[0.5].to_json()))) == found[0.5]
+    assert "early_exit" not in whole.to_json()
 
 
 def test_one_rate_is_not_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
