@@ -84,7 +84,7 @@ def moments(
             by_token = x.ndim == 3 and x.shape[:2] == mask.shape  # else a row a text, as in a head
             real = x[mask] if by_token else x.reshape(-1, x.shape[-1])
             if table:
-                part = torch.bincount(real[:, 0], minlength=int(layer.num_embeddings)).float()
+                part = torch.bincount(real[:, 0], minlength=int(layer.weight.shape[0])).float()
             else:
                 part = real.float().T @ real.float()
             sums[name] = sums[name] + part if name in sums else part

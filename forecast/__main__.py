@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -153,4 +152,4 @@ def _numbers(found: Forecast, fitting: Fit, memory_bytes: int) -> dict[str, Any]
 
 
 if __name__ == "__main__":
-    sys.exit(command.run(main))
+    command.run(main)

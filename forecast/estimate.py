@@ -81,7 +81,7 @@ def _not_above(low: Measured, high: Measured) -> Measured:
 
     Other work on the machine makes times longer, never shorter, so the lesser one is the nearer.
     """
-    spans = {}
+    spans: dict[str, Any] = {}
     for name in ("step", "validation"):
         one, other = getattr(low, name), getattr(high, name)
         spans[name] = Span(min(one.wall, other.wall), min(one.alone, other.alone))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -41,9 +42,9 @@ def _decompositions(settings: Settings, data: Prepared) -> dict[str, float]:
     svd = eigh = 0.0
     for (rows, columns), count in shapes.items():
         matrix = torch.randn(rows, columns)
-        svd += count * _seconds(lambda m=matrix: torch.linalg.svd(m, full_matrices=False))
+        svd += count * _seconds(partial(torch.linalg.svd, matrix, full_matrices=False))
         moments = matrix.T @ matrix
-        eigh += count * _seconds(lambda m=moments: torch.linalg.eigh(m))
+        eigh += count * _seconds(partial(torch.linalg.eigh, moments))
     return {"svd": svd, "eigh": eigh}
 
 
@@ -51,7 +52,7 @@ def _theory(theory: TheorySettings) -> dict[str, float]:
     """Time the least of each: one seed, one rank, few steps."""
     steps = min(STEPS, theory.steps)
     one = replace(theory, seeds=theory.seeds[:1], ranks=theory.ranks[:1], steps=steps)
-    bound = {"record": None}
+    bound: dict[str, Any] = {}
 
     def make() -> None:
         bound["record"] = bound_record(one)

@@ -50,7 +50,8 @@ class Measured:
     def from_json(cls, value: Mapping[str, Any]) -> Measured:
         """Build it from what `dataclasses.asdict` made."""
         spans = {f.name for f in fields(cls) if f.type == "Span"}
-        return cls(**{k: Span(**v) if k in spans else v for k, v in value.items()})
+        read: dict[str, Any] = {k: Span(**v) if k in spans else v for k, v in value.items()}
+        return cls(**read)
 
 
 def median(spans: Sequence[Span]) -> Span:

@@ -6,8 +6,9 @@ that goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 from forecast.clock import Clock
@@ -23,7 +24,7 @@ from study.records.arm_names import FULL, HEAD_ONLY
 from study.records.prepared import Prepared
 from study.settings.whole import Settings
 from study.training.checkpoints import Checkpoints
-from study.training.loop import Run, RunResult, TrainGroup
+from study.training.loop import WHOLE, Part, Run, RunResult, TrainGroup
 from study.training.progress import Progress
 
 Arm = HeadOnlyArm | FullArm | LoraArm
@@ -41,7 +42,9 @@ def arm_of(settings: Settings, data: Prepared, arm: str, rank: int | None) -> Ar
 def size_of(arm: Arm) -> arms.Size:
     if isinstance(arm, LoraArm):
         return lora.size(arm.model, arm.config)
-    return (full if isinstance(arm, FullArm) else head_only).size(arm.model)
+    if isinstance(arm, FullArm):
+        return full.size(arm.model)
+    return head_only.size(arm.model)
 
 
 def sharing(arm: Arm, data: Prepared) -> Arm:
@@ -60,10 +63,14 @@ class _Timed:
         self._clock = clock
 
     def train(
-        self, train_group: TrainGroup, groups: Sequence[Sequence[Run]], progress: Progress
+        self,
+        train_group: TrainGroup,
+        groups: Sequence[Sequence[Run]],
+        progress: Progress,
+        parts: Iterable[Part] = repeat(WHOLE),
     ) -> Iterator[tuple[int, list[RunResult]]]:
-        for i, group in enumerate(groups):
-            yield i, train_group(group, self._clock)
+        for i, (group, part) in enumerate(zip(groups, parts, strict=False)):
+            yield i, train_group(group, self._clock, part)
 
 
 def train(arm: Arm, runs: Sequence[Run], folder: Path, clock: Clock) -> list[RunResult]:

@@ -196,8 +196,9 @@ def _from_peft(config: Mapping[str, Any], factors: Mapping[str, Factors], file: 
 
 
 def _is_number(value: object) -> bool:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and abs(value) < 2**63  # type: ignore[operator]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 2**63
 
 
 def _is_flag(value: object) -> bool:

@@ -135,7 +135,16 @@ def damaged_tensors(draw: Generator, data: bytes) -> tuple[str, bytes]:
         header[name]["dtype"] = one(draw, kinds)
     elif done == "shape":
         shape = header[name]["shape"]
-        shapes = (shape[::-1], [], [1, *shape], [-1], [2**62, 4], [math.prod(shape)], "2", [0])
+        shapes: Sequence[Any] = (
+            shape[::-1],
+            [],
+            [1, *shape],
+            [-1],
+            [2**62, 4],
+            [math.prod(shape)],
+            "2",
+            [0],
+        )
         header[name]["shape"] = one(draw, shapes)
     elif done == "field":
         fields = sorted(header[name])

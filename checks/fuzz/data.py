@@ -26,7 +26,7 @@ from study.data.reading import Query, read
 from study.settings import whole
 from study.settings.data import DataSettings
 
-SIZES = {"train_size": 12, "validation_size": 6, "test_size": 8}
+SIZES: dict[str, Any] = {"train_size": 12, "validation_size": 6, "test_size": 8}
 # Large ones, which come last, one of each: few can be afforded.
 GIANTS = (
     *(("csv", "wide", 1_000_000), ("jsonl", "wide", 300_000), ("parquet", "wide", 50_000)),

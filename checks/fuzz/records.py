@@ -97,7 +97,8 @@ class Records:
         if draw.random() < 0.1:
             others = [self._own[other] for other in READERS if other != name]
             spoilt = ("of another study", self._other[name]), ("another file", one(draw, others))
-            return one(draw, spoilt)
+            chosen: tuple[str, bytes] = one(draw, spoilt)
+            return chosen
         if name.endswith(".safetensors"):
             return damaged_tensors(draw, data)
         return damaged_json(draw, json.loads(data))
@@ -107,7 +108,7 @@ class Records:
         figures = dict(_figures(summary))
         for key, known in _figures(self._summary):
             leaf = key.rpartition(".")[2]
-            own = figures.get(key)
+            own: Any = figures.get(key)
             if leaf.startswith(("test_", "low", "high", "gap_")) and own != known:
                 return f"aggregated into another {leaf} than the records give"
             whole = type(own) is int and isinstance(known, float)  # 1 for 1.0

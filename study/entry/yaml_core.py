@@ -2,8 +2,9 @@
 
 DVC reads params.yaml as YAML 1.2, PyYAML as YAML 1.1: there `1e-4` is a string, `no` is false,
 `010` is eight and 12:30 is 750. One file must not have two meanings, so plain values are resolved
-by the core schema of YAML 1.2 (section 10.3.2 of its specification) here, and a key that stands
-twice is an error as it is in DVC.
+here as DVC's reader (ruamel.yaml) resolves them: by the core schema of YAML 1.2 (section 10.3.2 of
+its specification), and numbers also with a sign before 0o and 0x, in base 2, and with underscores.
+A key that stands twice is an error as it is in DVC.
 """
 
 from __future__ import annotations
@@ -39,19 +40,28 @@ class CoreLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_BASES = {"0b": 2, "0o": 8, "0x": 16}
+
+
 def _integer(loader: CoreLoader, node: yaml.ScalarNode) -> int:
-    digits = str(loader.construct_scalar(node))
-    return int(digits, 0) if digits[:2] in ("0x", "0o") else int(digits)
+    digits = str(loader.construct_scalar(node)).replace("_", "")
+    base = _BASES.get(digits.lstrip("-+")[:2], 10)
+    return int(digits, base)
 
 
 CoreLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "int",
+        r"[-+]?(?:0b_*[01][01_]*|0o_*[0-7][0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|_*[0-9][0-9_]*)",
+        "-+0123456789",
+    ),
     (
         "float",
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"
+        r"|[-+]?\._*[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         "-+0123456789.",
     ),

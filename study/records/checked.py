@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from study.entry.errors import StudyError
 from study.records.json_file import read_json, write_json
@@ -29,7 +29,7 @@ def read_batching(path: str | Path = CHECKED) -> Batching:
         StudyError: the file is missing or says nothing of it.
     """
     value = read_json(path)
-    found = value.get("batching") if isinstance(value, Mapping) else None
+    found: Any = value.get("batching") if isinstance(value, Mapping) else None
     if found not in get_args(Batching):
         raise StudyError(
             f"{path}: batching: {str(found)[:60]!r}; allowed: {', '.join(get_args(Batching))}; run "

@@ -27,7 +27,7 @@ WORDS = "good bad film plot dull great long short the a is was very not"
 SENTENCES = 120
 
 
-def classifier(folder: Path, outputs: int = 2, **settings: Any) -> Path:
+def classifier(folder: Path, outputs: int = 2, size: float = 0.5, **settings: Any) -> Path:
     """Write a base, an adapter with a head, and sentences whose labels the adapter gives mostly.
 
     Returns:
@@ -50,7 +50,7 @@ def classifier(folder: Path, outputs: int = 2, **settings: Any) -> Path:
         model.save_pretrained(base)
         asked = {"r": 4, "lora_alpha": 8, "target_modules": ["query", "value", "dense"]}
         tuned = get_peft_model(model, LoraConfig(task_type="SEQ_CLS", **{**asked, **settings}))
-        stir(tuned)
+        stir(tuned, size)
         tuned.peft_config["default"].base_model_name_or_path = str(base)
         tuned.save_pretrained(folder / "adapter")
     texts = sentences()
@@ -65,13 +65,13 @@ def classifier(folder: Path, outputs: int = 2, **settings: Any) -> Path:
     return folder / "adapter"
 
 
-def stir(model: Any) -> None:
+def stir(model: Any, size: float = 0.5) -> None:
     """Give the factors and the head values of some size, each direction half of the last."""
     draw = generator(3)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             if "lora_" in key and parameter.ndim == 2:
-                parameter.copy_(0.5 * torch.randn(parameter.shape, generator=draw))
+                parameter.copy_(size * torch.randn(parameter.shape, generator=draw))
                 if "lora_B" in key or "embedding_B" in key:
                     parameter.mul_(2.0 ** -torch.arange(parameter.shape[1]))
             elif "modules_to_save" in key and parameter.ndim == 2:

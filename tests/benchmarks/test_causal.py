@@ -30,8 +30,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     toys.write_study(Path("instruct"), toys.write_model(Path("made")))
     change(Path("instruct/params.yaml"), {"model.name": "instruct/model"})
-    train, few = toys.split(STEPS * BATCH), toys.split(9, seed=5)
-    prepared.save(Prepared(train, few, few, (), "model", 96, 0, "shared"), DATA)
+    train, validation, test = (toys.split(n, seed=n) for n in (STEPS * BATCH, 9, 8))
+    prepared.save(Prepared(train, validation, test, (), "model", 96, 0, "shared"), DATA)
     return tmp_path
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.analyses.sufficiency.verdicts import UNTOLD
-from study.words.phrases import counted, listed, rough
+from study.words.phrases import counted, rough
 from study.words.phrases import margin as margin_words
 
 
@@ -58,9 +58,3 @@ def _open(question: Question) -> str:
     if seeds is None:
         return f"rank {question.rank} (more test sentences, not seeds)"
     return f"rank {question.rank} (about {counted(rough(seeds), 'seed')})"
-
-
-def open_ranks(record: Mapping[str, Any]) -> str:
-    """Return the ranks of which anything is open, in words; empty if nothing is."""
-    ranks = dict.fromkeys(one.rank for one in questions(record) if not one.told)
-    return listed(list(ranks))

@@ -50,7 +50,7 @@ def test_nothing_is_left_to_be_learned():
     data = prepared(train=600, test=400)
     accuracy = []
     for labels in (data, shuffle_labels(data)):
-        result = trained(labels, 4, epochs=4, batch_size=16)
+        result = trained(labels, 4, epochs=4)
         right = (result.test_predictions == data.test.labels).double().mean()
         accuracy.append(float(right))
     commonest = float(data.test.labels.double().mean())

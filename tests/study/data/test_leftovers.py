@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from study.data.leftovers import clear, prune, told
 from study.records import prepared
 from study.records.json_file import write_json
 from tests.study import toys
+from tests.study.fake_records import fake_arm
 
 
 @pytest.fixture
@@ -87,11 +89,9 @@ def test_other_data_takes_the_arms_of_the_data_before_away(study: Path) -> None:
 
 def test_in_a_clone_the_test_sentences_tell_whose_arms_these_are(study: Path) -> None:
     data = prepare(study, 9)
-    record = {"arm": "lora", "rank": 1, "learning_rates": [0.1], "learning_rate": 0.1, "runs": []}
-    counts = ("trainable", "head", "adapter", "total")
-    record |= {f"{name}_parameters": 1 for name in counts}
-    record |= {"label_names": list(data.label_names), "test_labels": data.test.labels.tolist()}
-    write_json(study / "metrics/runs/lora-r1.json", record)
+    own = fake_arm("lora", 1, num_sentences=9, num_classes=len(data.label_names))
+    own = replace(own, label_names=data.label_names, test_labels=tuple(data.test.labels.tolist()))
+    write_json(study / "metrics/runs/lora-r1.json", own.to_json())
     gone = clear(study, data, FOLDER)
     assert Path("metrics/runs/lora-r16.json") in gone
     assert Path("metrics/runs/lora-r1.json") not in gone

@@ -10,6 +10,7 @@ import torch
 
 from study.arms import full, lora
 from study.models.objective import Classification
+from study.records.prepared import Batching
 from study.training.loop import WHOLE, Part, Run, RunResult
 from study.training.progress import Progress
 from tests.study import toys
@@ -73,10 +74,11 @@ def test_variants_paused_within_an_epoch(chosen: Mapping[str, Any]) -> None:
     same(in_parts(train, 11), train(WHOLE))
 
 
-@pytest.mark.parametrize("family", ["gpt2", "t5"])
-def test_other_families(family: str) -> None:
+@pytest.mark.parametrize(("family", "batching"), [("gpt2", "packed"), ("albert", "padded")])
+def test_other_families(family: str, batching: Batching) -> None:
     def train(part: Part) -> list[RunResult]:
-        return train_lora(RUNS[:2], family=family, epochs=2, dropout=0.1, part=part)
+        given = {"family": family, "batching": batching, "dropout": 0.1}
+        return train_lora(RUNS[:2], epochs=2, part=part, **given)
 
     same(in_parts(train, 5), train(WHOLE))
 

@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from study.arms import arm as arms
-from study.arms import lora
+from study.arms import early_exit, lora
+from study.arms.early_exit import Rung
 from study.arms.lora import LoraArm
 from study.entry.errors import StudyError
 from study.metrics.measure import measure_of
@@ -89,8 +90,9 @@ def _trained(
     decisive = (settings.model.name, settings.model.dropout, settings.train.decisive())
     title = f"{name}-r{rank}"
     checkpoints = Checkpoints(f"placement-{title}", (*decisive, config, ratio), data)
-    results, best = _searched(settings, data, arm, rates, title, checkpoints)
-    record = replace(arms.record(results, data, size), learning_rate=best)
+    rung = early_exit.of(settings.train, data)
+    results, best = _searched(settings, data, arm, rates, title, checkpoints, rung)
+    record = replace(arms.record(results, data, size, rung), learning_rate=best)
     picked = arms.picked(results, record)
     return TrainedCell(value | {"run": record.to_json()}, picked, checkpoints)
 
@@ -122,11 +124,12 @@ def _searched(
     rates: Sequence[float],
     title: str,
     checkpoints: Checkpoints,
+    rung: Rung | None,
 ) -> tuple[list[RunResult], float]:
     """Run the first seeds at every rate, the others at the best one; return all, and that rate.
 
-    The best has the best mean over those seeds of the best epoch's validation score; of two that
-    are equal it is the smaller.
+    The best has the best mean over those seeds of the best epoch's validation score, of the rates
+    that were trained whole; of two that are equal it is the smaller.
     """
     executor = executors.choose(settings)
     rank = arm.config.rank
@@ -134,7 +137,7 @@ def _searched(
 
     def trained(rates: Sequence[float], seeds: Sequence[int]) -> list[RunResult]:
         groups = arms.plan("lora", rank, rates, seeds, fit)
-        return arms.train_groups(title, groups, arm, checkpoints, executor)
+        return arms.train_groups(title, groups, arm, checkpoints, executor, rung)
 
     if len(rates) == 1:
         return trained(rates, settings.seeds), rates[0]
@@ -147,7 +150,8 @@ def _searched(
         runs = [result for result in results if result.run.learning_rate == rate]
         return measure.merit(fmean(_score(run) for run in runs))
 
-    best = max(sorted(rates), key=validation)
+    whole = {result.run.learning_rate for result in results if result.paused_at is None}
+    best = max(sorted(whole), key=validation)
     return results + (trained([best], others) if others else []), best
 
 

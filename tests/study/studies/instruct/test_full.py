@@ -172,11 +172,14 @@ def test_a_rate_that_is_dropped_leaves_the_others_as_they_were(
 ) -> None:
     folder = toys.write_model(tmp_path / "model")
     monkeypatch.chdir(tmp_path)
-    found = {}
+    found, data = {}, prepared()
+    data = replace(data, validation=data.train)
     for early in (None, 0.5):
         rates = {"full.learning_rates": [1e-9, 0.005], "train.early_exit": early}
-        settings = settings_of(tmp_path, folder, **{"seeds": [3, 0], "search.seeds": 1}, **rates)
-        found[early], _ = train_full(settings, prepared(), f"full-{early}")
+        settings = settings_of(
+            tmp_path / f"exit-{early}", folder, **{"seeds": [3, 0], "search.seeds": 1}, **rates
+        )
+        found[early], _ = train_full(settings, data, f"full-{early}")
     whole, early_exit = found[None], found[0.5].early_exit
     assert whole.early_exit is None
     assert early_exit is not None
