@@ -83,8 +83,8 @@ def moments(
             x = inputs[0].unsqueeze(-1) if table else inputs[0]  # ids are (b, t)
             by_token = x.ndim == 3 and x.shape[:2] == mask.shape  # else a row a text, as in a head
             real = x[mask] if by_token else x.reshape(-1, x.shape[-1])
-            if table:
-                part = torch.bincount(real[:, 0], minlength=int(layer.weight.shape[0])).float()
+            if isinstance(layer, nn.Embedding):
+                part = torch.bincount(real[:, 0], minlength=layer.num_embeddings).float()
             else:
                 part = real.float().T @ real.float()
             sums[name] = sums[name] + part if name in sums else part
