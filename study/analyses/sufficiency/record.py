@@ -14,6 +14,7 @@ from study.analyses.sufficiency.looked import Seen
 from study.analyses.sufficiency.planning import Components
 from study.analyses.sufficiency.recommended import picked_of, recommended_of, shares_recommended
 from study.analyses.sufficiency.rows import alpha_of, difference_row, equivalences
+from study.analyses.sufficiency.smaller import smaller_rows
 from study.analyses.sufficiency.trend import trend
 from study.analyses.sufficiency.usual import usual
 from study.metrics.measure import ACCURACY
@@ -48,6 +49,8 @@ def sufficient_rank(
       none is left the `rank` is None.
       `of_all` is the rank that the rule picks of all ranks, trained or not.
     - `answer`: the verdicts on the recommended rank; see `study.analyses.sufficiency.answer`.
+    - `smaller`: what each rank below the recommended one costs; see
+      `study.analyses.sufficiency.smaller`.
     - `differences`: of every rank to full fine-tuning, and of every seed.
     - `equivalence`: at every margin the smallest equivalent `rank`, or None, and every rank's
       verdict; for both see `study.analyses.sufficiency.rows`. `foreseen`: as in the answer.
@@ -91,6 +94,7 @@ def sufficient_rank(
         "answer": None
         if picked is None
         else answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics, parts),
+        "smaller": smaller_rows(of_lora, ranks, picked, statistics),
         "one_standard_error": picked_of(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
         "differences": [
             difference_row(rank, difference, alpha, len(ranks))

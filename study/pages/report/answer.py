@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 from study.analyses.results.summary import entries
 from study.analyses.sufficiency.foreseen import OUT_OF_REACH
+from study.pages.report.intervals import interval_words
+from study.pages.report.smaller import smaller
 from study.records.arm_names import FULL, LORA
 from study.words.arms import head_words
 from study.words.phrases import (
@@ -20,7 +22,6 @@ from study.words.phrases import (
     margin,
     share,
     spelled,
-    tenths,
 )
 from study.words.scores import digits, measure_in, shown
 
@@ -74,6 +75,7 @@ def _which(rank: int, summary: Record, sufficient_rank: Record) -> str:
     return (
         f"Take **rank {rank}**: of the {spelled(len(ranks))} ranks {which} ({tried}) it is the "
         f"smallest that comes within the noise of the best on {chosen['split']}. {size}."
+        f"{smaller(summary, sufficient_rank)}"
     )
 
 
@@ -101,20 +103,6 @@ def _how_close(rank: int, summary: Record) -> str:
         f"{shown(full)} ({100 * summary['confidence']:g} % interval of the gap: "
         f"{interval}); the best head alone ({which}) gives {shown(head)}."
     )
-
-
-def interval_words(low: float, high: float, written: int = 1) -> str:
-    """Say where the interval of a gap to full fine-tuning lies, gaps being fractions.
-
-    Args:
-        written: digits after the point.
-    """
-    least, most = tenths(low, written), tenths(high, written)
-    if high <= 0:
-        return f"{most} to {least} below"
-    if low >= 0:
-        return f"{least} to {most} above"
-    return f"{least} below to {most} above"
 
 
 def _how_sure(rank: int, sufficient_rank: Record) -> str:

@@ -232,3 +232,23 @@ def test_the_answers_verdicts_are_read_off_the_interval_of_the_recommended_rank(
 )
 def test_an_interval_has_one_verdict_at_a_margin(low, high, said):
     assert verdict(low, high, 1.0) == said
+
+
+def test_every_smaller_rank_is_held_against_the_recommended_one() -> None:
+    """On test; the intervals hold together, so that with one rank less each is narrower."""
+    test = results((1, 2, 8), accuracy={1: 0.7, 2: 0.78, 8: 0.8})
+    right = validation({1: 0.6, 2: 0.7, 8: 0.9})
+    rows = sufficient_rank(test, right, (), STATISTICS)["smaller"]
+    assert [row["rank"] for row in rows] == [1, 2]
+    means = {rank: np.mean([run.test_score for run in arm.picked()])
+             for rank, arm in test.lora.items()}  # fmt: skip
+    for row in rows:
+        assert row["difference"] == pytest.approx(100 * (means[row["rank"]] - means[8]))
+        assert row["low"] < row["difference"] < row["high"]
+    two = results((2, 8), accuracy={2: 0.78, 8: 0.8})
+    (alone,) = sufficient_rank(two, {r: right[r] for r in (2, 8)}, (), STATISTICS)["smaller"]
+    assert alone["difference"] == rows[1]["difference"]
+    assert alone["high"] - alone["low"] < rows[1]["high"] - rows[1]["low"]
+    assert (
+        sufficient_rank(test, validation({1: 0.9, 2: 0.5, 8: 0.5}), (), STATISTICS)["smaller"] == []
+    )

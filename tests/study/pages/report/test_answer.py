@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from study.pages.report.answer import QUESTIONS, answer, interval_words
+from study.pages.report.answer import QUESTIONS, answer
+from study.pages.report.intervals import interval_words
 from study.pages.report.settling import more
 
 RULE = "the smallest rank within one paired standard error of the best"
@@ -26,6 +27,7 @@ def made(
     choice: dict[str, float] | None = None,
     sentences: int = 3000,
     sharper: dict[float, str] | None = None,
+    smaller: dict[int, tuple[float, float, float]] | None = None,
 ):
     """A summary and a record of the sufficient rank that agree with each other."""
     entry = {
@@ -85,6 +87,10 @@ def made(
                 ]
             }
         },
+        "smaller": [
+            dict(zip(("rank", "difference", "low", "high"), (r, *row), strict=True))
+            for r, row in (smaller or {}).items()
+        ],
         "one_standard_error": {"rank": rank, "ranks": [{"rank": r} for r in reversed(ranks)]},
         "equivalence": [
             {
@@ -365,3 +371,17 @@ def test_the_sharper_measure_is_named_where_it_tells_what_accuracy_leaves_open()
     _, _, alike = answer(*made(verdicts={2.0: "equivalent"}, sharper={2.0: "equivalent"}))
     _, _, neither = answer(*made(verdicts=open_ones))
     assert said not in alike + neither
+
+
+def test_the_smallest_rank_that_loses_little_is_named_with_what_it_costs() -> None:
+    """At the narrowest margin that any keeps; a rank that did not train is not offered."""
+    smaller = {1: (-1.9, -2.6, -1.2), 2: (-0.6, -0.9, -0.3), 4: (-0.3, -0.8, 0.2)}
+    studied = {"rank": 16, "ranks": (1, 2, 4, 16), "smaller": smaller}
+    which = answer(*made(**studied))[0]
+    assert which.endswith(
+        "If 1 point less does not matter to you, rank 2 will do: it trains 37,634 parameters, and "
+        "on the test sentences it is 0.6 points below rank 16 (95 % interval: 0.3 to 0.9 below)."
+    )
+    assert "rank 4 will do" in answer(*made(**studied, untrained=(2,)))[0]
+    loses = {r: (-3.0, -4.0, -2.0) for r in smaller}
+    assert "will do" not in answer(*made(**studied | {"smaller": loses}))[0]
