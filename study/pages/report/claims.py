@@ -31,7 +31,7 @@ _WRITTEN = {"is": "verdict on it", "lora": "LoRA", "mb": "MB", "flops": "FLOPs",
 
 
 def claims(study: Study) -> Html:
-    """Show every claim with its verdict and numbers, those that cannot be told folded away."""
+    """Show the claims that matter first, with verdicts and numbers; the others are folded away."""
     rows: Sequence[Record] = study["claims"]
     counts = Counter(row["verdict"] for row in rows)
     said = [
@@ -39,14 +39,16 @@ def claims(study: Study) -> Html:
         for verdict in _VERDICTS
         if counts[verdict]
     ]
+    first = sorted((row for row in rows if "first" in row), key=lambda row: int(row["first"]))
+    others = [row for row in rows if "first" not in row]
+    left = Counter(row["verdict"] for row in others)
     groups = [
         folded(
-            f"{_COUNTED[verdict][2]} ({counts[verdict]})",
-            verdicts(_judged(row) for row in rows if row["verdict"] == verdict),
-            opened=verdict != "cannot be told",
+            f"{'The others: ' if first else ''}{_COUNTED[verdict][2]} ({left[verdict]})",
+            verdicts(_judged(row) for row in others if row["verdict"] == verdict),
         )
         for verdict in _VERDICTS
-        if counts[verdict]
+        if left[verdict]
     ]
     return titled(
         "claims",
@@ -56,6 +58,13 @@ def claims(study: Study) -> Html:
             f"study like this one does not ask it; what would settle it stands beside it. Each "
             f"claim is tested by itself: of 40 that are tested, one may come out wrong by chance."
         ),
+        paragraph(
+            f"The {spelled(len(first))} that matter most to whoever picks a rank come first; "
+            "the others are folded away, by verdict."
+        )
+        if first
+        else None,
+        verdicts(map(_judged, first)) if first else None,
         *groups,
     )
 
