@@ -73,8 +73,8 @@ def _pair_note(facts: Facts) -> list[str]:
     if pairs is None:
         return []
     return [
-        f"`text` is what the data call {span(pairs[0])}, `text_pair` is {span(pairs[1])}; of a pair "
-        "that is too long the longer text is cut first."
+        f"`text` is what the data call {span(pairs[0])}, `text_pair` is {span(pairs[1])}; of a "
+        "pair that is too long the longer text is cut first."
     ]
 
 
