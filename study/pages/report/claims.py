@@ -10,6 +10,7 @@ from study.pages.report.contents import titled
 from study.pages.report.html import NOTHING, Html, badge, folded, joined, paragraph, verdicts
 from study.pages.report.inputs import Study
 from study.pages.report.numbers import number, part
+from study.pages.report.placed import judged
 from study.words.phrases import asked, capitalised, counted, listed, spelled
 
 Record = Mapping[str, Any]
@@ -32,7 +33,7 @@ _WRITTEN = {"is": "verdict on it", "lora": "LoRA", "mb": "MB", "flops": "FLOPs",
 
 def claims(study: Study) -> Html:
     """Show the claims that matter first, with verdicts and numbers; the others are folded away."""
-    rows: Sequence[Record] = study["claims"]
+    rows = judged(study.placement, study.records)
     counts = Counter(row["verdict"] for row in rows)
     said = [
         f"{spelled(counts[verdict])} {_COUNTED[verdict][counts[verdict] != 1]}"
