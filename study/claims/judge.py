@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.analyses.results.sweep import measure_in
+from study.claims.elsewhere import IN_PLACEMENT
 from study.claims.evidence import Study
+from study.claims.first import FIRST
 from study.claims.list import Claim
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD, CannotTell, Verdict
 from study.entry.errors import StudyError
@@ -34,7 +36,10 @@ def judge(claim: Claim, study: Study) -> Verdict:
 
 
 def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
-    """Return a row a claim: `claim`, `source`, `verdict`, `numbers`.
+    """Return a row a claim: `claim`, `source`, `verdict`, `numbers`; of some `first`, `placement`.
+
+    `first` is the place, from 1 on, of those that a reader sees first (`study.claims.first`),
+    `placement` the claim of that companion which says the same (`study.claims.elsewhere`).
 
     `numbers` holds what the verdict rests on, in points where it is about the score; `decided_by`,
     which tells what was measured from what was counted or is true by construction; and `why`: what
@@ -50,6 +55,8 @@ def claims_record(claims: Sequence[Claim], study: Study) -> list[Row]:
                 "source": "; ".join(claim.sources),
                 "verdict": found.verdict,
                 "numbers": {**found.numbers, **_decided(found), "why": found.why},
+                **({"first": 1 + FIRST.index(claim.name)} if claim.name in FIRST else {}),
+                **({"placement": there} if (there := IN_PLACEMENT.get(claim.name)) else {}),
             }
         )
     return rows

@@ -148,6 +148,20 @@ def test_ranks_of_other_data_go_and_are_told_in_one_line(study: Path, capsys) ->
     assert not (study / "data/adapters/r4").exists()
 
 
+def test_names_from_a_file_reach_no_other_file(study: Path) -> None:
+    """Classes and columns whose names are paths are names: only the usual files are written."""
+    names = {"good": "../up", "bad": "/abs", "a": "a/b", "good bad": ".."}
+    rows = [f"{word} {noun},{name}" for noun in NOUNS for word, name in names.items()]
+    (study / "reviews.csv").write_text("\n".join(["../text,a/label", *rows]), encoding="utf-8")
+    configure(study, text="../text", label="a/label")
+    before = {*study.parent.rglob("*")}
+    prepare.main()
+    new = {path.relative_to(study).as_posix() for path in {*study.parent.rglob("*")} - before}
+    folders = {"data", "data/prepared", "metrics"}
+    assert new - folders - {"data/prepared.sha256"} == OUTPUTS
+    assert set(prepared.load("data/prepared").label_names) == set(names.values())
+
+
 def test_bad_input_ends_with_one_message_and_status_2(study: Path) -> None:
     (study / "reviews.csv").write_bytes(b"text,label\ncaf\xe9,1\n")
     done = run_alone(study)

@@ -69,6 +69,27 @@ def test_the_page_alone_is_written_and_nothing_in_the_users_home(ran):
     assert files_below(home) == kernels
 
 
+def test_settings_and_folder_are_values_in_the_notebook_and_never_run(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    folder = tmp_path / 'it\'s "a" folder'
+    folder.mkdir()
+    ends = ("", '"', "'", '\\"', "\\'", '"""', "\n", "}", "{folder}")
+    code = f"open({str(mark)!r}, 'w')"
+    values = {f"key {i}": f"a{end}); {code} #" for i, end in enumerate(ends)}
+    cells = [
+        {"source": "folder = settings = None", "metadata": {"tags": ["parameters"]}},
+        {"source": "import json, pathlib\n"
+         "pathlib.Path(folder, 'seen.json').write_text(json.dumps(settings))", "metadata": {}},
+    ]  # fmt: skip
+    made = {"cell_type": "code", "execution_count": None, "outputs": []}
+    notebook = {key: NOTEBOOK[key] for key in ("metadata", "nbformat", "nbformat_minor")}
+    notebook["cells"] = [made | {"id": f"cell-{i}"} | cell for i, cell in enumerate(cells)]
+    (tmp_path / "tiny.ipynb").write_text(json.dumps(notebook))
+    make_page(tmp_path / "tiny.ipynb", folder, {"data": values}, "title")
+    assert json.loads((folder / "seen.json").read_text()) == {"data": values}
+    assert not mark.exists()
+
+
 def test_the_page_needs_nothing_else(ran):
     page = (ran[0] / report.PAGE).read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")

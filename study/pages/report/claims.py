@@ -10,6 +10,7 @@ from study.pages.report.contents import titled
 from study.pages.report.html import NOTHING, Html, badge, folded, joined, paragraph, verdicts
 from study.pages.report.inputs import Study
 from study.pages.report.numbers import number, part
+from study.pages.report.placed import judged
 from study.words.phrases import asked, capitalised, counted, listed, spelled
 
 Record = Mapping[str, Any]
@@ -31,22 +32,24 @@ _WRITTEN = {"is": "verdict on it", "lora": "LoRA", "mb": "MB", "flops": "FLOPs",
 
 
 def claims(study: Study) -> Html:
-    """Show every claim with its verdict and numbers, those that cannot be told folded away."""
-    rows: Sequence[Record] = study["claims"]
+    """Show the claims that matter first, with verdicts and numbers; the others are folded away."""
+    rows = judged(study.placement, study.records)
     counts = Counter(row["verdict"] for row in rows)
     said = [
         f"{spelled(counts[verdict])} {_COUNTED[verdict][counts[verdict] != 1]}"
         for verdict in _VERDICTS
         if counts[verdict]
     ]
+    first = sorted((row for row in rows if "first" in row), key=lambda row: int(row["first"]))
+    others = [row for row in rows if "first" not in row]
+    left = Counter(row["verdict"] for row in others)
     groups = [
         folded(
-            f"{_COUNTED[verdict][2]} ({counts[verdict]})",
-            verdicts(_judged(row) for row in rows if row["verdict"] == verdict),
-            opened=verdict != "cannot be told",
+            f"{'The others: ' if first else ''}{_COUNTED[verdict][2]} ({left[verdict]})",
+            verdicts(_judged(row) for row in others if row["verdict"] == verdict),
         )
         for verdict in _VERDICTS
-        if counts[verdict]
+        if left[verdict]
     ]
     return titled(
         "claims",
@@ -56,6 +59,13 @@ def claims(study: Study) -> Html:
             f"study like this one does not ask it; what would settle it stands beside it. Each "
             f"claim is tested by itself: of 40 that are tested, one may come out wrong by chance."
         ),
+        paragraph(
+            f"The {spelled(len(first))} that matter most to whoever picks a rank come first; "
+            "the others are folded away, by verdict."
+        )
+        if first
+        else None,
+        verdicts(map(_judged, first)) if first else None,
         *groups,
     )
 

@@ -26,13 +26,37 @@ def placed(record: Record | None, summary: Record, rank_curve: Sequence[Record])
         record: `placement/metrics/placement.json`.
         rank_curve: rows of `plots/rank_curve.json`.
     """
-    if record is None:
+    if record is None or not _beside(record, summary, rank_curve):
         return []
+    return list(record["answer"]["words"])
+
+
+def judged(record: Record | None, records: Record) -> list[Record]:
+    """Return the claims, those that placement/ measures with its verdict and numbers.
+
+    Args:
+        record: as in `placed`; records: the study's, by name.
+    """
+    claims = records["claims"]
+    if record is None or not _beside(record, records["summary"], records["rank_curve"]):
+        return list(claims)
+    there = {row["claim"]: row for row in record["claims"]}
+    return [_judged(row, there.get(row.get("placement", ""))) for row in claims]
+
+
+def _judged(row: Record, there: Record | None) -> Record:
+    if there is None:
+        return row
+    source = f"{row['source']}; judged by placement/: “{there['claim']}”"
+    return {**row, "source": source, "verdict": there["verdict"], "numbers": there["numbers"]}
+
+
+def _beside(record: Record, summary: Record, rank_curve: Sequence[Record]) -> bool:
+    """Whether a record is of this study: of the same runs of full fine-tuning."""
     (full, *_) = (seed_scores(row) for row in rank_curve if row["arm"] == FULL)
     here = dict(zip(summary["seeds"], full, strict=True))
     beside = record["beside"]
     there = dict(zip(beside["seeds"], beside["full"], strict=True))
-    same = there.keys() <= here.keys() and all(
+    return there.keys() <= here.keys() and all(
         math.isclose(score, here[seed], abs_tol=1e-9) for seed, score in there.items()
     )
-    return list(record["answer"]["words"]) if same else []

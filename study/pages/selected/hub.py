@@ -9,6 +9,7 @@ import re
 from pathlib import PurePosixPath
 
 from study.entry.errors import StudyError
+from study.pages.selected.markdown import span
 from study.sources.resolve import PACKAGE_PREFIX, Kind, display_name, resolve
 
 _LOADED = re.compile(
@@ -55,8 +56,9 @@ def short_name(name: str) -> str:
 def in_words(name: str, kind: Kind) -> str:
     """Say where a source came from, in Markdown."""
     if hub_id(name, kind) is not None:
-        return f"`{name}` on the Hugging Face hub"
+        return f"{span(name)} on the Hugging Face hub"
     if name.startswith(PACKAGE_PREFIX):
         package, _, inside = name.removeprefix(PACKAGE_PREFIX).partition("/")
-        return f"`{inside}` of the Python package `{package}`" if inside else f"package `{package}`"
-    return f"the local {'model' if kind == 'model' else 'source'} `{display_name(name)}`"
+        of = f"of the Python package {span(package)}"
+        return f"{span(inside)} {of}" if inside else f"package {span(package)}"
+    return f"the local {'model' if kind == 'model' else 'source'} {span(display_name(name))}"

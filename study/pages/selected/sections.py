@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from study.metrics.measure import measure_named
 from study.pages.selected import hub
 from study.pages.selected.facts import Facts
+from study.pages.selected.markdown import span
 from study.words.arms import PROBE, states_words
 from study.words.phrases import (
     capitalised,
@@ -39,14 +40,14 @@ def code(lines: Sequence[str]) -> str:
 def what_it_is(facts: Facts) -> str:
     """Say what the model does and why this one was picked."""
     names = facts.arm.label_names
-    labels = listed([f"`{name}`" for name in names])
+    labels = listed([span(name) for name in names])
     kind = f"A classifier of {_texts(facts)} into {len(names)} classes ({labels}): "
     head = "classification head"
     if not names:
         kind, head = f"A regression of a number on {_texts(facts)}: ", "head of one output"
     # Modules that are named in full (all-linear) are told by what they are called in a layer.
     modules = dict.fromkeys(target.rpartition(".")[2] for target in facts.config.target_modules)
-    targets = listed([f"`{name}`" for name in modules])
+    targets = listed([span(name) for name in modules])
     measure = measure_named(facts.arm.metric)
     where = "all layers" if facts.config.layers is None else f"layers {listed(facts.config.layers)}"
     return (
@@ -61,7 +62,9 @@ def what_it_is(facts: Facts) -> str:
 
 def _texts(facts: Facts) -> str:
     pairs = facts.pairs_of
-    return "sentences" if pairs is None else f"pairs of texts, `{pairs[0]}` and `{pairs[1]}`,"
+    return (
+        "sentences" if pairs is None else f"pairs of texts, {span(pairs[0])} and {span(pairs[1])},"
+    )
 
 
 def _pair_note(facts: Facts) -> list[str]:
@@ -70,8 +73,8 @@ def _pair_note(facts: Facts) -> list[str]:
     if pairs is None:
         return []
     return [
-        f"`text` is what the data call `{pairs[0]}`, `text_pair` is `{pairs[1]}`; of a pair that "
-        "is too long the longer text is cut first."
+        f"`text` is what the data call {span(pairs[0])}, `text_pair` is {span(pairs[1])}; of a "
+        "pair that is too long the longer text is cut first."
     ]
 
 
@@ -108,7 +111,7 @@ def adapter_note(facts: Facts) -> str:
         notes.append(
             "The base's checkpoint lacks weights that were drawn at random when training began; "
             "they are saved with the adapter: "
-            f"{listed([f'`{name}`' for name in facts.base.lacks])}."
+            f"{listed([span(name) for name in facts.base.lacks])}."
         )
     return " ".join([*notes, *_pair_note(facts), *_padding(facts), _classes(facts)])
 
@@ -136,7 +139,7 @@ def training_data(facts: Facts) -> str:
         rows.append(f"| {name} | {split['sentences']:,} | {split['length_p50']} | {classes} |")
     apart = " so that no two sentences of different splits quote one another"
     if facts.pairs_of is not None:
-        columns = listed([f"`{name}`" for name in facts.pairs_of])
+        columns = listed([span(name) for name in facts.pairs_of])
         apart = (
             f", each sentence a pair ({columns}), so that no text of a pair stands in two splits "
             "or quotes one of another split"
@@ -243,8 +246,8 @@ def _padding(facts: Facts) -> list[str]:
     if not pad.to_tokenizer and not pad.to_config:
         return []
     return [
-        f"The token `{pad.token}` (id {pad.token_id}) pads a batch, on the right; the base says "
-        "nothing of it, or another one."
+        f"The token {span(pad.token)} (id {pad.token_id}) pads a batch, on the right; the base "
+        "says nothing of it, or another one."
     ]
 
 
@@ -254,7 +257,7 @@ def _classes(facts: Facts) -> str:
         return "The model's one output is the number."
     if names == tuple(str(i) for i in range(len(names))):
         return "The data give the classes numbers and no names."
-    return f"Class {listed([f'{i} is `{name}`' for i, name in enumerate(names)])}."
+    return f"Class {listed([f'{i} is {span(name)}' for i, name in enumerate(names)])}."
 
 
 def _of_rates(facts: Facts) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from study.claims import list as listed
+from study.claims.first import FIRST
 from study.claims.judge import claims_record, judge, verdicts_record
 from study.claims.list import CLAIMS
 from study.claims.verdicts import FAILS, HOLDS, UNTOLD
@@ -134,7 +135,8 @@ def test_every_seed_document_is_there_and_every_source_says_where():
 def test_the_record_holds_the_four_keys_and_plain_numbers_with_the_reason():
     claims = [BY_NAME["saturates_at_8"], BY_NAME["sgd_can_do"], BY_NAME["rank_8_equals_64"]]
     rows = claims_record(claims, study({1: 0.7, 8: 0.8, 32: 0.9}))
-    assert [list(row) for row in rows] == [["claim", "source", "verdict", "numbers"]] * 3
+    assert [list(row)[:4] for row in rows] == [["claim", "source", "verdict", "numbers"]] * 3
+    assert [row.get("first") for row in rows] == [1 + FIRST.index("saturates_at_8"), None, None]
     first = rows[0]["numbers"]
     assert first["tested"] == "rank 32 minus rank 8 below 1 point"
     assert first["value"] == pytest.approx(10.0)
@@ -212,3 +214,8 @@ def test_verdicts_are_counted_and_go_by_name():
     found = verdicts_record(claims, claims_record(claims, study({8: 0.8, 32: 0.9})))
     assert found["verdicts"] == {"saturates_at_8": FAILS, "sgd_can_do": UNTOLD}
     assert found["claims"] == {"all": 2, HOLDS: 0, FAILS: 1, UNTOLD: 1}
+
+
+def test_ten_claims_are_for_the_reader_first():
+    assert len(set(FIRST)) == 10
+    assert set(FIRST) <= BY_NAME.keys()

@@ -61,3 +61,23 @@ def test_shares_are_in_per_cent_and_p_values_say_what_they_are_of():
 def test_what_was_asked_is_a_sentence():
     said = words(shown({"why": "whether a is above b"}))
     assert "The question is whether a is above b." in said
+
+
+def test_those_that_matter_come_first_and_the_others_are_folded_by_verdict():
+    verdicts = ("holds", "holds", "does not hold", "holds", "cannot be told")
+    rows = [
+        {"claim": f"claim {i}", "source": "s", "verdict": verdict, "numbers": {"why": "why"}}
+        for i, verdict in enumerate(verdicts)
+    ]
+    rows[3]["first"], rows[2]["first"] = 1, 2
+    page = claims.claims(dataclasses.replace(made_study(SHAPES["plain"]), records={"claims": rows}))
+    said = words(page)
+    assert "three hold, one does not hold and one cannot be told" in said
+    assert "The two that matter most" in said
+    order = ["claim 3", "claim 2", "The others: Hold (2)", "claim 0", "claim 1"]
+    order += ["The others: Cannot be told (1)", "claim 4"]
+    places = [said.index(each) for each in order]
+    assert places == sorted(places)
+    assert "The others: Do not hold" not in said
+    assert page.index("claim 2") < page.index("The others") < page.index("claim 0")
+    assert "<details open>" not in page

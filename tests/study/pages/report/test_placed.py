@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.pages.report import show
 from study.pages.report.inputs import read_study
-from study.pages.report.placed import QUESTION, RECORD, placed
+from study.pages.report.placed import QUESTION, RECORD, judged, placed
 from tests.study.pages.report.made import SHAPES, made_study, write_made
 
 SUMMARY = {"seeds": [0, 1, 2, 3]}
@@ -52,3 +52,17 @@ def test_it_is_read_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / RECORD).parent.mkdir(parents=True)
     (tmp_path / RECORD).write_text(json.dumps(record()))
     assert read_study(tmp_path, settings).placement == record()
+
+
+def test_claims_that_it_measures_take_its_verdict_and_numbers() -> None:
+    own = {"claim": "A", "source": "a write-up", "verdict": "cannot be told", "numbers": {}}
+    rows = [own | {"placement": "It is so."}, own | {"placement": "Not asked there."}, own]
+    there = {"claim": "It is so.", "verdict": "does not hold", "numbers": {"why": "measured"}}
+    records = {"claims": rows, "summary": SUMMARY, "rank_curve": CURVE}
+    first, *others = judged(record() | {"claims": [there]}, records)
+    assert (first["claim"], first["verdict"]) == ("A", "does not hold")
+    assert first["numbers"] == {"why": "measured"}
+    assert "placement/: “It is so.”" in first["source"]
+    assert others == rows[1:]
+    assert judged(None, records) == rows
+    assert judged(record(seeds=[0, 9]) | {"claims": [there]}, records) == rows

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from study.claims.elsewhere import IN_PLACEMENT
+from study.claims.list import CLAIMS
 from study.records.logits import Logits
 from study.studies.placement.answers import figure, page
 from study.studies.placement.answers.answer import sides
@@ -221,3 +223,9 @@ def test_the_figure_has_a_line_a_placement_and_the_rows_its_points() -> None:
     for row in rows:
         assert f"{row['placement']} at rank {row['rank']} {row['difference']:+.1f}" in told
     assert set(figure.colours()) >= {row["placement"] for row in rows}
+
+
+def test_the_claims_that_the_main_study_leaves_to_it_are_among_its_own() -> None:
+    words = {row["claim"] for row in made.record(only(0.8))["claims"]}
+    assert set(IN_PLACEMENT.values()) <= words
+    assert IN_PLACEMENT.keys() <= {claim.name for claim in CLAIMS}
