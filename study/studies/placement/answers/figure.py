@@ -30,6 +30,7 @@ LOOKS = {
     "lower_half": style.Look(style.GREY, "v", style.DASH_DOTTED),
 }
 MAIN = LOOKS["query_value"]  # the main study's modules, if they are none of these
+_LABELS = ((-8, -11), (4, 4))  # points off, in turn: of neighbours one stands below, one above
 _ASIDE = 1.03  # times further right, from placement to placement, so that intervals show
 
 
@@ -55,7 +56,8 @@ def draw(record: Record) -> Figure:
     )
     placements = _by_placement(record)
     for place, own in enumerate(placements.values()):
-        _line(axes, own, _ASIDE ** (place - len(placements) // 2))
+        aside = _ASIDE ** (place - len(placements) // 2)
+        _line(axes, own, aside, _LABELS[place % len(_LABELS)])
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 3.0), numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
@@ -98,7 +100,7 @@ def _by_placement(record: Record) -> dict[str, list[Record]]:
     return found
 
 
-def _line(axes: Axes, own: Sequence[Record], aside: float) -> None:
+def _line(axes: Axes, own: Sequence[Record], aside: float, label: tuple[int, int]) -> None:
     look = LOOKS.get(own[0]["name"], MAIN)
     places = [aside * row["adapter_parameters"] for row in own]
     gaps = [row["to_full"] for row in own]
@@ -123,7 +125,7 @@ def _line(axes: Axes, own: Sequence[Record], aside: float) -> None:
         axes.annotate(
             str(row["rank"]),
             (place, middle),
-            xytext=(4, 4),
+            xytext=label,
             textcoords="offset points",
             color=look.color,
         )

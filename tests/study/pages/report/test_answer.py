@@ -373,15 +373,16 @@ def test_the_sharper_measure_is_named_where_it_tells_what_accuracy_leaves_open()
     assert said not in alike + neither
 
 
-def test_the_smallest_rank_that_loses_little_is_named_with_what_it_costs() -> None:
-    """At the narrowest margin that any keeps; a rank that did not train is not offered."""
-    smaller = {1: (-1.9, -2.6, -1.2), 2: (-0.6, -0.9, -0.3), 4: (-0.3, -0.8, 0.2)}
-    studied = {"rank": 16, "ranks": (1, 2, 4, 16), "smaller": smaller}
-    which = answer(*made(**studied))[0]
-    assert which.endswith(
-        "If 1 point less does not matter to you, rank 2 will do: it trains 37,634 parameters, and "
-        "on the test sentences it is 0.6 points below rank 16 (95 % interval: 0.3 to 0.9 below)."
+def test_smaller_ranks_are_named_with_the_most_that_each_loses() -> None:
+    """The smallest at every margin; one that did not train is not offered."""
+    smaller = {1: (-1.2, -1.9, -0.5), 2: (-0.6, -0.9, -0.3), 4: (-0.5, -0.95, 0.0)}
+    smaller |= {8: (0.1, -0.2, 0.4)}
+    studied = {"rank": 16, "ranks": (1, 2, 4, 8, 16), "smaller": smaller}
+    assert answer(*made(**studied))[0].endswith(
+        "A smaller rank loses little to it on the test sentences: rank 8 at most 0.5 points, rank "
+        "2 at most 1 point and rank 1 at most 2 points (95 % intervals, all of them together)."
     )
-    assert "rank 4 will do" in answer(*made(**studied, untrained=(2,)))[0]
+    which = answer(*made(**studied, untrained=(1, 2)))[0]
+    assert "rank 8 at most 0.5 points and rank 4 at most 1 point" in which
     loses = {r: (-3.0, -4.0, -2.0) for r in smaller}
-    assert "will do" not in answer(*made(**studied | {"smaller": loses}))[0]
+    assert "A smaller rank" not in answer(*made(**studied | {"smaller": loses}))[0]
