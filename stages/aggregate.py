@@ -24,6 +24,8 @@ from study.settings.seeds import BLOCKS, SEEDS
 from study.settings.statistics import STATISTICS
 
 SUMMARY = "metrics/summary.json"
+# What an edited summary makes the table stumble over.
+_SPOILT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, StopIteration)
 
 
 def aggregate() -> None:
@@ -52,7 +54,7 @@ def table() -> str:
     summary = read_json(SUMMARY)
     try:
         return arms_table(summary)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except _SPOILT as error:
         said = repr(error)[:200]
         raise StudyError(
             f"{SUMMARY}: not what aggregate writes ({said}); run `dvc repro aggregate`"

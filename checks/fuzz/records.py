@@ -90,7 +90,9 @@ class Records:
 
         wrong = self._wrong if reader is aggregate else nothing_wrong
         shown = name if reader is not aggregate or name.endswith("probe.json") else Path(name).name
-        return Made(f"{shown} {how}", read, (Path(name).stem, PREPARED), wrong, writes=True)
+        # The headline is a rank of the sweep: where the two differ, nobody knows which is wrong.
+        names = (Path(name).stem, PREPARED, *(("headline",) if "lora-r" in name else ()))
+        return Made(f"{shown} {how}", read, names, wrong, writes=True)
 
     def _spoilt(self, draw: Generator, name: str) -> tuple[str, bytes]:
         data = self._own[name]

@@ -162,7 +162,7 @@ def _flaw(probe: LinearProbe) -> str | None:
     of_kind = {"c": kinds.positive, "validation_score": kinds.score(measure)}
     own = {
         **of_kind,
-        "state": lambda value: isinstance(value, str),
+        "state": lambda value: value in [each.state for each in probe.states],
         "test_score": kinds.score(measure),
         **dict.fromkeys(("trainable_parameters", "total_parameters"), kinds.count(1)),
         "label_names": kinds.names,

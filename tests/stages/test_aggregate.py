@@ -97,6 +97,25 @@ def test_the_table_of_no_summary_is_an_error(here, capsys, monkeypatch):
     assert "metrics/summary.json: no such file" in fails(capsys)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda summary: summary.update(test_sentences=0),
+        lambda summary: summary.update(test_sentences=10**400),
+        lambda summary: [summary["full"].pop(key) for key in [*summary["full"]]],
+        lambda summary: summary.update(lora=[]),
+    ],
+    ids=["no sentences", "too many", "an arm of nothing", "a list"],
+)
+def test_the_table_of_an_edited_summary_is_one_error(here, capsys, monkeypatch, spoil):
+    aggregate.main()
+    summary = json.loads(Path(aggregate.SUMMARY).read_text())
+    spoil(summary)
+    Path(aggregate.SUMMARY).write_text(json.dumps(summary))
+    monkeypatch.setattr(sys, "argv", ["aggregate", "--table"])
+    assert "metrics/summary.json: not what aggregate writes" in fails(capsys)
+
+
 def test_a_run_that_is_missing_is_named_and_nothing_is_written_over(here, capsys):
     aggregate.main()
     before = read()

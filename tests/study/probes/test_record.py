@@ -41,6 +41,7 @@ def test_what_it_got_right_is_one_row(path: Path) -> None:
         ({"label_names": ["a", "b"]}, "other label_names"),
         ({"test_predictions": [0, 1]}, "2 predictions for 40 test sentences"),
         ({"test_accuracy": 0.123}, "test_accuracy 0.123, but its predictions give"),
+        ({"state": "of another kind"}, "state: 'of another kind'"),
         ({"surplus": 1}, "not a record of a linear probe"),
         ({"states": [{"state": "mean"}]}, "not a record of a linear probe"),
     ],
