@@ -15,6 +15,7 @@ from study.words.scores import seed_scores
 
 RECORD = "placement/metrics/placement.json"
 QUESTION = "More rank or more modules?"
+NUMBERS = "Where to put LoRA: the numbers"
 
 Record = Mapping[str, Any]
 

@@ -57,7 +57,7 @@ def _subject(study: Study) -> str:
 def _answer(study: Study) -> Html:
     rows = [*zip(QUESTIONS, answer(study["summary"], study["sufficient_rank"]), strict=True)]
     where = placed.placed(study.placement, study["summary"], study["rank_curve"])
-    rows += [(placed.QUESTION, " ".join(where))] if where else []
+    rows += [(placed.QUESTION, where[0])] if where else []
     warned = [paragraph(line, "warning") for line in warnings(study["undertraining"])]
     items = "\n".join(
         f'<li><span class="asked">{text(asked)}</span> {text(sentence)}</li>'
@@ -66,7 +66,8 @@ def _answer(study: Study) -> Html:
     told = Html(f'<ol class="answer" aria-label="The answer">\n{items}\n</ol>')
     more = settling.more(study["sufficient_rank"])
     rest = folded(settling.QUESTION, *map(paragraph, more)) if more else None
-    return joined([*warned, told, rest])
+    places = folded(placed.NUMBERS, *map(paragraph, where[1:])) if where[1:] else None
+    return joined([*warned, told, rest, places])
 
 
 def _points(study: Study) -> Html | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from study.pages.report import show
 from study.pages.report.inputs import read_study
-from study.pages.report.placed import QUESTION, RECORD, judged, placed
+from study.pages.report.placed import NUMBERS, QUESTION, RECORD, judged, placed
 from tests.study.pages.report.made import SHAPES, made_study, write_made
 
 SUMMARY = {"seeds": [0, 1, 2, 3]}
@@ -41,7 +41,8 @@ def test_the_page_says_it_beside_its_own_answer(tmp_path: Path) -> None:
     of_this["beside"]["full"] = row["seed_scores"]  # type: ignore[index]
     told = str(show.top(replace(study, placement=of_this)))
     assert told.count(QUESTION) == 1
-    assert "<strong>More modules</strong>: it is so. It is." in told
+    assert "<strong>More modules</strong>: it is so.</li>" in told
+    assert told.index(NUMBERS) < told.index("It is.")  # folded away
 
 
 def test_it_is_read_as_it_stands(tmp_path: Path) -> None:
