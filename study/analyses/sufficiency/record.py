@@ -94,7 +94,7 @@ def sufficient_rank(
         "answer": None
         if picked is None
         else answer_of([of_ranks[picked] for of_ranks in by_look], looks, statistics, parts),
-        "smaller": smaller_rows(of_lora, ranks, picked, statistics),
+        "smaller": smaller_rows(of_lora, ranks, picked, statistics, looks[-1].look),
         "one_standard_error": picked_of(of_lora, ranks, measure) | {"rule": RULE, "split": "test"},
         "differences": [
             difference_row(rank, difference, alpha, len(ranks))

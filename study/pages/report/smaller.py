@@ -28,8 +28,8 @@ def smaller(summary: Record, sufficient_rank: Record) -> str:
             found[min(within)] = width
     if not found:
         return ""
-    costs = listed([f"rank {rank} at most {margin(width)}" for rank, width in found.items()])
+    costs = listed([f"{margin(width)} (rank {rank})" for rank, width in found.items()])
     return (
-        f" A smaller rank loses little to it on the test sentences: {costs} "
+        f" A smaller rank loses at most {costs} to it on the test sentences "
         f"({100 * summary['confidence']:g} % intervals, all of them together)."
     )

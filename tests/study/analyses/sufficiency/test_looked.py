@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from study.analyses.results.sweep import Sweep
+from study.analyses.results.sweep import Sweep, merits
 from study.analyses.sufficiency.looked import Seen, first_told, seen
 from study.analyses.sufficiency.record import sufficient_rank
+from study.analyses.sufficiency.smaller import smaller_rows
 from study.analyses.sufficiency.standing import lines, questions
 from study.settings.statistics import StatisticsSettings
 from study.statistics.looks import ONCE, Look
@@ -59,6 +60,15 @@ def test_a_record_of_several_looks_says_which_and_is_wider_for_it(sweep: Sweep) 
              {"once": once, "thrice": thrice}.items()}  # fmt: skip
     assert width["thrice"] > width["once"]
     assert all("told_with" in question.row for question in questions(thrice))
+
+
+def test_what_smaller_ranks_lose_is_wider_for_it_too(sweep: Sweep) -> None:
+    of_lora = np.stack([merits(record) for record in sweep.lora.values()])
+    (once,) = smaller_rows(of_lora, [1, 8], 1, STATISTICS)
+    (paid,) = smaller_rows(of_lora, [1, 8], 1, STATISTICS, seen((1, 2, 3, 5), 3, 3)[-1].look)
+    assert paid["difference"] == once["difference"]
+    assert paid["low"] < once["low"]
+    assert paid["high"] > once["high"]
 
 
 def test_an_earlier_look_is_that_of_its_seeds_alone(sweep: Sweep) -> None:

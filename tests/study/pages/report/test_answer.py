@@ -379,10 +379,10 @@ def test_smaller_ranks_are_named_with_the_most_that_each_loses() -> None:
     smaller |= {8: (0.1, -0.2, 0.4)}
     studied = {"rank": 16, "ranks": (1, 2, 4, 8, 16), "smaller": smaller}
     assert answer(*made(**studied))[0].endswith(
-        "A smaller rank loses little to it on the test sentences: rank 8 at most 0.5 points, rank "
-        "2 at most 1 point and rank 1 at most 2 points (95 % intervals, all of them together)."
+        "A smaller rank loses at most 0.5 points (rank 8), 1 point (rank 2) and 2 points (rank 1) "
+        "to it on the test sentences (95 % intervals, all of them together)."
     )
     which = answer(*made(**studied, untrained=(1, 2)))[0]
-    assert "rank 8 at most 0.5 points and rank 4 at most 1 point" in which
+    assert "0.5 points (rank 8) and 1 point (rank 4)" in which
     loses = {r: (-3.0, -4.0, -2.0) for r in smaller}
     assert "A smaller rank" not in answer(*made(**studied | {"smaller": loses}))[0]
