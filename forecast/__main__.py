@@ -4,7 +4,7 @@
 
 Says which stages DVC will run, and time, memory and disk of each and of the whole, on this
 machine. Changes are written as after `dvc exp run -S`, and nothing is saved. The companions
-(methods, stacking, drift, instruct) are not covered.
+(methods, placement, stacking, drift, instruct) are not covered.
 """
 
 from __future__ import annotations
